@@ -1,0 +1,121 @@
+"""The rows of an environment: people's accounts, files, documents, conversations, quotas."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, false, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wisqu_pipelines.catalog.mixins import EnvironmentPromotionMixin, SoftDeleteMixin, TimestampMixin
+from wisqu_pipelines.database.base import EnvironmentBase
+
+
+class AccountType(StrEnum):
+    """What an account may use."""
+
+    FREE = "free"
+    PREMIUM = "premium"
+    UNLIMITED = "unlimited"
+    DEVELOPER_TEST = "developer_test"
+
+
+class EnvironmentRow(EnvironmentPromotionMixin, TimestampMixin, SoftDeleteMixin, EnvironmentBase):
+    """A table of an environment, with the three mixins."""
+
+    __abstract__ = True
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+
+
+class User(EnvironmentRow):
+    """A person's account in this environment; its id is the person's central id."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(String(255), unique=True)
+    full_name: Mapped[str | None] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(50))
+    account_type: Mapped[str] = mapped_column(
+        String(50), default=AccountType.FREE, server_default=AccountType.FREE.value
+    )
+    is_test_account: Mapped[bool] = mapped_column(default=False, server_default=false())
+    created_by_developer: Mapped[UUID | None]
+    test_expires_at: Mapped[datetime | None]
+    last_login: Mapped[datetime | None]
+    login_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+
+
+class StoredFile(EnvironmentRow):
+    """A file: what it is called, and where its bytes are."""
+
+    __tablename__ = "stored_files"
+
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Whose it is in this environment. People differ between environments, so it is never promoted."""
+    filename: Mapped[str] = mapped_column(String(255))
+    bucket: Mapped[str] = mapped_column(String(63))
+    """The base name; the environment's own bucket is `{environment}-{bucket}`."""
+    object_name: Mapped[str] = mapped_column(String(1024))
+    content_type: Mapped[str] = mapped_column(String(255))
+    file_size_bytes: Mapped[int] = mapped_column(BigInteger)
+    checksum_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    """SHA-256 of the bytes, hex."""
+    purpose: Mapped[str] = mapped_column(String(50), default="rag_corpus", server_default="rag_corpus")
+
+
+class RagDocument(EnvironmentRow):
+    """A document that can be searched: one file, cut into chunks that lie as points in a vector collection.
+
+    The points of a document carry `document_id`, `version`, `chunk` (0, 1, …), `environment` and `text` in their payload;
+    the id of chunk n is UUIDv5(`vector_version`, n).
+    """
+
+    __tablename__ = "rag_documents"
+
+    file_id: Mapped[UUID] = mapped_column(ForeignKey("stored_files.id"), index=True)
+    title: Mapped[str] = mapped_column(String(500))
+    language: Mapped[str | None] = mapped_column(String(35))
+    """BCP 47, where it is known."""
+    collection: Mapped[str] = mapped_column(String(100))
+    """The base name; the environment's own collection is `{collection}_{environment}`."""
+    vector_version: Mapped[UUID]
+    """Which set of points is this document's; a new content gets a new set, and nothing is overwritten."""
+    point_count: Mapped[int] = mapped_column(Integer)
+    embedding: Mapped[str] = mapped_column(String(100))
+    """Which embedder made the vectors."""
+
+
+class Conversation(EnvironmentRow):
+    """A user's conversation with Wisqu."""
+
+    __tablename__ = "conversations"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    title: Mapped[str | None] = mapped_column(String(500))
+
+
+class Message(EnvironmentRow):
+    """One message of a conversation."""
+
+    __tablename__ = "messages"
+
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id"), index=True)
+    role: Mapped[str] = mapped_column(String(50))
+    content: Mapped[str] = mapped_column(Text)
+    sources: Mapped[list[Any] | None]
+    """The chunks that the answer rests on."""
+
+
+class UserStorageQuota(EnvironmentRow):
+    """How much a user may store."""
+
+    __tablename__ = "user_storage_quotas"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), unique=True)
+    max_bytes: Mapped[int] = mapped_column(BigInteger)
+    max_files: Mapped[int] = mapped_column(Integer)
+    used_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    """Counted in this environment, and so never promoted."""
+    used_files: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))

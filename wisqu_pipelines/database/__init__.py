@@ -1,0 +1,1 @@
+"""The databases: declarative bases, sessions, transactions."""

@@ -1,0 +1,85 @@
+"""Sessions: who opens a transaction, and what it may do.
+
+Services never commit. What opens the transaction ends it: `begin()` commits when its block ends well and rolls back
+when it does not; `snapshot()` reads one consistent state and cannot write.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from wisqu_pipelines.errors import StoreUnavailable
+from wisqu_pipelines.settings import DatabaseSettings, EnvironmentSettings
+
+ENVIRONMENT = "environment"
+"""The key in `session.info` under which an environment's session carries its `EnvironmentSettings`, and in the engine's
+execution options under which its name is the default of every row's `environment`."""
+
+
+class Database:
+    """One Postgres database, reached as one role."""
+
+    def __init__(
+        self, settings: DatabaseSettings, *, environment: EnvironmentSettings | None = None, owner: bool = False
+    ) -> None:
+        """Prepare the pool; nothing is connected until the first use."""
+        self.name = settings.name
+        self.engine: Engine = create_engine(
+            settings.url(owner=owner),
+            pool_pre_ping=True,
+            pool_size=4,
+            max_overflow=8,
+            execution_options={} if environment is None else {ENVIRONMENT: environment.name},
+            connect_args={"connect_timeout": 10, "application_name": "wisqu_pipelines", "options": "-c TimeZone=UTC"},
+        )
+        info = {} if environment is None else {ENVIRONMENT: environment}
+        self._sessions = sessionmaker(self.engine, info=info, expire_on_commit=False)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StoreUnavailable: the server does not answer or the connection broke.
+        """
+        with self._translated("transaction"), self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A read-only transaction over one consistent state (repeatable read).
+
+        Raises:
+            StoreUnavailable: the server does not answer or the connection broke.
+        """
+        with self._translated("read"), self._sessions.begin() as session:
+            session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            yield session
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _translated(self, operation: str) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise StoreUnavailable(
+                store=f"database {self.name}", operation=operation, cause=_first_line(error)
+            ) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise StoreUnavailable(
+                    store=f"database {self.name}", operation=operation, cause=_first_line(error)
+                ) from error
+            raise
+
+
+def _first_line(error: DBAPIError) -> str:
+    """The driver's own words, without the statement and its parameters."""
+    return (str(error.orig).strip().splitlines() or [type(error).__name__])[0]

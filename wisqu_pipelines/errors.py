@@ -1,0 +1,209 @@
+"""Every error this project raises on purpose: one root, two outcomes, one sentence each.
+
+*Refused* means a rule said no and nothing was changed; *failed* means something broke. The two differ in exit code,
+and in the outcome Dagster records. A class's docstring is its message: the same sentence reaches a service's caller,
+the CLI and a Dagster run. Text that came from outside is made printable before it is put into a message.
+"""
+
+import inspect
+import string
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+SHOWN_CHARACTERS = 120
+"""Longest piece of foreign text that a message repeats, in characters."""
+COMPOSED = {"message", "reason", "cause", "changes", "findings", "found", "wanted", "allowed"}
+"""Details that are sentences of our own, with foreign text already cut inside them."""
+COMPOSED_CHARACTERS = 2_000
+
+
+def printable(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    """Make foreign text safe to show: escape control, format and bidirectional characters, and cut it at `limit`."""
+    shown = "".join(_shown(character) for character in text[:limit])
+    return shown if len(text) <= limit else f"{shown}… ({len(text)} characters)"
+
+
+def _shown(character: str) -> str:
+    hidden = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} and character != "\u200c"
+    return character.encode("unicode_escape").decode("ascii") if hidden else character
+
+
+class _Message(string.Formatter):
+    """Formats a class's docstring with printable values only."""
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        value = super().get_value(key, args, kwargs)
+        limit = COMPOSED_CHARACTERS if key in COMPOSED else SHOWN_CHARACTERS
+        if isinstance(value, str):
+            return printable(value, limit)
+        if isinstance(value, list | tuple | set | frozenset):
+            return ", ".join(printable(str(each)) for each in value)
+        return value
+
+
+class WisquError(Exception):
+    """{message}"""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, **details: Any) -> None:
+        """Fill the class's docstring with `details`, which stay readable on the error."""
+        self.details = details
+        template = inspect.cleandoc(type(self).__doc__ or "").replace("\n", " ")
+        super().__init__(_Message().format(template, **details))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.details)
+
+    @property
+    def code(self) -> str:
+        """The error's stable name, for `--json` output and metadata: the class's name."""
+        return type(self).__name__
+
+
+def _rebuild(kind: type[WisquError], details: dict[str, Any]) -> WisquError:
+    return kind(**details)
+
+
+class Refused(WisquError):
+    """{message}"""
+
+    exit_code = 2
+
+
+class Failed(WisquError):
+    """{message}"""
+
+    exit_code = 1
+
+
+# Settings and environments
+
+
+class BadSettings(Refused):
+    """The settings are not usable: {message}"""
+
+
+class UnknownEnvironment(Refused):
+    """There is no environment '{name}'; the configured ones are {known}."""
+
+
+class PathRefused(Refused):
+    """Nothing is promoted from {source} to {target}; the allowed paths are {allowed}."""
+
+
+class WrongStore(Refused):
+    """The {store} in the settings of '{environment}' is not its own: {found}. Check the settings of that store; nothing
+    was read or changed.
+    """
+
+
+class StoreNotSetUp(Refused):
+    """The {store} of '{environment}' carries no marker yet. Run 'wisqu env init {environment}' if it is new; if it is
+    not, its address in the settings is wrong.
+    """
+
+
+# Stores
+
+
+class StoreUnavailable(Failed):
+    """The {store} does not answer ({operation}): {cause}. Nothing is lost; try again when it is back."""
+
+
+class StoreDenied(Failed):
+    """The {store} refused these credentials ({operation}): {cause}."""
+
+
+class StoreFailed(Failed):
+    """The {store} failed ({operation}): {cause}."""
+
+
+class ObjectExists(Failed):
+    """There is an object '{key}' in bucket '{bucket}' already, and objects are never overwritten."""
+
+
+class ObjectMissing(Failed):
+    """There is no object '{key}' in bucket '{bucket}'."""
+
+
+class ObjectChanged(Failed):
+    """The object '{key}' in bucket '{bucket}' is not the version that was asked for."""
+
+
+class CollectionMissing(Failed):
+    """There is no vector collection '{collection}'."""
+
+
+class CollectionMismatch(Refused):
+    """The vector collection '{collection}' has {found}, and {wanted} is needed."""
+
+
+# Catalog
+
+
+class UnknownType(Refused):
+    """There is no item type '{name}'; the known ones are {known}."""
+
+
+class ItemNotFound(Refused):
+    """There is no {type} {item_id} in {environment}."""
+
+
+class ItemRefused(Refused):
+    """The {type} {item_id} in {environment} cannot be {act}: {reason}."""
+
+
+class BadInput(Refused):
+    """{what} is not usable: {reason}."""
+
+
+# Identity
+
+
+class UnknownPerson(Refused):
+    """There is no active person '{person}'."""
+
+
+class NotPermitted(Refused):
+    """{person} may not {act} in {environment}: {reason}."""
+
+
+# Promotion
+
+
+class PromotionNotFound(Refused):
+    """There is no promotion {promotion_id}."""
+
+
+class PromotionRefused(Refused):
+    """The promotion {promotion_id} cannot be {act}: {reason}."""
+
+
+class PlanStale(Refused):
+    """The plan of promotion {promotion_id} no longer describes what stands there, so it was not executed: {changes}. Make a
+    new preview and have it approved.
+    """
+
+
+class PromotionFailed(Failed):
+    """The promotion {promotion_id} failed while it was to {step}: {cause}. Nothing became visible in {environment}."""
+
+
+class RollbackRefused(Refused):
+    """The promotion {promotion_id} cannot be rolled back: {reason}."""
+
+
+# Audit
+
+
+class AuditBroken(Failed):
+    """The audit chain of {table} in {environment} is broken: {findings}."""
+
+
+# Embedded stack
+
+
+class StackFailed(Failed):
+    """The embedded stack could not {act}: {cause}."""

@@ -1,0 +1,1 @@
+"""Who people are, and which role they have in which environment."""

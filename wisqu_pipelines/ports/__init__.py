@@ -1,0 +1,1 @@
+"""What the domain asks of the stores, without saying whose they are."""

@@ -1,0 +1,86 @@
+"""The object store as the domain sees it: buckets of immutable objects."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a store says about an object without giving its bytes."""
+
+    key: str
+    size: int
+    """Bytes."""
+    etag: str
+    """The store's name for this version of the bytes. It pins a read; it is no checksum."""
+    content_type: str = "application/octet-stream"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    modified: datetime | None = None
+
+
+class ObjectStore(Protocol):
+    """One account on an S3 server. Bucket names are full names (`dev-wisqu-documents`).
+
+    Every method raises `StoreUnavailable` when the store does not answer after the retries, `StoreDenied` when it refuses
+    the credentials, and `StoreFailed` for any other error of its own.
+    """
+
+    def ensure_bucket(self, bucket: str) -> None:
+        """Make the bucket if it is not there."""
+        ...
+
+    def bucket_exists(self, bucket: str) -> bool:
+        """Whether the bucket is there and these credentials may see it."""
+        ...
+
+    def stat(self, bucket: str, key: str) -> ObjectInfo | None:
+        """What is known of an object, or None if there is none."""
+        ...
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose key starts with `prefix`, in key order; content type and metadata are not filled in."""
+        ...
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        data: BinaryIO,
+        size: int,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: Mapping[str, str] | None = None,
+        create_only: bool = False,
+    ) -> ObjectInfo:
+        """Write `size` bytes read from `data`, in bounded memory. Metadata values may be any text.
+
+        Raises:
+            ObjectExists: `create_only` and there is an object already.
+        """
+        ...
+
+    def read(self, bucket: str, key: str, *, etag: str | None = None) -> AbstractContextManager[Iterator[bytes]]:
+        """Stream an object's bytes in chunks of bounded size; with `etag`, that version or nothing.
+
+        Raises:
+            ObjectMissing: there is none.
+            ObjectChanged: its etag is another.
+        """
+        ...
+
+    def copy(self, source_bucket: str, source_key: str, bucket: str, key: str, *, source_etag: str) -> ObjectInfo:
+        """Copy inside the server, create-only and pinned to the source's version. Needs rights on both buckets.
+
+        Raises:
+            ObjectMissing: the source is not there.
+            ObjectChanged: the source is another version.
+            ObjectExists: there is an object at the target already.
+        """
+        ...
+
+    def delete(self, bucket: str, keys: Iterable[str]) -> None:
+        """Delete objects in bulk; one that is not there is no error."""
+        ...

@@ -1,0 +1,1 @@
+"""Promotion: plan, approval, execution, rollback of items between environments."""

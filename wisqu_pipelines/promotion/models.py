@@ -1,0 +1,193 @@
+"""Promotions in the control database: the plan, who approved it, and how far its execution is."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, String, Text, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wisqu_pipelines.database.base import ControlBase
+
+
+class PromotionState(StrEnum):
+    """Where a promotion stands. `LEGAL_MOVES` says what may follow what."""
+
+    PLANNED = "planned"
+    """Previewed; waits for approval."""
+    APPROVED = "approved"
+    """Enough people said yes; waits for execution."""
+    EXECUTING = "executing"
+    """A run holds it. Nothing is visible in the target before the receipt."""
+    PUBLISHED = "published"
+    """The receipt is in the target: it has happened, and the rest can only be finished."""
+    SUCCEEDED = "succeeded"
+    """Finished."""
+    REJECTED = "rejected"
+    """A person said no. Final."""
+    REFUSED = "refused"
+    """A rule said no at execution (stale, not enough approvals left). Final; nothing was changed."""
+    FAILED = "failed"
+    """Something broke before the receipt; what was staged is swept. It may be executed again."""
+    ROLLING_BACK = "rolling_back"
+    """A rollback holds it."""
+    ROLLED_BACK = "rolled_back"
+    """The target is as it was before. Final."""
+
+
+LEGAL_MOVES: dict[PromotionState, frozenset[PromotionState]] = {
+    PromotionState.PLANNED: frozenset({PromotionState.APPROVED, PromotionState.REJECTED, PromotionState.REFUSED}),
+    PromotionState.APPROVED: frozenset({PromotionState.EXECUTING, PromotionState.REJECTED, PromotionState.REFUSED}),
+    PromotionState.EXECUTING: frozenset({PromotionState.PUBLISHED, PromotionState.FAILED, PromotionState.REFUSED}),
+    PromotionState.PUBLISHED: frozenset({PromotionState.SUCCEEDED}),
+    PromotionState.SUCCEEDED: frozenset({PromotionState.ROLLING_BACK}),
+    PromotionState.FAILED: frozenset({PromotionState.EXECUTING, PromotionState.REFUSED}),
+    PromotionState.ROLLING_BACK: frozenset({PromotionState.ROLLED_BACK}),
+    PromotionState.REJECTED: frozenset(),
+    PromotionState.REFUSED: frozenset(),
+    PromotionState.ROLLED_BACK: frozenset(),
+}
+
+
+class Effect(StrEnum):
+    """What a promotion does with an item."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    BLOCKED = "blocked"
+
+
+class Step(StrEnum):
+    """The steps of an item through a promotion, in their order."""
+
+    FILE_STAGED = "file_staged"
+    VECTORS_STAGED = "vectors_staged"
+    VERIFIED = "verified"
+    SKIPPED = "skipped"
+    """It could not be staged, and the policy lets it stay behind."""
+    PUBLISHED = "published"
+    REVEALED = "revealed"
+    SOURCE_MARKED = "source_marked"
+    RESTORED = "restored"
+    """A rollback put back what stood there before."""
+    SWEPT = "swept"
+    """What was staged or superseded for it is deleted."""
+
+
+class Decision(StrEnum):
+    """What a person said to a plan."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class Promotion(ControlBase):
+    """One plan, and its execution once it is approved."""
+
+    __tablename__ = "promotions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    promotion_type: Mapped[str] = mapped_column(String(100))
+    source_environment: Mapped[str] = mapped_column(String(50))
+    target_environment: Mapped[str] = mapped_column(String(50))
+    state: Mapped[str] = mapped_column(
+        String(50), default=PromotionState.PLANNED, server_default=PromotionState.PLANNED.value
+    )
+    plan_digest: Mapped[str] = mapped_column(String(64), index=True)
+    selection: Mapped[dict[str, Any]]
+    """`item_ids`: the ids that were asked for, or null for all approved items."""
+    totals: Mapped[dict[str, Any]]
+    policy: Mapped[dict[str, Any]]
+    """The path's policy as it was when the plan was made; a different one makes the plan stale."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    requested_by_user_id: Mapped[UUID | None]
+    """None: asked for through a door that knows no people (the Dagster UI)."""
+    requested_via: Mapped[str] = mapped_column(String(50))
+    created_at: Mapped[datetime]
+    run_id: Mapped[str | None] = mapped_column(String(100))
+    """Who executes it: the Dagster run, or the CLI's own name for its run."""
+    epoch: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    """Counts the claims; a transaction of an older claim finds a newer number and stops."""
+    lease_until: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    duration_seconds: Mapped[float | None] = mapped_column(Float)
+    success_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    error_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    error: Mapped[str | None] = mapped_column(Text)
+    rollback_requested_by_user_id: Mapped[UUID | None]
+    rollback_reason: Mapped[str | None] = mapped_column(Text)
+    rollback_requested_at: Mapped[datetime | None]
+    rolled_back_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in PromotionState)})", name="state"),
+        Index(None, "state", "created_at"),
+    )
+
+
+class PromotionItem(ControlBase):
+    """One item of a plan: what stands on both sides, and what will be done."""
+
+    __tablename__ = "promotion_items"
+
+    promotion_id: Mapped[UUID] = mapped_column(ForeignKey("promotions.id", ondelete="CASCADE"), primary_key=True)
+    item_type: Mapped[str] = mapped_column(String(100), primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    target_id: Mapped[UUID]
+    label: Mapped[str] = mapped_column(String(500))
+    """What people call the item: its filename or title."""
+    effect: Mapped[str] = mapped_column(String(50))
+    blocked_reason: Mapped[str | None] = mapped_column(Text)
+    required_by: Mapped[UUID | None]
+    """The item that pulled this one in, or None if it was selected itself."""
+    source_hashes: Mapped[dict[str, Any]]
+    """`row`, `file`, `vectors`: SHA-256, hex."""
+    target_hashes: Mapped[dict[str, Any] | None]
+    """The same of the row that stands in the target, or None if there is none."""
+    file: Mapped[dict[str, Any] | None]
+    """`bucket`, `object_name`, `etag`, `size` at the source."""
+    vectors: Mapped[dict[str, Any] | None]
+    """`collection`, `version`, `count` at the source."""
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    points: Mapped[int] = mapped_column(Integer, default=0)
+
+    __table_args__ = (
+        CheckConstraint(f"effect IN ({', '.join(repr(effect.value) for effect in Effect)})", name="effect"),
+    )
+
+
+class PromotionJournal(ControlBase):
+    """That an item has passed a step. The stores decide when the two disagree."""
+
+    __tablename__ = "promotion_journal"
+
+    promotion_id: Mapped[UUID] = mapped_column(ForeignKey("promotions.id", ondelete="CASCADE"), primary_key=True)
+    item_type: Mapped[str] = mapped_column(String(100), primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(String(50), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer)
+    detail: Mapped[str | None] = mapped_column(Text)
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PromotionApproval(ControlBase):
+    """A person's yes or no to one plan digest."""
+
+    __tablename__ = "promotion_approvals"
+
+    promotion_id: Mapped[UUID] = mapped_column(ForeignKey("promotions.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("central_users.id"), primary_key=True)
+    plan_digest: Mapped[str] = mapped_column(String(64))
+    decision: Mapped[str] = mapped_column(String(50))
+    role: Mapped[str] = mapped_column(String(50))
+    """The person's role in the target when they decided."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    decided_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint(f"decision IN ({', '.join(repr(each.value) for each in Decision)})", name="decision"),
+    )

@@ -1,0 +1,369 @@
+"""The settings: which environments there are, where their stores are, and what may be promoted between them.
+
+Read from `wisqu.toml` (or the file that `WISQU_CONFIG` names), then from what `wisqu up` wrote for the embedded stack, then
+from `WISQU_…` variables and the files that `WISQU_…_FILE` variables name; the later source wins. An environment is an entry
+in that file and never a name in the code.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import URL
+
+from wisqu_pipelines.errors import BadSettings, PathRefused, UnknownEnvironment
+
+CONFIG_VARIABLE = "WISQU_CONFIG"
+DEFAULT_CONFIG = "wisqu.toml"
+PREFIX = "WISQU_"
+DELIMITER = "__"
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+BucketBase = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,40}[a-z0-9]$")]
+
+
+class Section(BaseModel):
+    """A part of the settings; an unknown key is an error, not a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(Section):
+    """One Postgres database, with the role that works in it and the role that owns its tables."""
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = 5432
+    user: str
+    password: SecretStr
+    owner_user: str | None = None
+    """The role that migrates and sets up; only `wisqu env init` and `wisqu migrate` use it."""
+    owner_password: SecretStr | None = None
+    ssl_mode: str = "prefer"
+
+    def url(self, *, owner: bool = False, driver: str = "postgresql+psycopg") -> URL:
+        """The SQLAlchemy URL of this database, for the working role or for the owner.
+
+        Raises:
+            BadSettings: the owner is asked for and not configured.
+        """
+        user, password = (self.owner_user, self.owner_password) if owner else (self.user, self.password)
+        if user is None or password is None:
+            raise BadSettings(message=f"the database {self.name} has no owner_user and owner_password")
+        return URL.create(
+            driver, user, password.get_secret_value(), self.host, self.port, self.name, {"sslmode": self.ssl_mode}
+        )
+
+
+class ObjectStoreSettings(Section):
+    """One environment's S3 account."""
+
+    endpoint: str
+    """Host and port, without a scheme."""
+    access_key: str
+    secret_key: SecretStr
+    secure: bool = True
+    region: str = "us-east-1"
+
+
+class TransferSettings(Section):
+    """An S3 account that may read a path's source buckets and write its target buckets, for copies inside the server."""
+
+    access_key: str
+    secret_key: SecretStr
+
+
+class VectorIndexSettings(Section):
+    """One environment's Qdrant server."""
+
+    url: str
+    api_key: SecretStr
+
+
+class CacheDatabases(Section):
+    """The numbers of an environment's Redis databases."""
+
+    cache: int
+    sessions: int
+    limits: int
+
+
+class CacheSettings(Section):
+    """One environment's Redis account."""
+
+    host: str = "127.0.0.1"
+    port: int = 6379
+    username: str
+    password: SecretStr
+    tls: bool = False
+    databases: CacheDatabases
+
+
+class RetentionSettings(Section):
+    """How long an environment keeps what nobody promoted."""
+
+    days: int = Field(gt=0)
+    automatic: bool
+    test_data_days: int = Field(default=7, gt=0)
+
+
+class EnvironmentSettings(Section):
+    """One environment: its stores and its rules."""
+
+    name: Name
+    domain: str
+    excludes_test_data: bool = False
+    """Whether reads in this environment leave marked test data out."""
+    database: DatabaseSettings
+    object_store: ObjectStoreSettings
+    vector_index: VectorIndexSettings
+    cache: CacheSettings
+    retention: RetentionSettings
+
+    def get_bucket_name(self, base_bucket: str) -> str:
+        """The bucket of this environment for a base name: `{environment}-{base}`."""
+        return f"{self.name}-{base_bucket}"
+
+    def get_collection_name(self, base_collection: str) -> str:
+        """The vector collection of this environment for a base name: `{base}_{environment}`."""
+        return f"{base_collection}_{self.name}"
+
+
+class CollectionSettings(Section):
+    """What every environment's copy of a vector collection must be."""
+
+    dimension: int = Field(gt=0, le=65_536)
+    distance: Literal["Cosine", "Dot", "Euclid", "Manhattan"] = "Cosine"
+
+
+class PathSettings(Section):
+    """The policy of one promotion path."""
+
+    source: Name
+    target: Name
+    approver_roles: tuple[str, ...] = Field(min_length=1)
+    """Roles, held in the target environment, whose approval counts."""
+    approvals: int = Field(ge=1)
+    """How many people must approve."""
+    self_approval: bool
+    """Whether who asked for the promotion may approve it."""
+    approval_hours: int = Field(gt=0)
+    on_item_error: Literal["abort", "skip"] = "abort"
+    """What an item that cannot be staged does: end the promotion, or stay behind and be counted."""
+    transfer: TransferSettings | None = None
+
+    @property
+    def name(self) -> str:
+        """The path as people write it: `dev->stage`."""
+        return f"{self.source}->{self.target}"
+
+    @property
+    def approval_lifetime(self) -> timedelta:
+        """How long an approval counts."""
+        return timedelta(hours=self.approval_hours)
+
+
+class ControlSettings(Section):
+    """The control database: people, promotions, approvals. No environment owns it."""
+
+    database: DatabaseSettings
+
+
+class DagsterSettings(Section):
+    """Where Dagster keeps its runs and its logs, and how it is reached."""
+
+    database: DatabaseSettings
+    logs: ObjectStoreSettings | None = None
+    logs_bucket: str = "dagster-logs"
+    port: int = 3000
+
+
+class StackSettings(Section):
+    """The embedded stack of a laptop, a demo or a test."""
+
+    embedded: bool = False
+    directory: Path = Path("var")
+
+    @property
+    def settings_file(self) -> Path:
+        """Where `wisqu up` writes addresses and secrets of the stores that it started (mode 0600)."""
+        return self.directory / "stack" / "settings.toml"
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    buckets: tuple[BucketBase, ...] = Field(min_length=1)
+    default_bucket: BucketBase
+    default_collection: Name
+    collections: dict[Name, CollectionSettings] = Field(min_length=1)
+    stack: StackSettings = StackSettings()
+    control: ControlSettings
+    dagster: DagsterSettings
+    environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
+    paths: dict[str, PathSettings] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_entries(cls, data: Any) -> Any:
+        """Give each environment and path the name that its key already says."""
+        if not isinstance(data, dict):
+            return data
+        named = dict(data)
+        named["environments"] = {
+            name: {**entry, "name": name} for name, entry in dict(data.get("environments") or {}).items()
+        }
+        named["paths"] = {
+            path: {**entry, **dict(zip(("source", "target"), path.split("->"), strict=False))}
+            for path, entry in dict(data.get("paths") or {}).items()
+        }
+        return named
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "Settings":
+        for path in self.paths.values():
+            for end in (path.source, path.target):
+                if end not in self.environments:
+                    raise ValueError(f"the path {path.name} names the environment {end}, which is not configured")
+            if path.source == path.target:
+                raise ValueError(f"the path {path.name} leads nowhere")
+        if self.default_bucket not in self.buckets:
+            raise ValueError(f"default_bucket {self.default_bucket} is not among the buckets")
+        if self.default_collection not in self.collections:
+            raise ValueError(f"default_collection {self.default_collection} is not among the collections")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _MountedSecrets(settings_cls), _Files(settings_cls)
+
+    def environment(self, name: str) -> EnvironmentSettings:
+        """The environment of that name.
+
+        Raises:
+            UnknownEnvironment: there is none.
+        """
+        try:
+            return self.environments[name]
+        except KeyError:
+            raise UnknownEnvironment(name=name, known=sorted(self.environments)) from None
+
+    def path(self, source: str, target: str) -> PathSettings:
+        """The policy of the path from `source` to `target`.
+
+        Raises:
+            UnknownEnvironment: one of the two is not configured.
+            PathRefused: both are, and nothing may go that way.
+        """
+        self.environment(source)
+        self.environment(target)
+        try:
+            return self.paths[f"{source}->{target}"]
+        except KeyError:
+            raise PathRefused(source=source, target=target, allowed=sorted(self.paths)) from None
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings from all their sources; `overrides` win over every one of them.
+
+    Raises:
+        BadSettings: a file is missing or malformed, or a value is missing or wrong. Secret values are never repeated.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(step) for step in each['loc']) or 'settings'}: {each['msg']}" for each in error.errors()[:8]
+        )
+        hint = "" if _stack_is_up(overrides) else " (is the embedded stack set up? 'wisqu up' does it)"
+        raise BadSettings(message=problems + hint) from None
+
+
+def _stack_is_up(overrides: Mapping[str, Any]) -> bool:
+    stack = _Files.read().get("stack", {}) | dict(overrides.get("stack", {}))
+    return not stack.get("embedded") or StackSettings(**stack).settings_file.exists()
+
+
+class _Files(PydanticBaseSettingsSource):
+    """`wisqu.toml`, and over it the file of the embedded stack where that is in use."""
+
+    @staticmethod
+    def read() -> dict[str, Any]:
+        """The settings as the files give them."""
+        path = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        declared = _toml(path)
+        embedded = os.environ.get(f"{PREFIX}STACK{DELIMITER}EMBEDDED")
+        stack = dict(declared.get("stack", {}))
+        if embedded is not None:
+            stack["embedded"] = embedded.lower() in {"1", "true", "yes", "on"}
+        if directory := os.environ.get(f"{PREFIX}STACK{DELIMITER}DIRECTORY"):
+            stack["directory"] = directory
+        declared["stack"] = stack
+        written = StackSettings(**stack).settings_file
+        if stack.get("embedded") and written.exists():
+            declared = _merged(declared, _toml(written))
+        return declared
+
+    def __call__(self) -> dict[str, Any]:
+        return self.read()
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError("read as a whole")
+
+
+class _MountedSecrets(PydanticBaseSettingsSource):
+    """`WISQU_…_FILE`: the value is what the named file holds, without the line end."""
+
+    def __call__(self) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for variable, path in os.environ.items():
+            if variable.startswith(PREFIX) and variable.endswith("_FILE"):
+                steps = variable[len(PREFIX) : -len("_FILE")].lower().split(DELIMITER)
+                try:
+                    value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+                except (OSError, UnicodeDecodeError) as error:
+                    raise BadSettings(message=f"{variable} names a file that cannot be read ({error})") from None
+                nested: Any = value
+                for step in reversed(steps):
+                    nested = {step: nested}
+                values = _merged(values, nested)
+        return values
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError("read as a whole")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise BadSettings(message=f"there is no settings file {path} (set {CONFIG_VARIABLE} to its path)") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(message=f"the settings file {path} cannot be read ({error})") from None
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the values of `above` over it, section by section."""
+    merged = dict(below)
+    for key, value in above.items():
+        standing = merged.get(key)
+        merged[key] = _merged(standing, value) if isinstance(standing, dict) and isinstance(value, dict) else value
+    return merged
