@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, func
+from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wisqu_pipelines.database.base import ControlBase, EnvironmentBase
@@ -95,7 +95,10 @@ class EnvironmentPromotion(ChainedMixin, EnvironmentBase):
     duration_seconds: Mapped[float | None] = mapped_column(Float)
     occurred_at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "promotion_id", "status", unique=True), Index(None, "occurred_at"))
+    __table_args__ = (
+        Index(None, "promotion_id", "status", unique=True, postgresql_where=text("status <> 'failed'")),
+        Index(None, "occurred_at"),
+    )
 
 
 class EnvironmentAccessLog(ChainedMixin, EnvironmentBase):

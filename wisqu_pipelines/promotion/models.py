@@ -108,6 +108,8 @@ class Promotion(ControlBase):
     created_at: Mapped[datetime]
     run_id: Mapped[str | None] = mapped_column(String(100))
     """Who executes it: the Dagster run, or the CLI's own name for its run."""
+    executed_by_user_id: Mapped[UUID | None]
+    """Who started the execution, where a person is known; an approver is named in the receipt otherwise."""
     epoch: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     """Counts the claims; a transaction of an older claim finds a newer number and stops."""
     lease_until: Mapped[datetime | None]
@@ -137,6 +139,8 @@ class PromotionItem(ControlBase):
     item_type: Mapped[str] = mapped_column(String(100), primary_key=True)
     source_id: Mapped[UUID] = mapped_column(primary_key=True)
     target_id: Mapped[UUID]
+    source_status: Mapped[str] = mapped_column(String(50))
+    """The promotion status that the source row goes back to if the promotion does not happen or is rolled back."""
     label: Mapped[str] = mapped_column(String(500))
     """What people call the item: its filename or title."""
     effect: Mapped[str] = mapped_column(String(50))
