@@ -8,13 +8,14 @@ in that file and never a name in the code.
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import URL
 
 from wisqu_pipelines.errors import BadSettings, PathRefused, UnknownEnvironment
@@ -280,6 +281,19 @@ class Settings(BaseSettings):
             raise PathRefused(source=source, target=target, allowed=sorted(self.paths)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Which environments and paths there are, in the order of the file."""
+
+    environments: tuple[str, ...]
+    paths: tuple[tuple[str, str], ...]
+    """Source and target of each path on which something may be promoted."""
+
+    def sources_of(self, target: str) -> tuple[str, ...]:
+        """The environments from which something may be promoted to `target`."""
+        return tuple(source for source, end in self.paths if end == target)
+
+
 def load(**overrides: Any) -> Settings:
     """Read the settings from all their sources; `overrides` win over every one of them.
 
@@ -294,6 +308,25 @@ def load(**overrides: Any) -> Settings:
         )
         hint = "" if _stack_is_up(overrides) else " (is the embedded stack set up? 'wisqu up' does it)"
         raise BadSettings(message=problems + hint) from None
+
+
+def declared() -> Declared:
+    """The names of the environments and paths, without their addresses and secrets: enough to describe an installation
+    whose stores are not set up yet.
+
+    Raises:
+        BadSettings: a file is missing or malformed.
+    """
+    sources = (_Files(Settings), _MountedSecrets(Settings), EnvSettingsSource(Settings))
+    values: dict[str, Any] = {}
+    for source in sources:
+        values = _merged(values, source())
+    return Declared(
+        environments=tuple(values.get("environments") or ()),
+        paths=tuple(
+            (source, target) for source, _, target in (path.partition("->") for path in values.get("paths") or ())
+        ),
+    )
 
 
 def _stack_is_up(overrides: Mapping[str, Any]) -> bool:
