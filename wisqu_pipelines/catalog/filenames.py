@@ -1,4 +1,4 @@
-"""Which filenames are accepted. A filename is only metadata here, and it ends up in shells, spreadsheets and browsers."""
+"""Which filenames are accepted: one is only metadata here, but ends up in shells, spreadsheets and browsers."""
 
 import unicodedata
 
@@ -54,6 +54,11 @@ def _wrong_path(name: str) -> str | None:
         return "it leads out of its folder or has an empty part"
     if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
         return f"a part of it has more than {MAX_NAME_BYTES} bytes"
-    if any(part.lstrip().startswith(FORMULA_STARTS) for part in parts):
+    if any(_is_formula(shown) for shown in (name, parts[-1])):
         return f"it begins like a spreadsheet formula (one of {' '.join(FORMULA_STARTS)})"
     return None
+
+
+def _is_formula(shown: str) -> bool:
+    """Whether a spreadsheet would run the text; it takes the full-width variants of the signs as well."""
+    return unicodedata.normalize("NFKC", shown).lstrip().startswith(FORMULA_STARTS)
