@@ -12,12 +12,21 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from wisqu_pipelines.errors import StoreUnavailable
+from wisqu_pipelines.errors import StoreDenied, StoreUnavailable
 from wisqu_pipelines.settings import DatabaseSettings, EnvironmentSettings
 
 ENVIRONMENT = "environment"
 """The key in `session.info` under which an environment's session carries its `EnvironmentSettings`, and in the engine's
 execution options under which its name is the default of every row's `environment`."""
+
+REFUSALS = (
+    "password authentication failed",
+    "permission denied for database",
+    "no pg_hba.conf entry",
+    "does not exist",
+)
+"""How Postgres says at connection time that it knows no such role or database, or lets this role not into it. psycopg
+gives no SQLSTATE for a connection that was never made."""
 
 
 class Database:
@@ -44,6 +53,7 @@ class Database:
         """A transaction: committed when the block ends, rolled back when it raises.
 
         Raises:
+            StoreDenied: the server does not let this role into this database.
             StoreUnavailable: the server does not answer or the connection broke.
         """
         with self._translated("transaction"), self._sessions.begin() as session:
@@ -54,6 +64,7 @@ class Database:
         """A read-only transaction over one consistent state (repeatable read).
 
         Raises:
+            StoreDenied: the server does not let this role into this database.
             StoreUnavailable: the server does not answer or the connection broke.
         """
         with self._translated("read"), self._sessions.begin() as session:
@@ -68,15 +79,13 @@ class Database:
     def _translated(self, operation: str) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            raise StoreUnavailable(
-                store=f"database {self.name}", operation=operation, cause=_first_line(error)
-            ) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
-                raise StoreUnavailable(
-                    store=f"database {self.name}", operation=operation, cause=_first_line(error)
-                ) from error
+            cause = _first_line(error)
+            details = {"store": f"database {self.name}", "operation": operation, "cause": cause}
+            if isinstance(error, OperationalError) and any(refusal in cause for refusal in REFUSALS):
+                raise StoreDenied(**details) from error
+            if isinstance(error, OperationalError) or error.connection_invalidated:
+                raise StoreUnavailable(**details) from error
             raise
 
 

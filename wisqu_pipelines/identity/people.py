@@ -1,0 +1,48 @@
+"""People: finding them, and asking what they may do where."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.errors import NotPermitted, UnknownPerson
+from wisqu_pipelines.identity.models import CentralUser
+
+
+def find(session: Session, person: str | UUID) -> CentralUser:
+    """The active person with that id or e-mail address (in any case).
+
+    Raises:
+        UnknownPerson: there is none, or they are disabled.
+    """
+    found = session.scalar(select(CentralUser).where(_named(str(person)), CentralUser.is_active))
+    if found is None:
+        raise UnknownPerson(person=str(person))
+    return found
+
+
+def require_role(person: CentralUser, environment: str, roles: Collection[str], act: str) -> str:
+    """The person's role in the environment, if it is one of `roles`.
+
+    Raises:
+        NotPermitted: it is not.
+    """
+    role = person.role_in(environment)
+    if role is None:
+        raise NotPermitted(person=person.email, act=act, environment=environment, reason="they have no access to it")
+    if role not in roles:
+        raise NotPermitted(
+            person=person.email,
+            act=act,
+            environment=environment,
+            reason=f"they are {role} there, and it takes one of: {', '.join(roles)}",
+        )
+    return role
+
+
+def _named(person: str) -> ColumnElement[bool]:
+    try:
+        return CentralUser.id == UUID(person)
+    except ValueError:
+        return func.lower(CentralUser.email) == person.strip().lower()

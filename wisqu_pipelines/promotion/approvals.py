@@ -1,0 +1,164 @@
+"""The gate: who says yes or no to a plan, and whether enough people have."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.audit.chain import append
+from wisqu_pipelines.audit.models import EnvironmentAccess
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.errors import NotPermitted, PromotionRefused
+from wisqu_pipelines.identity import people
+from wisqu_pipelines.identity.models import CentralUser
+from wisqu_pipelines.ports.clock import Clock
+from wisqu_pipelines.promotion.ledger import Ledger, move
+from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.settings import PathSettings, Settings
+
+
+class ApprovalService:
+    """Takes people's decisions on plans. Every decision is audited in the transaction that takes it."""
+
+    def __init__(self, control: Database, settings: Settings, clock: Clock) -> None:
+        """Keep decisions in `control`, under the policies of `settings`."""
+        self._control = control
+        self._settings = settings
+        self._clock = clock
+        self._ledger = Ledger(control, clock)
+
+    def grant(self, promotion_id: UUID, person: str | UUID, reason: str | None = None) -> PromotionState:
+        """Say yes to a plan; returns the promotion's state after it.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+            UnknownPerson: there is no such active person.
+            NotPermitted: the person's role in the target is not one that approves, or the plan is their own and the path
+                forbids self-approval.
+            PromotionRefused: the plan waits for no approval, moves nothing, or the person has decided already.
+        """
+        with self._control.begin() as session:
+            promotion, path, user, role = self._deciding(session, promotion_id, person, "approve this promotion")
+            if promotion.state != PromotionState.PLANNED:
+                self._refuse(promotion, "approved", f"it is {promotion.state}")
+            by_effect = promotion.totals["by_effect"]
+            if not by_effect["create"]["items"] + by_effect["update"]["items"]:
+                self._refuse(promotion, "approved", "its plan moves nothing")
+            if not path.self_approval:
+                self._check_not_own(promotion, path, user)
+            self._decide(session, promotion, path, user, role, Decision.APPROVE, reason)
+            session.flush()
+            if len(valid(session, promotion, path, self._clock.now())) >= path.approvals:
+                move(promotion, PromotionState.APPROVED)
+            return PromotionState(promotion.state)
+
+    def reject(self, promotion_id: UUID, person: str | UUID, reason: str) -> PromotionState:
+        """Say no to a plan, for good.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+            UnknownPerson: there is no such active person.
+            NotPermitted: the person's role in the target is not one that decides.
+            PromotionRefused: the plan can no longer be rejected, no reason is given, or the person has decided already.
+        """
+        with self._control.begin() as session:
+            promotion, path, user, role = self._deciding(session, promotion_id, person, "reject this promotion")
+            if not reason.strip():
+                self._refuse(promotion, "rejected", "a rejection says why")
+            if promotion.state not in {PromotionState.PLANNED, PromotionState.APPROVED}:
+                self._refuse(promotion, "rejected", f"it is {promotion.state}")
+            self._decide(session, promotion, path, user, role, Decision.REJECT, reason)
+            move(promotion, PromotionState.REJECTED)
+            promotion.error = f"{user.email} said no: {reason}"
+            promotion.finished_at = self._clock.now()
+            return PromotionState.REJECTED
+
+    def pending(self) -> Sequence[UUID]:
+        """The promotions that wait for a decision, oldest first."""
+        with self._control.begin() as session:
+            return session.scalars(
+                select(Promotion.id).where(Promotion.state == PromotionState.PLANNED).order_by(Promotion.created_at)
+            ).all()
+
+    def _deciding(
+        self, session: Session, promotion_id: UUID, person: str | UUID, act: str
+    ) -> tuple[Promotion, PathSettings, CentralUser, str]:
+        promotion = self._ledger.get(session, promotion_id, lock=True)
+        path = self._settings.path(promotion.source_environment, promotion.target_environment)
+        user = people.find(session, person)
+        role = people.require_role(user, path.target, path.approver_roles, act)
+        if session.get(PromotionApproval, (promotion.id, user.id)) is not None:
+            self._refuse(promotion, "decided twice by one person", f"{user.email} has decided already")
+        return promotion, path, user, role
+
+    @staticmethod
+    def _check_not_own(promotion: Promotion, path: PathSettings, user: CentralUser) -> None:
+        if promotion.requested_by_user_id is None:
+            reason = "it is not known who asked for it, and nobody may approve their own; preview it as a known person"
+        elif promotion.requested_by_user_id == user.id:
+            reason = f"they asked for it themselves, and {path.name} takes somebody else's yes"
+        else:
+            return
+        raise NotPermitted(person=user.email, act="approve this promotion", environment=path.target, reason=reason)
+
+    def _decide(
+        self,
+        session: Session,
+        promotion: Promotion,
+        path: PathSettings,
+        user: CentralUser,
+        role: str,
+        decision: Decision,
+        reason: str | None,
+    ) -> None:
+        now = self._clock.now()
+        session.add(
+            PromotionApproval(
+                promotion_id=promotion.id,
+                user_id=user.id,
+                plan_digest=promotion.plan_digest,
+                decision=decision,
+                role=role,
+                reason=reason,
+                decided_at=now,
+                expires_at=now + path.approval_lifetime,
+            )
+        )
+        append(
+            session,
+            EnvironmentAccess(
+                user_id=user.id,
+                environment=path.target,
+                action=f"promotion_{decision}",
+                reason=reason,
+                details={"promotion_id": str(promotion.id), "plan_digest": promotion.plan_digest, "role": role},
+                occurred_at=now,
+            ),
+        )
+
+    @staticmethod
+    def _refuse(promotion: Promotion, act: str, reason: str) -> None:
+        raise PromotionRefused(promotion_id=str(promotion.id), act=act, reason=reason)
+
+
+def valid(session: Session, promotion: Promotion, path: PathSettings, now: datetime) -> list[PromotionApproval]:
+    """The approvals that count now: for this very plan, not expired, by people who still hold a role that approves."""
+    rows = session.execute(
+        select(PromotionApproval, CentralUser)
+        .join(CentralUser, CentralUser.id == PromotionApproval.user_id)
+        .where(
+            PromotionApproval.promotion_id == promotion.id,
+            PromotionApproval.decision == Decision.APPROVE,
+            PromotionApproval.plan_digest == promotion.plan_digest,
+            PromotionApproval.expires_at > now,
+        )
+        .order_by(PromotionApproval.decided_at)
+    )
+    return [
+        approval
+        for approval, person in rows
+        if person.role_in(path.target) in path.approver_roles
+        and (path.self_approval or person.id != promotion.requested_by_user_id)
+    ]

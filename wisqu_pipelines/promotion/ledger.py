@@ -1,0 +1,284 @@
+"""The promotions in the control database: plans, claims, moves between states, the journal.
+
+A claim gives a run the promotion for a lease, and counts up its epoch. Whoever comes back after another run has claimed it
+finds a newer epoch and stops: `guarded` checks that inside every transaction that matters.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused, WisquError
+from wisqu_pipelines.ports.clock import Clock
+from wisqu_pipelines.promotion.models import (
+    LEGAL_MOVES,
+    Effect,
+    Promotion,
+    PromotionItem,
+    PromotionJournal,
+    PromotionState,
+    Step,
+)
+from wisqu_pipelines.promotion.plan import FileAt, Hashes, Plan, PlannedItem, VectorsAt, in_order
+
+LEASE = timedelta(seconds=60)
+"""How long a run that says nothing keeps its promotion."""
+HEARTBEAT_SECONDS = 15.0
+"""How often a living run renews its lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run's hold on a promotion."""
+
+    promotion_id: UUID
+    run_id: str
+    epoch: int
+    state: PromotionState
+    """The state in which the claim found or put it."""
+
+
+class Ledger:
+    """Reads and writes promotions."""
+
+    def __init__(self, control: Database, clock: Clock) -> None:
+        """Keep promotions in `control`, with the lease timed by `clock`."""
+        self._control = control
+        self._clock = clock
+
+    def get(self, session: Session, promotion_id: UUID, *, lock: bool = False) -> Promotion:
+        """The promotion of that id.
+
+        Raises:
+            PromotionNotFound: there is none.
+        """
+        found = session.get(Promotion, promotion_id, with_for_update=lock, populate_existing=lock)
+        if found is None:
+            raise PromotionNotFound(promotion_id=str(promotion_id))
+        return found
+
+    def save(self, session: Session, promotion: Promotion, plan: Plan) -> None:
+        """Write a new promotion with its plan."""
+        session.add(promotion)
+        session.flush()
+        if plan.items:
+            session.execute(insert(PromotionItem), [_item_row(promotion.id, item) for item in plan.items])
+
+    def plan(self, promotion: Promotion, session: Session) -> Plan:
+        """The plan as it was frozen."""
+        rows = session.scalars(select(PromotionItem).where(PromotionItem.promotion_id == promotion.id))
+        return Plan(
+            promotion_type=promotion.promotion_type,
+            source=promotion.source_environment,
+            target=promotion.target_environment,
+            policy=promotion.policy,
+            items=in_order(_item(row) for row in rows),
+        )
+
+    def claim(self, promotion_id: UUID, run_id: str, *, rollback: bool = False) -> Claim:
+        """Take a promotion for a run, in one statement, so that of two runs one wins.
+
+        Raises:
+            PromotionNotFound: there is none.
+            PromotionRefused: its state does not allow it, or another run holds it.
+        """
+        now = self._clock.now()
+        start, running = (
+            ((PromotionState.SUCCEEDED,), (PromotionState.ROLLING_BACK,))
+            if rollback
+            else (
+                (PromotionState.APPROVED, PromotionState.FAILED),
+                (PromotionState.EXECUTING, PromotionState.PUBLISHED),
+            )
+        )
+        free = or_(Promotion.run_id == run_id, Promotion.lease_until < now)
+        with self._control.begin() as session:
+            promotion = self.get(session, promotion_id, lock=True)
+            state = PromotionState(promotion.state)
+            if state in start:
+                state = running[0]
+            claimed = session.execute(
+                update(Promotion)
+                .where(
+                    Promotion.id == promotion_id,
+                    or_(Promotion.state.in_(start), and_(Promotion.state.in_(running), free)),
+                )
+                .values(
+                    state=state,
+                    run_id=run_id,
+                    epoch=Promotion.epoch + 1,
+                    lease_until=now + LEASE,
+                    started_at=promotion.started_at or now,
+                    error=None,
+                )
+                .returning(Promotion.epoch)
+                .execution_options(synchronize_session=False)
+            ).scalar()
+            if claimed is None:
+                act = "rolled back" if rollback else "executed"
+                raise PromotionRefused(
+                    promotion_id=str(promotion_id), act=act, reason=self._why_not(promotion, rollback)
+                )
+        return Claim(promotion_id, run_id, claimed, state)
+
+    @contextmanager
+    def kept(self, claim: Claim) -> Iterator[None]:
+        """Renew the claim's lease in the background while the block runs."""
+        stop = threading.Event()
+
+        def beat() -> None:
+            while not stop.wait(HEARTBEAT_SECONDS):
+                try:
+                    self._renew(claim)
+                except WisquError:
+                    continue  # the lease lives longer than several beats, and guarded() has the last word
+
+        thread = threading.Thread(target=beat, name=f"lease-{claim.promotion_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _renew(self, claim: Claim) -> None:
+        with self._control.begin() as session:
+            session.execute(
+                update(Promotion)
+                .where(Promotion.id == claim.promotion_id, Promotion.epoch == claim.epoch)
+                .values(lease_until=self._clock.now() + LEASE)
+            )
+
+    @contextmanager
+    def guarded(self, claim: Claim) -> Iterator[tuple[Session, Promotion]]:
+        """A transaction in the control database that holds the promotion's row, and only if the claim still stands.
+
+        Raises:
+            PromotionRefused: another run has claimed it since.
+        """
+        with self._control.begin() as session:
+            promotion = self.get(session, claim.promotion_id, lock=True)
+            if promotion.epoch != claim.epoch:
+                raise PromotionRefused(
+                    promotion_id=str(claim.promotion_id),
+                    act="continued",
+                    reason=f"the run {promotion.run_id} has taken it over",
+                )
+            yield session, promotion
+
+    def journal(
+        self, claim: Claim, items: Iterable[PlannedItem], step: Step, details: Mapping[UUID, str] | None = None
+    ) -> None:
+        """Write down that items have passed a step; again is no error."""
+        rows = [
+            {
+                "promotion_id": claim.promotion_id,
+                "item_type": item.item_type,
+                "source_id": item.source_id,
+                "step": step,
+                "epoch": claim.epoch,
+                "detail": (details or {}).get(item.source_id),
+            }
+            for item in items
+        ]
+        if rows:
+            with self.guarded(claim) as (session, _):
+                session.execute(upsert(PromotionJournal).on_conflict_do_nothing(), rows)
+
+    def passed(self, promotion_id: UUID, step: Step) -> dict[tuple[str, UUID], str | None]:
+        """The items that have passed a step, with what was noted."""
+        with self._control.begin() as session:
+            rows = session.execute(
+                select(PromotionJournal.item_type, PromotionJournal.source_id, PromotionJournal.detail).where(
+                    PromotionJournal.promotion_id == promotion_id, PromotionJournal.step == step
+                )
+            ).all()
+        return {(row.item_type, row.source_id): row.detail for row in rows}
+
+    def forget(self, claim: Claim, steps: Sequence[Step]) -> None:
+        """Take steps back whose effects were swept."""
+        with self.guarded(claim) as (session, _):
+            session.execute(
+                delete(PromotionJournal).where(
+                    PromotionJournal.promotion_id == claim.promotion_id, PromotionJournal.step.in_(steps)
+                )
+            )
+
+    def steps(self, session: Session, promotion_id: UUID) -> dict[str, int]:
+        """How many items have passed each step."""
+        rows = session.execute(
+            select(PromotionJournal.step, func.count())
+            .where(PromotionJournal.promotion_id == promotion_id)
+            .group_by(PromotionJournal.step)
+        ).all()
+        return {step: count for step, count in rows}  # noqa: C416  (rows are not tuples to the type checker)
+
+    def _why_not(self, promotion: Promotion, rollback: bool) -> str:
+        state = PromotionState(promotion.state)
+        if state in {PromotionState.EXECUTING, PromotionState.PUBLISHED, PromotionState.ROLLING_BACK}:
+            return f"the run {promotion.run_id} is at it (state {state})"
+        if state == PromotionState.PLANNED:
+            return f"it is not approved yet; 'wisqu approvals grant {promotion.id}' does that"
+        if state in {PromotionState.REFUSED, PromotionState.REJECTED} and promotion.error:
+            return f"it was {state}: {promotion.error}"
+        return f"it is {state}" + ("" if rollback else "; make a new preview")
+
+
+def move(promotion: Promotion, to: PromotionState) -> None:
+    """Put a promotion into another state.
+
+    Raises:
+        PromotionRefused: no such move is legal.
+    """
+    state = PromotionState(promotion.state)
+    if to not in LEGAL_MOVES[state]:
+        raise PromotionRefused(promotion_id=str(promotion.id), act=f"made {to}", reason=f"it is {state}")
+    promotion.state = to
+
+
+def _item_row(promotion_id: UUID, item: PlannedItem) -> dict[str, Any]:
+    return {
+        "promotion_id": promotion_id,
+        "item_type": item.item_type,
+        "source_id": item.source_id,
+        "target_id": item.target_id,
+        "label": item.label,
+        "effect": item.effect,
+        "source_status": item.source_status,
+        "blocked_reason": item.blocked_reason,
+        "required_by": item.required_by,
+        "source_hashes": item.source_hashes.as_dict() if item.source_hashes else None,
+        "target_hashes": dict(item.target_hashes) if item.target_hashes else None,
+        "file": asdict(item.file) if item.file else None,
+        "vectors": {**asdict(item.vectors), "version": str(item.vectors.version)} if item.vectors else None,
+        "bytes": item.bytes,
+        "points": item.points,
+    }
+
+
+def _item(row: PromotionItem) -> PlannedItem:
+    return PlannedItem(
+        item_type=row.item_type,
+        source_id=row.source_id,
+        target_id=row.target_id,
+        label=row.label,
+        effect=Effect(row.effect),
+        source_status=row.source_status,
+        source_hashes=Hashes(**row.source_hashes) if row.source_hashes else None,
+        blocked_reason=row.blocked_reason,
+        required_by=row.required_by,
+        target_hashes=row.target_hashes,
+        file=FileAt(**row.file) if row.file else None,
+        vectors=VectorsAt(**{**row.vectors, "version": UUID(row.vectors["version"])}) if row.vectors else None,
+        bytes=row.bytes,
+        points=row.points,
+    )
