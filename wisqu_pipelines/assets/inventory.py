@@ -1,0 +1,50 @@
+"""The inventory assets: materialising one reads its store and reports what lies there."""
+
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
+
+from wisqu_pipelines.assets import keys, markdown
+from wisqu_pipelines.catalog.inventory import Inventory, count_table, count_vectors
+from wisqu_pipelines.resources.outcomes import told_as_outcome
+from wisqu_pipelines.resources.wisqu import WisquResource
+from wisqu_pipelines.settings import Declared
+
+
+def inventory_assets(declared: Declared) -> list[AssetsDefinition]:
+    """Every kind of asset for every environment."""
+    return [
+        _inventory_asset(declared, environment, kind)
+        for environment in declared.environments
+        for kind in keys.KINDS.values()
+    ]
+
+
+def inventory_metadata(inventory: Inventory) -> dict[str, MetadataValue]:
+    """An inventory as Dagster shows it: a plot for each total, and the breakdown as a table."""
+    totals = {f"wisqu/{name}": MetadataValue.int(total) for name, total in inventory.totals.items()}
+    rows = inventory.totals.get("rows", inventory.totals.get("points", 0))
+    breakdown = markdown.table(inventory.columns, inventory.breakdown) if inventory.breakdown else "Nothing is there."
+    return {"dagster/row_count": MetadataValue.int(rows), **totals, "breakdown": MetadataValue.md(breakdown)}
+
+
+def _inventory_asset(declared: Declared, environment: str, kind: keys.Kind) -> AssetsDefinition:
+    @asset(
+        key=keys.key(environment, kind.name),
+        deps=keys.upstream_keys(declared, environment, kind),
+        description=kind.description,
+        group_name=environment,
+        kinds=set(kind.kinds),
+        owners=[keys.OWNER],
+        tags={"wisqu/environment": environment},
+        pool=keys.pool(environment),
+    )
+    def inventory(context: AssetExecutionContext, wisqu: WisquResource) -> MaterializeResult[None]:
+        with told_as_outcome(context.instance, context.run_id):
+            services = wisqu.services
+            taken = (
+                count_vectors(services.environments[environment], services.settings.collections)
+                if kind.name == keys.VECTORS
+                else count_table(services.environments[environment], kind.name)
+            )
+        return MaterializeResult(metadata=inventory_metadata(taken))
+
+    return inventory

@@ -1,0 +1,48 @@
+"""What Dagster loads: every asset, check, job and sensor. Nothing is connected here, and no secret is needed."""
+
+import os
+
+from dagster import Definitions, ExecutorDefinition, definitions, in_process_executor, multiprocess_executor
+
+from wisqu_pipelines import settings
+from wisqu_pipelines.assets.checks import consistency_checks
+from wisqu_pipelines.assets.inventory import inventory_assets
+from wisqu_pipelines.errors import BadSettings
+from wisqu_pipelines.jobs.promotion import promotion_jobs
+from wisqu_pipelines.resources.wisqu import WisquResource
+from wisqu_pipelines.sensors.approvals import approvals_sensor
+
+EXECUTOR_VARIABLE = "WISQU_DAGSTER_EXECUTOR"
+EXECUTORS = {"in_process": in_process_executor, "multiprocess": multiprocess_executor}
+"""Every run has a process of its own already; one more for each step costs seconds, and is worth it for many steps."""
+
+
+@definitions
+def wisqu_pipelines() -> Definitions:
+    """The definitions for the declared environments.
+
+    Raises:
+        BadSettings: the settings file is missing or malformed, or no such executor is known.
+    """
+    declared = settings.declared()
+    return Definitions(
+        assets=inventory_assets(declared),
+        asset_checks=consistency_checks(declared),
+        jobs=promotion_jobs(declared),
+        sensors=[approvals_sensor],
+        resources={"wisqu": WisquResource()},
+        executor=chosen_executor(),
+    )
+
+
+def chosen_executor() -> ExecutorDefinition:
+    """The executor that the environment variable names; jobs name none.
+
+    Raises:
+        BadSettings: it names another than those that are known.
+    """
+    name = os.environ.get(EXECUTOR_VARIABLE, "in_process")
+    try:
+        return EXECUTORS[name]
+    except KeyError:
+        raise BadSettings(message=f"{EXECUTOR_VARIABLE} is {name}; it can be {', '.join(EXECUTORS)}") from None

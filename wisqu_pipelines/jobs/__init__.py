@@ -1,0 +1,1 @@
+"""The jobs: each op calls one service and tells Dagster what came of it."""

@@ -1,0 +1,171 @@
+"""The promotion jobs: preview, execute, roll back."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from dagster import (
+    Enum,
+    EnumValue,
+    Field,
+    JobDefinition,
+    MetadataValue,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    Output,
+    job,
+    op,
+)
+
+from wisqu_pipelines.assets import markdown
+from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound
+from wisqu_pipelines.jobs.landing import landed, outcome_metadata
+from wisqu_pipelines.jobs.picture import embedded, picture
+from wisqu_pipelines.jobs.progress import LoggedProgress
+from wisqu_pipelines.jobs.report import items_table, summary
+from wisqu_pipelines.jobs.tags import promotion_tags
+from wisqu_pipelines.promotion.results import PromotionResult
+from wisqu_pipelines.promotion.types import TYPES
+from wisqu_pipelines.resources.outcomes import told_as_outcome
+from wisqu_pipelines.resources.wisqu import WisquResource
+from wisqu_pipelines.settings import Declared
+
+POOL = "promotions"
+"""Bounds how many promotions run at once."""
+VIA = "dagster"
+"""Recorded as how a plan was asked for; the Dagster UI knows no people, so no person is recorded with it."""
+PROMOTION_CONFIG = {"promotion_id": Field(str, description="The promotion's id, as its preview showed it.")}
+
+
+def promotion_jobs(declared: Declared) -> list[JobDefinition]:
+    """The three jobs, with the declared environments and the known types to choose from in the launchpad."""
+    return [_preview_job(declared), promotion_execute, promotion_rollback]
+
+
+def _preview_job(declared: Declared) -> JobDefinition:
+    environment = Enum("Environment", [EnumValue(name) for name in declared.environments])
+    promotion_type = Enum("PromotionType", [EnumValue(name) for name in TYPES])
+    schema = {
+        "promotion_type": Field(promotion_type, description="What is promoted."),
+        "source_environment": Field(environment, description="Where the items are."),
+        "target_environment": Field(environment, description="Where they are to go."),
+        "item_ids": Field([str], is_required=False, description="The ids to promote; all approved items if left out."),
+        "reason": Field(str, is_required=False, description="Why; it is kept with the promotion."),
+    }
+
+    @op(config_schema=schema, out={"plan": Out(Nothing)}, pool=POOL)
+    def preview_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
+        """Make a plan, and show it."""
+        asked = context.op_config
+        with told_as_outcome(context.instance, context.run_id):
+            preview = wisqu.services.promotions.preview_promotion(
+                asked["promotion_type"],
+                asked["source_environment"],
+                asked["target_environment"],
+                _item_ids(asked.get("item_ids"), asked["promotion_type"], asked["source_environment"]),
+                requested_via=VIA,
+                reason=asked.get("reason"),
+                progress=LoggedProgress(context.log),
+            )
+        context.instance.add_run_tags(
+            context.run_id,
+            promotion_tags(preview.promotion_id, preview.source_environment, preview.target_environment),
+        )
+        shown = f"{preview.total_count} items of {preview.promotion_type} go, {len(preview.errors)} are blocked"
+        return Output(
+            None,
+            metadata={
+                "summary": MetadataValue.md(summary(preview)),
+                "picture": MetadataValue.md(embedded(picture(preview), shown)),
+                "items": items_table(preview),
+                "promotion": MetadataValue.text(str(preview.promotion_id)),
+                "plan digest": MetadataValue.text(preview.plan_digest),
+                "items to write": MetadataValue.int(preview.total_count),
+                "blocked": MetadataValue.int(len(preview.errors)),
+                "bytes": MetadataValue.int(preview.total_size_bytes),
+                "points": MetadataValue.int(preview.total_points),
+            },
+        )
+
+    @job(
+        name="promotion_preview",
+        description=(
+            "Make a plan of what a promotion would do, and show it. It moves nothing: a person approves the plan with "
+            "'wisqu approvals grant', and the approvals sensor executes it then."
+        ),
+    )
+    def preview() -> None:
+        preview_promotion()
+
+    return preview
+
+
+@op(config_schema=PROMOTION_CONFIG, out={"result": Out(Nothing)}, pool=POOL)
+def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
+    """Execute an approved promotion; who approved it is read from the control database."""
+    with told_as_outcome(context.instance, context.run_id):
+        promotions = wisqu.services.promotions
+        promotion_id = _promotion_id(context.op_config["promotion_id"])
+        report = promotions.status(promotion_id)
+        context.instance.add_run_tags(
+            context.run_id, promotion_tags(promotion_id, report.source_environment, report.target_environment)
+        )
+        result = promotions.execute(promotion_id, run_id=context.run_id, progress=LoggedProgress(context.log))
+    return _landed(context, result, report.plan_digest)
+
+
+@op(config_schema=PROMOTION_CONFIG, out={"result": Out(Nothing)}, pool=POOL)
+def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
+    """Roll back a promotion, as a person asked before; who asked is read from the control database."""
+    with told_as_outcome(context.instance, context.run_id):
+        promotions = wisqu.services.promotions
+        promotion_id = _promotion_id(context.op_config["promotion_id"])
+        report = promotions.status(promotion_id)
+        context.instance.add_run_tags(
+            context.run_id, promotion_tags(promotion_id, report.source_environment, report.target_environment)
+        )
+        result = promotions.rollback(promotion_id, run_id=context.run_id, progress=LoggedProgress(context.log))
+    return _landed(context, result, report.plan_digest)
+
+
+@job(
+    description="Execute an approved promotion. The approvals sensor starts it; an unapproved one is refused.",
+)
+def promotion_execute() -> None:
+    """Execute an approved promotion."""
+    execute_promotion()
+
+
+@job(
+    description="Roll back a promotion for which a person has asked 'wisqu promote rollback'; others are refused.",
+)
+def promotion_rollback() -> None:
+    """Roll back a promotion."""
+    rollback_promotion()
+
+
+def _landed(context: OpExecutionContext, result: PromotionResult, plan_digest: str) -> Output[None]:
+    for event in landed(result, plan_digest):
+        context.log_event(event)
+    metadata = outcome_metadata(result, plan_digest)
+    if result.errors:
+        metadata["left behind"] = MetadataValue.md("\n".join(f"- {markdown.text(error)}" for error in result.errors))
+    return Output(None, metadata=metadata)
+
+
+def _promotion_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise PromotionNotFound(promotion_id=text) from None
+
+
+def _item_ids(texts: Sequence[str] | None, promotion_type: str, environment: str) -> list[UUID] | None:
+    """The ids that were asked for; none at all means every approved item."""
+    ids = []
+    for text in texts or ():
+        try:
+            ids.append(UUID(text))
+        except ValueError:
+            raise ItemNotFound(type=promotion_type, item_id=text, environment=environment) from None
+    return ids or None

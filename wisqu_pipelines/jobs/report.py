@@ -1,0 +1,96 @@
+"""A plan as an approver reads it in the Dagster UI: a summary in Markdown and a table of its items."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableMetadataValue, TableRecord, TableSchema
+
+from wisqu_pipelines.assets import markdown
+from wisqu_pipelines.errors import printable
+from wisqu_pipelines.promotion.models import Effect
+from wisqu_pipelines.promotion.results import PromotionPreview
+
+ITEMS_SHOWN = 200
+"""Rows of the table of items; the plan itself has them all."""
+BLOCKED_LISTED = 10
+_ORDER = (Effect.BLOCKED, Effect.UPDATE, Effect.CREATE, Effect.UNCHANGED)
+"""What an approver wants to see first."""
+_PARTICULARS = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\d+")
+_COLUMNS = (
+    TableColumn("effect", "string"),
+    TableColumn("type", "string"),
+    TableColumn("item", "string", description="Its filename or title"),
+    TableColumn("bytes", "int"),
+    TableColumn("points", "int"),
+    TableColumn("blocked because", "string", constraints=TableColumnConstraints(nullable=True)),
+    TableColumn("source id", "string"),
+)
+
+
+def summary(preview: PromotionPreview) -> str:
+    """What will be done, what will not and why, and what happens next, as Markdown."""
+    path = f"{markdown.text(preview.source_environment)} → {markdown.text(preview.target_environment)}"
+    parts = [
+        f"## Promotion of {markdown.text(preview.promotion_type)}, {path}",
+        f"**{markdown.number(preview.total_count)}** items will be written, with "
+        f"**{markdown.size(preview.total_size_bytes)}** of files and "
+        f"**{markdown.number(preview.total_points)}** vectors.",
+        _totals(preview),
+    ]
+    if preview.errors:
+        parts += [f"### Blocked: {markdown.number(len(preview.errors))}", _blocked(preview)]
+    parts += ["### Next", _next(preview)]
+    return "\n\n".join(parts)
+
+
+def items_table(preview: PromotionPreview) -> TableMetadataValue:
+    """The first `ITEMS_SHOWN` items, those that need a look first."""
+    items = sorted(preview.items, key=lambda item: _ORDER.index(item.effect))[:ITEMS_SHOWN]
+    records = [
+        TableRecord(
+            {
+                "effect": item.effect.value,
+                "type": item.item_type,
+                "item": printable(item.label),
+                "bytes": item.bytes,
+                "points": item.points,
+                "blocked because": printable(item.blocked_reason) if item.blocked_reason else None,
+                "source id": str(item.source_id),
+            }
+        )
+        for item in items
+    ]
+    return MetadataValue.table(records, TableSchema(list(_COLUMNS)))
+
+
+def blocked_reasons(preview: PromotionPreview) -> Sequence[tuple[str, int]]:
+    """Why items are blocked, without the particulars of each, and how many each reason blocks; most frequent first."""
+    reasons = (item.blocked_reason for item in preview.items if item.blocked_reason)
+    return Counter(_PARTICULARS.sub("…", reason.partition(":")[0]) for reason in reasons).most_common()
+
+
+def _totals(preview: PromotionPreview) -> str:
+    by_effect = preview.totals["by_effect"]
+    rows = [
+        (effect, total["items"], markdown.size(total["bytes"]), total["points"])
+        for effect, total in by_effect.items()
+        if total["items"]
+    ]
+    return markdown.table(("effect", "items", "bytes", "points"), rows) if rows else "There is nothing to promote."
+
+
+def _blocked(preview: PromotionPreview) -> str:
+    lines = [f"- {markdown.text(error)}" for error in preview.errors[:BLOCKED_LISTED]]
+    more = len(preview.errors) - BLOCKED_LISTED
+    return "\n".join([*lines, f"- … and {markdown.number(more)} more"] if more > 0 else lines)
+
+
+def _next(preview: PromotionPreview) -> str:
+    if not preview.total_count:
+        return "There is nothing to approve."
+    return (
+        f"The plan's digest is `{preview.plan_digest}`. Nothing moves before it is approved:\n\n"
+        f"    wisqu approvals grant {preview.promotion_id}\n\n"
+        "Then the sensor starts the job `promotion_execute`."
+    )

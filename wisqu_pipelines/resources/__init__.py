@@ -1,0 +1,1 @@
+"""What Dagster hands to assets, ops and sensors."""
