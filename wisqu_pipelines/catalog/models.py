@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, false, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wisqu_pipelines.catalog.mixins import EnvironmentPromotionMixin, SoftDeleteMixin, TimestampMixin
@@ -59,9 +59,12 @@ class StoredFile(EnvironmentRow):
     """The base name; the environment's own bucket is `{environment}-{bucket}`."""
     object_name: Mapped[str] = mapped_column(String(1024))
     content_type: Mapped[str] = mapped_column(String(255))
-    file_size_bytes: Mapped[int] = mapped_column(BigInteger)
-    checksum_sha256: Mapped[str] = mapped_column(String(64), index=True)
-    """SHA-256 of the bytes, hex."""
+    file_size_bytes: Mapped[int] = mapped_column(BigInteger, CheckConstraint("file_size_bytes >= 0", name="file_size"))
+    checksum_sha256: Mapped[str | None] = mapped_column(
+        String(64), CheckConstraint("checksum_sha256 ~ '^[0-9a-f]{64}$'", name="checksum"), index=True
+    )
+    """SHA-256 of the bytes, hex. None: the row is older than this schema and nobody has read its bytes since; it cannot be
+    promoted."""
     purpose: Mapped[str] = mapped_column(String(50), default="rag_corpus", server_default="rag_corpus")
 
 
@@ -82,7 +85,7 @@ class RagDocument(EnvironmentRow):
     """The base name; the environment's own collection is `{collection}_{environment}`."""
     vector_version: Mapped[UUID]
     """Which set of points is this document's; a new content gets a new set, and nothing is overwritten."""
-    point_count: Mapped[int] = mapped_column(Integer)
+    point_count: Mapped[int] = mapped_column(Integer, CheckConstraint("point_count >= 0", name="point_count"))
     embedding: Mapped[str] = mapped_column(String(100))
     """Which embedder made the vectors."""
 
@@ -114,8 +117,8 @@ class UserStorageQuota(EnvironmentRow):
     __tablename__ = "user_storage_quotas"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), unique=True)
-    max_bytes: Mapped[int] = mapped_column(BigInteger)
-    max_files: Mapped[int] = mapped_column(Integer)
+    max_bytes: Mapped[int] = mapped_column(BigInteger, CheckConstraint("max_bytes >= 0", name="max_bytes"))
+    max_files: Mapped[int] = mapped_column(Integer, CheckConstraint("max_files >= 0", name="max_files"))
     used_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """Counted in this environment, and so never promoted."""
     used_files: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
