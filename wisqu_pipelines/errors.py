@@ -181,6 +181,11 @@ class PromotionRefused(Refused):
     """The promotion {promotion_id} cannot be {act}: {reason}."""
 
 
+class ClaimLost(Refused):
+    """This run no longer holds the promotion {promotion_id}: the run {run_id} has taken it over. It stopped and changed
+    nothing more."""
+
+
 class PlanStale(Refused):
     """The plan of promotion {promotion_id} no longer describes what stands there, so it was not executed: {changes}. Make a
     new preview and have it approved.
@@ -189,6 +194,10 @@ class PlanStale(Refused):
 
 class PromotionFailed(Failed):
     """The promotion {promotion_id} failed while it was to {step}: {cause}. Nothing became visible in {environment}."""
+
+
+class ItemFailed(Failed):
+    """The {type} '{label}' ({item_id}) could not be {act}: {reason}."""
 
 
 class RollbackRefused(Refused):

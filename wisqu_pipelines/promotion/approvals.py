@@ -35,8 +35,8 @@ class ApprovalService:
         Raises:
             PromotionNotFound: there is no such promotion.
             UnknownPerson: there is no such active person.
-            NotPermitted: the person's role in the target is not one that approves, or the plan is their own and the path
-                forbids self-approval.
+            NotPermitted: the person's role in the target is not one that approves, or the plan is their own and the
+                path forbids self-approval.
             PromotionRefused: the plan waits for no approval, moves nothing, or the person has decided already.
         """
         with self._control.begin() as session:
@@ -48,7 +48,7 @@ class ApprovalService:
                 self._refuse(promotion, "approved", "its plan moves nothing")
             if not path.self_approval:
                 self._check_not_own(promotion, path, user)
-            self._decide(session, promotion, path, user, role, Decision.APPROVE, reason)
+            self._decide(session, promotion, path, (user, role), Decision.APPROVE, reason)
             session.flush()
             if len(valid(session, promotion, path, self._clock.now())) >= path.approvals:
                 move(promotion, PromotionState.APPROVED)
@@ -69,7 +69,7 @@ class ApprovalService:
                 self._refuse(promotion, "rejected", "a rejection says why")
             if promotion.state not in {PromotionState.PLANNED, PromotionState.APPROVED}:
                 self._refuse(promotion, "rejected", f"it is {promotion.state}")
-            self._decide(session, promotion, path, user, role, Decision.REJECT, reason)
+            self._decide(session, promotion, path, (user, role), Decision.REJECT, reason)
             move(promotion, PromotionState.REJECTED)
             promotion.error = f"{user.email} said no: {reason}"
             promotion.finished_at = self._clock.now()
@@ -108,11 +108,11 @@ class ApprovalService:
         session: Session,
         promotion: Promotion,
         path: PathSettings,
-        user: CentralUser,
-        role: str,
+        by: tuple[CentralUser, str],
         decision: Decision,
         reason: str | None,
     ) -> None:
+        user, role = by
         now = self._clock.now()
         session.add(
             PromotionApproval(

@@ -1,11 +1,11 @@
 """The promotions in the control database: plans, claims, moves between states, the journal.
 
-A claim gives a run the promotion for a lease, and counts up its epoch. Whoever comes back after another run has claimed it
-finds a newer epoch and stops: `guarded` checks that inside every transaction that matters.
+A claim gives a run the promotion for a lease, and counts up its epoch. Whoever comes back after another run has claimed
+it finds a newer epoch and stops: `guarded` checks that inside every transaction that matters.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused, WisquError
+from wisqu_pipelines.errors import ClaimLost, PromotionNotFound, PromotionRefused, WisquError
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.models import (
     LEGAL_MOVES,
@@ -163,16 +163,12 @@ class Ledger:
         """A transaction in the control database that holds the promotion's row, and only if the claim still stands.
 
         Raises:
-            PromotionRefused: another run has claimed it since.
+            ClaimLost: another run has claimed it since.
         """
         with self._control.begin() as session:
             promotion = self.get(session, claim.promotion_id, lock=True)
             if promotion.epoch != claim.epoch:
-                raise PromotionRefused(
-                    promotion_id=str(claim.promotion_id),
-                    act="continued",
-                    reason=f"the run {promotion.run_id} has taken it over",
-                )
+                raise ClaimLost(promotion_id=str(claim.promotion_id), run_id=promotion.run_id)
             yield session, promotion
 
     def journal(
@@ -204,14 +200,10 @@ class Ledger:
             ).all()
         return {(row.item_type, row.source_id): row.detail for row in rows}
 
-    def forget(self, claim: Claim, steps: Sequence[Step]) -> None:
-        """Take steps back whose effects were swept."""
-        with self.guarded(claim) as (session, _):
-            session.execute(
-                delete(PromotionJournal).where(
-                    PromotionJournal.promotion_id == claim.promotion_id, PromotionJournal.step.in_(steps)
-                )
-            )
+    @staticmethod
+    def forget(session: Session, promotion_id: UUID) -> None:
+        """Empty the journal of a promotion whose staged things are swept."""
+        session.execute(delete(PromotionJournal).where(PromotionJournal.promotion_id == promotion_id))
 
     def steps(self, session: Session, promotion_id: UUID) -> dict[str, int]:
         """How many items have passed each step."""
@@ -256,7 +248,7 @@ def _item_row(promotion_id: UUID, item: PlannedItem) -> dict[str, Any]:
         "source_status": item.source_status,
         "blocked_reason": item.blocked_reason,
         "required_by": item.required_by,
-        "source_hashes": item.source_hashes.as_dict() if item.source_hashes else None,
+        "source_hashes": item.source_hashes.as_dict(),
         "target_hashes": dict(item.target_hashes) if item.target_hashes else None,
         "file": asdict(item.file) if item.file else None,
         "vectors": {**asdict(item.vectors), "version": str(item.vectors.version)} if item.vectors else None,
@@ -273,7 +265,7 @@ def _item(row: PromotionItem) -> PlannedItem:
         label=row.label,
         effect=Effect(row.effect),
         source_status=row.source_status,
-        source_hashes=Hashes(**row.source_hashes) if row.source_hashes else None,
+        source_hashes=Hashes(**row.source_hashes),
         blocked_reason=row.blocked_reason,
         required_by=row.required_by,
         target_hashes=row.target_hashes,

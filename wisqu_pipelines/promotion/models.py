@@ -31,7 +31,7 @@ class PromotionState(StrEnum):
     FAILED = "failed"
     """Something broke before the receipt; what was staged is swept. It may be executed again."""
     ROLLING_BACK = "rolling_back"
-    """A rollback holds it."""
+    """A rollback holds it; one that is refused gives it back as it was."""
     ROLLED_BACK = "rolled_back"
     """The target is as it was before. Final."""
 
@@ -43,7 +43,7 @@ LEGAL_MOVES: dict[PromotionState, frozenset[PromotionState]] = {
     PromotionState.PUBLISHED: frozenset({PromotionState.SUCCEEDED}),
     PromotionState.SUCCEEDED: frozenset({PromotionState.ROLLING_BACK}),
     PromotionState.FAILED: frozenset({PromotionState.EXECUTING, PromotionState.REFUSED}),
-    PromotionState.ROLLING_BACK: frozenset({PromotionState.ROLLED_BACK}),
+    PromotionState.ROLLING_BACK: frozenset({PromotionState.ROLLED_BACK, PromotionState.SUCCEEDED}),
     PromotionState.REJECTED: frozenset(),
     PromotionState.REFUSED: frozenset(),
     PromotionState.ROLLED_BACK: frozenset(),

@@ -61,8 +61,7 @@ class PlannedItem:
     label: str
     effect: Effect
     source_status: str
-    source_hashes: Hashes | None
-    """None where the item is blocked before it could be hashed."""
+    source_hashes: Hashes
     blocked_reason: str | None = None
     required_by: UUID | None = None
     target_hashes: Mapping[str, Any] | None = None
@@ -94,7 +93,7 @@ class PlannedItem:
             "target_id": self.target_id,
             "effect": self.effect.value,
             "blocked_reason": self.blocked_reason,
-            "source": self.source_hashes.as_dict() if self.source_hashes else None,
+            "source": self.source_hashes.as_dict(),
             "target": dict(self.target_hashes) if self.target_hashes else None,
             "bytes": self.bytes,
             "points": self.points,
@@ -184,9 +183,8 @@ def _change(plan: Plan, item: PlannedItem, now: PlannedItem | None) -> str:
         return f"is gone from {plan.source}"
     if now.blocked_reason != item.blocked_reason:
         return f"is now blocked: {now.blocked_reason}" if now.blocked_reason else "is no longer blocked"
-    old_hashes = item.source_hashes.as_dict() if item.source_hashes else {}
-    new_hashes = now.source_hashes.as_dict() if now.source_hashes else {}
-    changed = [part for part in ("row", "file", "vectors") if old_hashes.get(part) != new_hashes.get(part)]
+    old, new = item.source_hashes.as_dict(), now.source_hashes.as_dict()
+    changed = [part for part in old if old[part] != new[part]]
     if changed:
         return f"has another {' and '.join(changed)} in {plan.source}"
     return f"meets something else in {plan.target}"

@@ -1,10 +1,10 @@
 """Making a plan: reads both sides, each in one consistent state of its database, and writes nothing."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.ports.vectors import Point
+from wisqu_pipelines.promotion.batches import by_weight, chunks
 from wisqu_pipelines.promotion.content import row_hash, vectors_hash
 from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.plan import FileAt, Hashes, Plan, PlannedItem, VectorsAt, in_order, policy_of
@@ -30,8 +31,6 @@ POINTS_AT_ONCE = 1_024
 """Points held in memory while they are hashed."""
 STATS_AT_ONCE = 8
 """Concurrent questions to the object store."""
-
-Element = TypeVar("Element")
 
 
 def target_id(source_id: UUID, item_type: str, target: str) -> UUID:
@@ -50,9 +49,18 @@ class _Draft:
     file: FileAt | None = None
     vectors: VectorsAt | None = None
     vectors_sha256: str | None = None
-    hashes: Hashes | None = None
     twin: EnvironmentRow | None = None
     twin_references: dict[str, UUID | None] = field(default_factory=dict)
+
+    @property
+    def hashes(self) -> Hashes:
+        """What the item is, as far as it could be read."""
+        references = {column: getattr(self.row, column) for column in self.kind.belongs_to}
+        return Hashes(
+            row=row_hash(self.kind, self.row, references),
+            file=_any(self.row).checksum_sha256 if self.file else None,
+            vectors=self.vectors_sha256,
+        )
 
     def block(self, reason: str) -> None:
         """Keep the first reason only: it is the one to mend first."""
@@ -92,8 +100,6 @@ class Planner:
             drafts += self._pulled_in(here, drafts, held_by)
             self._read_files(drafts, progress)
             self._read_vectors(drafts, progress)
-            for draft in drafts:
-                draft.hashes = self._hashes(draft)
             self._find_twins(there, drafts)
             self._check_needs(there, drafts)
         self._block_dependents(drafts)
@@ -173,7 +179,7 @@ class Planner:
         total, done, points = sum(map(len, with_vectors.values())), 0, 0
         for base, members in with_vectors.items():
             mismatch = self._collection_mismatch(base)
-            for batch in _by_weight(members, POINTS_AT_ONCE, lambda each: _any(each.row).point_count):
+            for batch in by_weight(members, POINTS_AT_ONCE, lambda each: _any(each.row).point_count):
                 if mismatch:
                     for draft in batch:
                         draft.block(mismatch)
@@ -220,19 +226,11 @@ class Planner:
                 draft.vectors = VectorsAt(base, row.vector_version, row.point_count)
                 draft.vectors_sha256 = vectors_hash(points)
 
-    def _hashes(self, draft: _Draft) -> Hashes:
-        references = {column: getattr(draft.row, column) for column in draft.kind.belongs_to}
-        return Hashes(
-            row=row_hash(draft.kind, draft.row, references),
-            file=_any(draft.row).checksum_sha256 if draft.file else None,
-            vectors=draft.vectors_sha256,
-        )
-
     def _find_twins(self, session: Session, drafts: Sequence[_Draft]) -> None:
         """Find what stands in the target for each item, and block what must not be written over."""
         for kind, members in _by_kind(drafts).items():
             twins: dict[UUID, EnvironmentRow] = {}
-            for ids in _chunks([draft.row.id for draft in members], ROWS_AT_ONCE):
+            for ids in chunks([draft.row.id for draft in members], ROWS_AT_ONCE):
                 for twin in session.scalars(
                     select(kind.model).where(
                         kind.model.source_environment == self._source.name, kind.model.source_id.in_(ids)
@@ -268,7 +266,7 @@ class Planner:
                         draft.block(f"{self._target.name} has no {needed}, which it needs")
             for column in kind.unique:
                 attribute = getattr(kind.model, column)
-                for chunk in _chunks([draft for draft in members if draft.twin is None], ROWS_AT_ONCE):
+                for chunk in chunks([draft for draft in members if draft.twin is None], ROWS_AT_ONCE):
                     values = [getattr(draft.row, column) for draft in chunk]
                     taken = set(session.scalars(select(attribute).where(attribute.in_(values))))
                     for draft in chunk:
@@ -358,9 +356,7 @@ def _effect(draft: _Draft) -> Effect:
     if draft.twin is None:
         return Effect.CREATE
     arrived = draft.twin.promoted_hashes or {}
-    same = draft.hashes is not None and all(
-        arrived.get(part) == value for part, value in draft.hashes.as_dict().items()
-    )
+    same = all(arrived.get(part) == value for part, value in draft.hashes.as_dict().items())
     return Effect.UNCHANGED if same else Effect.UPDATE
 
 
@@ -384,31 +380,9 @@ def _by_kind(drafts: Iterable[_Draft]) -> dict[PromotableType, list[_Draft]]:
 
 def _by_ids(session: Session, model: type[EnvironmentRow], ids: Sequence[UUID]) -> list[EnvironmentRow]:
     rows: list[EnvironmentRow] = []
-    for chunk in _chunks(sorted(ids), ROWS_AT_ONCE):
+    for chunk in chunks(sorted(ids), ROWS_AT_ONCE):
         rows.extend(session.scalars(select(model).where(model.id.in_(chunk)).order_by(model.id)))
     return rows
-
-
-def _chunks(elements: Sequence[Element], size: int) -> Iterator[Sequence[Element]]:
-    for start in range(0, len(elements), size):
-        yield elements[start : start + size]
-
-
-def _by_weight(
-    elements: Iterable[Element], limit: int, weight: Callable[[Element], int]
-) -> Iterator[Sequence[Element]]:
-    """Cut elements into groups that together weigh at most `limit`, or hold one element that alone weighs more."""
-    group: list[Element] = []
-    total = 0
-    for element in elements:
-        heavy = weight(element)
-        if group and total + heavy > limit:
-            yield group
-            group, total = [], 0
-        group.append(element)
-        total += heavy
-    if group:
-        yield group
 
 
 def _any(row: EnvironmentRow) -> Any:

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wisqu_pipelines.promotion.models import Effect, PromotionState
+from wisqu_pipelines.audit.models import EnvironmentPromotion
+from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem
 
 
@@ -66,6 +67,34 @@ class PromotionResult:
     errors: Sequence[str] = ()
     target_ids: Mapping[str, Sequence[UUID]] = field(default_factory=dict)
     """The rows in the target that were written, or for a rollback restored or removed, by type."""
+
+
+def result(
+    promotion: Promotion,
+    state: PromotionState,
+    about: EnvironmentPromotion,
+    items: Sequence[PlannedItem],
+    *,
+    seconds: float,
+) -> PromotionResult:
+    """What a receipt and its items come to."""
+    target_ids: dict[str, list[UUID]] = {}
+    for item in items:
+        target_ids.setdefault(item.item_type, []).append(item.target_id)
+    return PromotionResult(
+        promotion_id=promotion.id,
+        promotion_type=promotion.promotion_type,
+        source_environment=promotion.source_environment,
+        target_environment=promotion.target_environment,
+        state=state,
+        success_count=about.success_count,
+        error_count=about.error_count,
+        bytes=sum(item.bytes for item in items),
+        points=sum(item.points for item in items),
+        duration_seconds=seconds,
+        errors=[each["error"] for each in about.errors or []],
+        target_ids=target_ids,
+    )
 
 
 @dataclass(frozen=True)

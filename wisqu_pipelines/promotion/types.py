@@ -28,7 +28,7 @@ class PromotableType:
     """Foreign keys to rows that the target must have itself, under the same id: column → model."""
 
     unique: tuple[str, ...] = ()
-    """Columns of which the target may hold each value once; a row of the target's own with that value blocks the item."""
+    """Columns whose values the target may hold once; a row of the target's own with that value blocks the item."""
 
     @property
     def name(self) -> str:
