@@ -1,8 +1,8 @@
 """The settings: which environments there are, where their stores are, and what may be promoted between them.
 
-Read from `wisqu.toml` (or the file that `WISQU_CONFIG` names), then from what `wisqu up` wrote for the embedded stack, then
-from `WISQU_…` variables and the files that `WISQU_…_FILE` variables name; the later source wins. An environment is an entry
-in that file and never a name in the code.
+Read from `wisqu.toml` (or the file that `WISQU_CONFIG` names), then from what `wisqu up` wrote for the embedded stack,
+then from `WISQU_…` variables and the files that `WISQU_…_FILE` variables name; the later source wins. An environment is an
+entry in that file and never a name in the code.
 """
 
 import os
@@ -74,7 +74,7 @@ class ObjectStoreSettings(Section):
 
 
 class TransferSettings(Section):
-    """An S3 account that may read a path's source buckets and write its target buckets, for copies inside the server."""
+    """An S3 account that reads a path's source buckets and writes its target buckets: for copies inside the server."""
 
     access_key: str
     secret_key: SecretStr
@@ -208,6 +208,8 @@ class Settings(BaseSettings):
     default_bucket: BucketBase
     default_collection: Name
     collections: dict[Name, CollectionSettings] = Field(min_length=1)
+    embedder: Literal["hashing", "minilm"] = "hashing"
+    """Which embedder makes the vectors of what is ingested."""
     stack: StackSettings = StackSettings()
     control: ControlSettings
     dagster: DagsterSettings
@@ -253,6 +255,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources of the settings, the strongest first."""
         return init_settings, env_settings, _MountedSecrets(settings_cls), _Files(settings_cls)
 
     def environment(self, name: str) -> EnvironmentSettings:

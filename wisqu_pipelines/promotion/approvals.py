@@ -13,6 +13,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import NotPermitted, PromotionRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
+from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, move
 from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
@@ -39,6 +40,7 @@ class ApprovalService:
                 path forbids self-approval.
             PromotionRefused: the plan waits for no approval, moves nothing, or the person has decided already.
         """
+        reason = check_reason(reason)
         with self._control.begin() as session:
             promotion, path, user, role = self._deciding(session, promotion_id, person, "approve this promotion")
             if promotion.state != PromotionState.PLANNED:
@@ -63,15 +65,16 @@ class ApprovalService:
             NotPermitted: the person's role in the target is not one that decides.
             PromotionRefused: the plan can no longer be rejected, no reason is given, or the person has decided already.
         """
+        why = check_reason(reason)
         with self._control.begin() as session:
             promotion, path, user, role = self._deciding(session, promotion_id, person, "reject this promotion")
-            if not reason.strip():
+            if why is None:
                 self._refuse(promotion, "rejected", "a rejection says why")
             if promotion.state not in {PromotionState.PLANNED, PromotionState.APPROVED}:
                 self._refuse(promotion, "rejected", f"it is {promotion.state}")
-            self._decide(session, promotion, path, (user, role), Decision.REJECT, reason)
+            self._decide(session, promotion, path, (user, role), Decision.REJECT, why)
             move(promotion, PromotionState.REJECTED)
-            promotion.error = f"{user.email} said no: {reason}"
+            promotion.error = f"{user.email} said no: {why}"
             promotion.finished_at = self._clock.now()
             return PromotionState.REJECTED
 

@@ -14,6 +14,7 @@ from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import ItemNotFound, ItemRefused, NotPermitted, PromotionRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
+from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.progress import Progress, no_progress
@@ -78,8 +79,10 @@ class EnvironmentPromotionService:
         Raises:
             UnknownEnvironment, PathRefused, UnknownType: the path or the type is not configured.
             UnknownPerson, NotPermitted: who asks is unknown, or may not enter the source.
+            BadInput: the reason cannot be kept.
             ItemNotFound, ItemRefused: an item that was named is not there, or cannot go; nothing was kept.
         """
+        reason = check_reason(reason)
         kind = promotable(model_class)
         route = self._route(source_env, target_env)
         self._check_requester(requested_by_user_id, route)
@@ -161,7 +164,7 @@ class EnvironmentPromotionService:
         Args:
             promotion_id: The promotion.
             run_id: Who executes it; the same run may come back to it at any time.
-            executed_by_user_id: The person who started it, where one is known; they need a role in the source or target.
+            executed_by_user_id: Who started it, where a person is known; they need a role in the source or target.
             progress: Told how far it is.
 
         Raises:
@@ -197,6 +200,7 @@ class EnvironmentPromotionService:
             PromotionNotFound, PromotionRefused: it is not there, or has not happened.
             UnknownPerson, NotPermitted: the person is unknown or has no role that approves.
         """
+        reason = check_reason(reason)
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id, lock=True)
             path = self._settings.path(promotion.source_environment, promotion.target_environment)

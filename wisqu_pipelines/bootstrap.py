@@ -1,0 +1,150 @@
+"""From settings to services: the only place that chooses adapters."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from wisqu_pipelines import migrations
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.environments import markers
+from wisqu_pipelines.environments.markers import StoreState
+from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.ingest.embedding import embedder
+from wisqu_pipelines.ports.clock import Clock, SystemClock
+from wisqu_pipelines.ports.embedding import Embedder
+from wisqu_pipelines.ports.objects import ObjectStore
+from wisqu_pipelines.ports.vectors import CollectionInfo
+from wisqu_pipelines.promotion.approvals import ApprovalService
+from wisqu_pipelines.promotion.service import EnvironmentPromotionService
+from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
+from wisqu_pipelines.storage.qdrant import QdrantVectorIndex
+from wisqu_pipelines.storage.redis_cache import RedisCache
+from wisqu_pipelines.storage.s3 import S3ObjectStore
+
+
+class _CheckedEnvironments(Mapping[str, Environment]):
+    """The configured environments; each is opened, and its stores' markers are checked, when it is first asked for."""
+
+    def __init__(self, settings: Settings, control: Database, opened: ExitStack) -> None:
+        self._settings = settings
+        self._control = control
+        self._opened = opened
+        self._environments: dict[str, Environment] = {}
+
+    def __getitem__(self, name: str) -> Environment:
+        if name not in self._environments:
+            environment = _open_environment(self._settings.environment(name), self._opened)
+            markers.require(environment, self._control, self._settings.buckets)
+            self._environments[name] = environment
+        return self._environments[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings.environments)
+
+    def __len__(self) -> int:
+        return len(self._settings.environments)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that the doors (CLI, Dagster, API) call."""
+
+    settings: Settings
+    clock: Clock
+    control: Database
+    environments: Mapping[str, Environment]
+    """By name. The stores are checked when an environment is first asked for; a swapped setting raises `WrongStore`."""
+    embedder: Embedder
+    promotions: EnvironmentPromotionService
+    approvals: ApprovalService
+
+
+@contextmanager
+def open_services(settings: Settings, clock: Clock | None = None) -> Iterator[Services]:
+    """The services of an installation, closed at the end of the block. Nothing is connected before it is used."""
+    clock = clock or SystemClock()
+    with ExitStack() as opened:
+        control = _open_database(opened, Database(settings.control.database))
+        environments = _CheckedEnvironments(settings, control, opened)
+        yield Services(
+            settings=settings,
+            clock=clock,
+            control=control,
+            environments=environments,
+            embedder=embedder(settings.embedder),
+            promotions=EnvironmentPromotionService(
+                control, environments, lambda path: _open_transfer(settings, path), settings, clock
+            ),
+            approvals=ApprovalService(control, settings, clock),
+        )
+
+
+def set_up(settings: Settings, *names: str) -> None:
+    """Make environments ready to use: tables, rights, buckets, collections, markers. Doing it again changes nothing.
+
+    Args:
+        settings: With the owner roles of the databases.
+        names: The environments, or none for all.
+
+    Raises:
+        UnknownEnvironment: one is not configured.
+        BadSettings: a database has no owner role in the settings.
+        WrongStore: a store belongs to another environment.
+    """
+    wanted = [settings.environment(name) for name in names] or list(settings.environments.values())
+    with ExitStack() as opened:
+        control = _open_database(opened, Database(settings.control.database, owner=True))
+        migrations.upgrade(control, "control")
+        migrations.grant(control, settings.control.database.user)
+        registered = markers.register(control, [each.name for each in wanted])
+        if settings.stack.embedded:
+            with control.begin() as session:
+                demo_people.ensure(session)
+        for each in wanted:
+            owner = _open_database(opened, Database(each.database, environment=each, owner=True))
+            migrations.upgrade(owner, "environment")
+            migrations.grant(owner, each.database.user)
+            environment = _open_environment(each, opened)
+            for bucket in settings.buckets:
+                environment.objects.ensure_bucket(each.get_bucket_name(bucket))
+            for base, collection in settings.collections.items():
+                name = each.get_collection_name(base)
+                environment.vectors.ensure_collection(CollectionInfo(name, collection.dimension, collection.distance))
+            markers.mark(environment, owner, registered[each.name], settings.buckets)
+
+
+def check_stores(settings: Settings, *names: str) -> Iterator[StoreState]:
+    """What each store of the environments (none: all) says of itself; no store's trouble ends the check."""
+    wanted = [settings.environment(name) for name in names] or list(settings.environments.values())
+    with ExitStack() as opened:
+        control = _open_database(opened, Database(settings.control.database))
+        for each in wanted:
+            yield from markers.check(_open_environment(each, opened), control, settings.buckets)
+
+
+def _open_database(opened: ExitStack, database: Database) -> Database:
+    opened.callback(database.close)
+    return database
+
+
+def _open_environment(settings: EnvironmentSettings, opened: ExitStack) -> Environment:
+    numbers = settings.cache.databases
+    return Environment(
+        settings=settings,
+        database=_open_database(opened, Database(settings.database, environment=settings)),
+        objects=S3ObjectStore(settings.object_store),
+        vectors=QdrantVectorIndex(settings.vector_index),
+        cache=RedisCache(settings.cache, numbers.cache),
+        sessions=RedisCache(settings.cache, numbers.sessions),
+        limits=RedisCache(settings.cache, numbers.limits),
+    )
+
+
+def _open_transfer(settings: Settings, path: PathSettings) -> ObjectStore | None:
+    """The path's own account, if both ends are on one server and there is such an account."""
+    here = settings.environment(path.source).object_store
+    there = settings.environment(path.target).object_store
+    if path.transfer is None or (here.endpoint, here.secure) != (there.endpoint, there.secure):
+        return None
+    return S3ObjectStore(there.model_copy(update=path.transfer.model_dump()))
