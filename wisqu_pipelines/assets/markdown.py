@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from wisqu_pipelines.errors import printable
 
+SHOWN_CHARACTERS = 400
+"""Longest text that is shown whole: enough for any filename and for the reason why it is blocked."""
+
 Value = str | int | float | bool | None
 
 _ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -16,7 +19,9 @@ _WORD_JOINER = "\u2060"
 
 def text(value: object) -> str:
     """A value as one line of Markdown that shows exactly it: no markup, no HTML, no link, no line break."""
-    unlinked = _LINK_STARTS.sub(lambda start: f"{start[0][0]}{_WORD_JOINER}{start[0][1:]}", printable(str(value)))
+    unlinked = _LINK_STARTS.sub(
+        lambda start: f"{start[0][0]}{_WORD_JOINER}{start[0][1:]}", printable(str(value), SHOWN_CHARACTERS)
+    )
     return unlinked.strip().translate(_ESCAPES)
 
 

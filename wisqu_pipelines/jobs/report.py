@@ -52,10 +52,12 @@ def items_table(preview: PromotionPreview) -> TableMetadataValue:
             {
                 "effect": item.effect.value,
                 "type": item.item_type,
-                "item": printable(item.label),
+                "item": printable(item.label, markdown.SHOWN_CHARACTERS),
                 "bytes": item.bytes,
                 "points": item.points,
-                "blocked because": printable(item.blocked_reason) if item.blocked_reason else None,
+                "blocked because": printable(item.blocked_reason, markdown.SHOWN_CHARACTERS)
+                if item.blocked_reason
+                else None,
                 "source id": str(item.source_id),
             }
         )
@@ -81,9 +83,11 @@ def _totals(preview: PromotionPreview) -> str:
 
 
 def _blocked(preview: PromotionPreview) -> str:
-    lines = [f"- {markdown.text(error)}" for error in preview.errors[:BLOCKED_LISTED]]
-    more = len(preview.errors) - BLOCKED_LISTED
-    return "\n".join([*lines, f"- … and {markdown.number(more)} more"] if more > 0 else lines)
+    blocked = [item for item in preview.items if item.effect == Effect.BLOCKED]
+    rows = [(item.item_type, item.label, item.blocked_reason) for item in blocked[:BLOCKED_LISTED]]
+    listed = markdown.table(("type", "item", "because"), rows)
+    more = len(blocked) - BLOCKED_LISTED
+    return f"{listed}\n\n… and {markdown.number(more)} more" if more > 0 else listed
 
 
 def _next(preview: PromotionPreview) -> str:
