@@ -20,6 +20,7 @@ from wisqu_pipelines.catalog.consistency import (
     nothing_left_over,
     rows_have_files,
 )
+from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
@@ -76,10 +77,20 @@ def _check(environment: str, invariant: _Invariant) -> AssetChecksDefinition:
         with told_as_outcome(context.instance, context.run.run_id):
             services = wisqu.services
             agreement = invariant.compare(services, environment)
-            busy = bool(services.promotions.running_into(environment))
+            busy = promotion_under_way(services, environment)
         return check_result(agreement, busy=busy)
 
     return check
+
+
+def promotion_under_way(services: Services, environment: str) -> bool:
+    """Whether a promotion into the environment, or its rollback, has begun and not ended."""
+    under_way = (PromotionState.EXECUTING, PromotionState.PUBLISHED, PromotionState.ROLLING_BACK)
+    return any(
+        promotion.target_environment == environment
+        for state in under_way
+        for promotion in services.promotions.list(state=state)
+    )
 
 
 def check_result(agreement: Agreement, *, busy: bool) -> AssetCheckResult:

@@ -58,7 +58,8 @@ def _preview_job(declared: Declared) -> JobDefinition:
         """Make a plan, and show it."""
         asked = context.op_config
         with told_as_outcome(context.instance, context.run_id):
-            preview = wisqu.services.promotions.preview_promotion(
+            services = wisqu.services
+            preview = services.promotions.preview_promotion(
                 asked["promotion_type"],
                 asked["source_environment"],
                 asked["target_environment"],
@@ -67,6 +68,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
                 reason=asked.get("reason"),
                 progress=LoggedProgress(context.log),
             )
+        path = services.settings.path(preview.source_environment, preview.target_environment)
         context.instance.add_run_tags(
             context.run_id,
             promotion_tags(preview.promotion_id, preview.source_environment, preview.target_environment),
@@ -75,7 +77,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
         return Output(
             None,
             metadata={
-                "summary": MetadataValue.md(summary(preview)),
+                "summary": MetadataValue.md(summary(preview, path)),
                 "picture": MetadataValue.md(embedded(picture(preview), shown)),
                 "items": items_table(preview),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),

@@ -8,8 +8,9 @@ from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableMet
 
 from wisqu_pipelines.assets import markdown
 from wisqu_pipelines.errors import printable
-from wisqu_pipelines.promotion.models import Effect
+from wisqu_pipelines.promotion.models import Effect, PromotionState
 from wisqu_pipelines.promotion.results import PromotionPreview
+from wisqu_pipelines.settings import PathSettings
 
 ITEMS_SHOWN = 200
 """Rows of the table of items; the plan itself has them all."""
@@ -28,11 +29,11 @@ _COLUMNS = (
 )
 
 
-def summary(preview: PromotionPreview) -> str:
+def summary(preview: PromotionPreview, path: PathSettings) -> str:
     """What will be done, what will not and why, and what happens next, as Markdown."""
-    path = f"{markdown.text(preview.source_environment)} → {markdown.text(preview.target_environment)}"
+    ends = f"{markdown.text(preview.source_environment)} → {markdown.text(preview.target_environment)}"
     parts = [
-        f"## Promotion of {markdown.text(preview.promotion_type)}, {path}",
+        f"## Promotion of {markdown.text(preview.promotion_type)}, {ends}",
         f"**{markdown.number(preview.total_count)}** items will be written, with "
         f"**{markdown.size(preview.total_size_bytes)}** of files and "
         f"**{markdown.number(preview.total_points)}** vectors.",
@@ -40,7 +41,7 @@ def summary(preview: PromotionPreview) -> str:
     ]
     if preview.errors:
         parts += [f"### Blocked: {markdown.number(len(preview.errors))}", _blocked(preview)]
-    parts += ["### Next", _next(preview)]
+    parts += ["### Next", _next(preview, path)]
     return "\n\n".join(parts)
 
 
@@ -90,11 +91,19 @@ def _blocked(preview: PromotionPreview) -> str:
     return f"{listed}\n\n… and {markdown.number(more)} more" if more > 0 else listed
 
 
-def _next(preview: PromotionPreview) -> str:
+def _next(preview: PromotionPreview, path: PathSettings) -> str:
     if not preview.total_count:
         return "There is nothing to approve."
+    digest = f"The plan's digest is `{preview.plan_digest}`."
+    if preview.state == PromotionState.APPROVED:
+        return f"{digest} This very plan is approved already, and the sensor starts `promotion_execute`."
+    if not path.self_approval:
+        return (
+            f"{digest} It is not known who asked for it here, and {markdown.text(path.name)} takes the yes of somebody "
+            "else than who asked: make the plan as a known person, with `wisqu promote preview`."
+        )
+    people = "a person approves" if path.approvals == 1 else f"{path.approvals} people approve"
     return (
-        f"The plan's digest is `{preview.plan_digest}`. Nothing moves before it is approved:\n\n"
-        f"    wisqu approvals grant {preview.promotion_id}\n\n"
+        f"{digest} Nothing moves before {people} it:\n\n    wisqu approvals grant {preview.promotion_id}\n\n"
         "Then the sensor starts the job `promotion_execute`."
     )
