@@ -1,0 +1,1 @@
+"""Documents in: files become rows, objects and vectors of one environment; and finding them again."""

@@ -1,0 +1,182 @@
+"""A document's rows: what stands there, and the one transaction that makes a new content stand there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.audit.chain import append
+from wisqu_pipelines.audit.models import DeveloperAction
+from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.errors import BadInput, ItemRefused
+from wisqu_pipelines.ingest.documents import Document
+from wisqu_pipelines.ingest.names import PURPOSE, DocumentNames
+from wisqu_pipelines.ingest.report import Outcome
+from wisqu_pipelines.ports.clock import Clock
+
+ACTION = "ingest"
+"""`developer_actions.action` of an ingested document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the rows say of a document before it is ingested."""
+
+    version: UUID
+    object_name: str
+    point_count: int
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """What the rows will say."""
+
+    document: Document
+    version: UUID
+    sha256: str
+    object_name: str
+    size: int
+    point_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an ingest's documents go, and who puts them there."""
+
+    environment: str
+    bucket: str
+    collection: str
+    embedding: str
+    owner_id: UUID | None
+    ingested_by: UUID | None
+
+
+@contextmanager
+def locked(database: Database, names: DocumentNames) -> Iterator[None]:
+    """Let nobody else ingest the document meanwhile. The lock goes with its transaction, however that ends."""
+    with database.begin() as session:
+        session.execute(select(func.pg_advisory_xact_lock(names.lock)))
+        yield
+
+
+def standing(session: Session, names: DocumentNames) -> Standing | None:
+    """What is there under the document's name, or None.
+
+    Raises:
+        BadInput: a row that ingest did not write has the name; it came by promotion, or from the application.
+    """
+    file, document = _rows(session, names)
+    if file is None or document is None:
+        return None
+    return Standing(
+        document.vector_version, file.object_name, document.point_count, document.is_deleted or file.is_deleted
+    )
+
+
+def write(
+    session: Session,
+    names: DocumentNames,
+    expected: Standing | None,
+    new: NewContent,
+    placement: Placement,
+    clock: Clock,
+) -> Outcome:
+    """Make the rows name the new content, and record who did it. New content is a draft: nobody has approved it.
+
+    Raises:
+        ItemRefused: a running promotion holds the document, or somebody changed it since `expected` was read.
+        BadInput: another row has its name.
+    """
+    file, document = _rows(session, names, lock=True)
+    _require_free(session, names, expected, file, document)
+    outcome = Outcome.CREATED if document is None else Outcome.UPDATED
+    if file is None:
+        file = StoredFile(id=names.file_id)
+        session.add(file)
+    if document is None:
+        document = RagDocument(id=names.document_id)
+        session.add(document)
+    file.filename, file.purpose = names.filename, PURPOSE
+    file.bucket, file.object_name = placement.bucket, new.object_name
+    file.content_type, file.file_size_bytes, file.checksum_sha256 = new.document.content_type, new.size, new.sha256
+    file.owner_id = placement.owner_id or file.owner_id
+    document.file_id, document.title, document.language = names.file_id, new.document.title, new.document.language
+    document.collection, document.embedding = placement.collection, placement.embedding
+    document.vector_version, document.point_count = new.version, new.point_count
+    for row in (file, document):
+        row.restore()
+        row.is_promotable, row.promotion_status = False, PromotionStatus.DRAFT
+    session.flush()
+    append(session, _audit_row(names, outcome, new, placement, clock))
+    return outcome
+
+
+def _rows(
+    session: Session, names: DocumentNames, *, lock: bool = False
+) -> tuple[StoredFile | None, RagDocument | None]:
+    file = session.get(StoredFile, names.file_id, with_for_update=True if lock else None)
+    document = session.get(RagDocument, names.document_id, with_for_update=True if lock else None)
+    if file is None or file.is_deleted:
+        _require_name_free(session, names)
+    return file, document
+
+
+def _require_name_free(session: Session, names: DocumentNames) -> None:
+    """Rows that came by promotion, or from the application, have ids of their own."""
+    other = session.scalar(
+        select(StoredFile)
+        .where(StoredFile.filename == names.filename, StoredFile.purpose == PURPOSE, StoredFile.id != names.file_id)
+        .where(StoredFile.is_deleted.is_(False))
+        .limit(1)
+    )
+    if other is not None:
+        origin = f"came by promotion from {other.source_environment}" if other.source_id else "ingest did not write"
+        raise BadInput(
+            what=f"the filename '{names.filename}'", reason=f"stored_files {other.id} has it already, which {origin}"
+        )
+
+
+def _require_free(
+    session: Session,
+    names: DocumentNames,
+    expected: Standing | None,
+    file: StoredFile | None,
+    document: RagDocument | None,
+) -> None:
+    for row in (file, document):
+        if row is not None and row.promotion_status == PromotionStatus.PROMOTING:
+            _refuse(row, "a running promotion holds it")
+    if document is not None and standing(session, names) != expected:
+        _refuse(document, "somebody else changed it meanwhile")
+
+
+def _refuse(row: StoredFile | RagDocument, reason: str) -> None:
+    raise ItemRefused(
+        type=row.__tablename__, item_id=str(row.id), environment=row.environment, act="replaced", reason=reason
+    )
+
+
+def _audit_row(
+    names: DocumentNames, outcome: Outcome, new: NewContent, placement: Placement, clock: Clock
+) -> DeveloperAction:
+    return DeveloperAction(
+        developer_id=placement.ingested_by,
+        environment=placement.environment,
+        action=ACTION,
+        details={
+            "filename": names.filename,
+            "outcome": outcome.value,
+            "file_id": str(names.file_id),
+            "document_id": str(names.document_id),
+            "sha256": new.sha256,
+            "bytes": new.size,
+            "points": new.point_count,
+        },
+        occurred_at=clock.now(),
+    )
