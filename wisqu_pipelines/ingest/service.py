@@ -142,7 +142,8 @@ class IngestService:
     def _ingest_locked(self, names: DocumentNames, read: Contents, placement: Placement) -> IngestedFile:
         with self._environment.database.begin() as session:
             standing = rows.standing(session, names)
-        version = Version(names, names.version(read.sha256, placement.collection, placement.embedding), read.sha256)
+        version_id = names.version(read.sha256, placement.collection, placement.embedding)
+        version = Version(names, version_id, names.key(version_id, read.sha256))
         if standing is not None and standing.version == version.id and not standing.is_deleted:
             point_count, outcome = standing.point_count, Outcome.UNCHANGED
             if not self._stores.is_whole(version, point_count):
@@ -170,7 +171,7 @@ class IngestService:
             )
         self._stores.stage_object(version, read, document.content_type)
         self._stores.stage_points(version, document, cut)
-        return NewContent(document, version.id, version.sha256, version.key, read.size, len(cut))
+        return NewContent(document, version.id, read.sha256, version.key, read.size, len(cut))
 
     def _publish(
         self, names: DocumentNames, standing: Standing | None, new: NewContent, placement: Placement
@@ -179,6 +180,6 @@ class IngestService:
             with self._environment.database.begin() as session:
                 return rows.write(session, names, standing, new, placement, self._clock)
         except (BadInput, ItemRefused):
-            kept = None if standing is None else Version(names, standing.version, standing.sha256)
+            kept = None if standing is None else Version(names, standing.version, standing.object_name)
             self._stores.sweep(names, kept, 0 if standing is None else standing.point_count)
             raise
