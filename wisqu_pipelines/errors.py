@@ -105,6 +105,10 @@ class StoreNotSetUp(Refused):
     """
 
 
+class CannotAdopt(Refused):
+    """The table {table}, which is older than the first migration, cannot be taken over: {reason}."""
+
+
 # Stores
 
 

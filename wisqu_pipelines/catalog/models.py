@@ -63,16 +63,16 @@ class StoredFile(EnvironmentRow):
     checksum_sha256: Mapped[str | None] = mapped_column(
         String(64), CheckConstraint("checksum_sha256 ~ '^[0-9a-f]{64}$'", name="checksum"), index=True
     )
-    """SHA-256 of the bytes, hex. None: the row is older than this schema and nobody has read its bytes since; it cannot be
-    promoted."""
+    """SHA-256 of the bytes, hex. None: the row is older than this schema and nobody has read its bytes since; it cannot
+    be promoted."""
     purpose: Mapped[str] = mapped_column(String(50), default="rag_corpus", server_default="rag_corpus")
 
 
 class RagDocument(EnvironmentRow):
     """A document that can be searched: one file, cut into chunks that lie as points in a vector collection.
 
-    The points of a document carry `document_id`, `version`, `chunk` (0, 1, …), `environment` and `text` in their payload;
-    the id of chunk n is UUIDv5(`vector_version`, n).
+    The points of a document carry `document_id`, `version`, `chunk` (0, 1, …), `environment` and `text` in their
+    payload; the id of chunk n is UUIDv5(`vector_version`, n).
     """
 
     __tablename__ = "rag_documents"

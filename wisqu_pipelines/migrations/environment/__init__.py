@@ -1,0 +1,1 @@
+"""The revisions of every environment's database."""

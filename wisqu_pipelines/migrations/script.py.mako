@@ -1,0 +1,21 @@
+"""${message}."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+revision: str = ${repr(up_revision)}
+down_revision: str | None = ${repr(down_revision)}
+branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
+depends_on: str | Sequence[str] | None = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    """TODO: say what a reader of the history wants to know."""
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    """TODO: say what does not come back."""
+    ${downgrades if downgrades else "pass"}
