@@ -36,9 +36,9 @@ class DocumentNames:
         """What the keys of all its objects begin with."""
         return f"stored_files/{self.file_id}/"
 
-    def version(self, sha256: str, collection: str, embedding: str) -> UUID:
-        """The set of points for these bytes in this collection by this embedder."""
-        return uuid5(self.document_id, f"{sha256}/{collection}/{embedding}/{READING}")
+    def version(self, sha256: str, bucket: str, collection: str, embedding: str) -> UUID:
+        """The set of points for these bytes in this place by this embedder."""
+        return uuid5(self.document_id, f"{sha256}/{bucket}/{collection}/{embedding}/{READING}")
 
     def key(self, version: UUID, sha256: str) -> str:
         """The key of the object with these bytes."""

@@ -28,9 +28,13 @@ class Standing:
     """What the rows say of a document before it is ingested."""
 
     version: UUID
+    bucket: str
     object_name: str
+    collection: str
     point_count: int
     is_deleted: bool
+    is_held: bool
+    """Whether a running promotion holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,35 @@ def standing(session: Session, names: DocumentNames) -> Standing | None:
     if file is None or document is None:
         return None
     return Standing(
-        document.vector_version, file.object_name, document.point_count, document.is_deleted or file.is_deleted
+        version=document.vector_version,
+        bucket=file.bucket,
+        object_name=file.object_name,
+        collection=document.collection,
+        point_count=document.point_count,
+        is_deleted=document.is_deleted or file.is_deleted,
+        is_held=PromotionStatus.PROMOTING in {document.promotion_status, file.promotion_status},
     )
+
+
+def require_replaceable(names: DocumentNames, standing: Standing, placement: Placement) -> None:
+    """Make sure that the content can be replaced where it is.
+
+    Raises:
+        ItemRefused: a running promotion holds the document, or it lies in another bucket or collection.
+    """
+    reason = None
+    if standing.is_held:
+        reason = "a running promotion holds it"
+    elif (standing.bucket, standing.collection) != (placement.bucket, placement.collection):
+        reason = f"it lies in bucket {standing.bucket} and collection {standing.collection}"
+    if reason is not None:
+        raise ItemRefused(
+            type=RagDocument.__tablename__,
+            item_id=f"{names.document_id} ({names.filename})",
+            environment=placement.environment,
+            act="replaced",
+            reason=reason,
+        )
 
 
 def write(
@@ -90,11 +121,15 @@ def write(
     """Make the rows name the new content, and record who did it. New content is a draft: nobody has approved it.
 
     Raises:
-        ItemRefused: a running promotion holds the document, or somebody changed it since `expected` was read.
-        BadInput: another row has its name.
+        ItemRefused: it cannot be replaced (`require_replaceable`).
+        BadInput: another row has its name, or somebody changed it since `expected` was read.
     """
     file, document = _rows(session, names, lock=True)
-    _require_free(session, names, expected, file, document)
+    now = standing(session, names)
+    if now is not None:
+        require_replaceable(names, now, placement)
+    if now != expected:
+        raise BadInput(what=f"the file '{names.filename}'", reason="somebody else changed its document meanwhile")
     outcome = Outcome.CREATED if document is None else Outcome.UPDATED
     if file is None:
         file = StoredFile(id=names.file_id)
@@ -140,26 +175,6 @@ def _require_name_free(session: Session, names: DocumentNames) -> None:
         raise BadInput(
             what=f"the filename '{names.filename}'", reason=f"stored_files {other.id} has it already, which {origin}"
         )
-
-
-def _require_free(
-    session: Session,
-    names: DocumentNames,
-    expected: Standing | None,
-    file: StoredFile | None,
-    document: RagDocument | None,
-) -> None:
-    for row in (file, document):
-        if row is not None and row.promotion_status == PromotionStatus.PROMOTING:
-            _refuse(row, "a running promotion holds it")
-    if document is not None and standing(session, names) != expected:
-        _refuse(document, "somebody else changed it meanwhile")
-
-
-def _refuse(row: StoredFile | RagDocument, reason: str) -> None:
-    raise ItemRefused(
-        type=row.__tablename__, item_id=str(row.id), environment=row.environment, act="replaced", reason=reason
-    )
 
 
 def _audit_row(

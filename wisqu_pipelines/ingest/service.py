@@ -142,13 +142,15 @@ class IngestService:
     def _ingest_locked(self, names: DocumentNames, read: Contents, placement: Placement) -> IngestedFile:
         with self._environment.database.begin() as session:
             standing = rows.standing(session, names)
-        version_id = names.version(read.sha256, placement.collection, placement.embedding)
+        version_id = names.version(read.sha256, placement.bucket, placement.collection, placement.embedding)
         version = Version(names, version_id, names.key(version_id, read.sha256))
         if standing is not None and standing.version == version.id and not standing.is_deleted:
             point_count, outcome = standing.point_count, Outcome.UNCHANGED
             if not self._stores.is_whole(version, point_count):
                 self._stage(version, read)
         else:
+            if standing is not None:
+                rows.require_replaceable(names, standing, placement)
             new = self._stage(version, read)
             point_count, outcome = new.point_count, self._publish(names, standing, new, placement)
         if not self._stores.is_visible(version, point_count):
