@@ -139,7 +139,7 @@ def promotion_execute() -> None:
 
 
 @job(
-    description="Roll back a promotion for which a person has asked 'wisqu promote rollback'; others are refused.",
+    description="Take a promotion back as a person asked with 'wisqu promote rollback --request'; others are refused.",
 )
 def promotion_rollback() -> None:
     """Roll back a promotion."""

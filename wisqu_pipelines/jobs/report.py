@@ -104,6 +104,7 @@ def _next(preview: PromotionPreview, path: PathSettings) -> str:
         )
     people = "a person approves" if path.approvals == 1 else f"{path.approvals} people approve"
     return (
-        f"{digest} Nothing moves before {people} it:\n\n    wisqu approvals grant {preview.promotion_id}\n\n"
+        f"{digest} Nothing moves before {people} it:\n\n"
+        f"    wisqu approvals grant {preview.promotion_id} --as PERSON\n\n"
         "Then the sensor starts the job `promotion_execute`."
     )

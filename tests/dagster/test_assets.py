@@ -1,0 +1,142 @@
+"""The inventories count what is there, and the checks find what does not agree."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, ExecuteInProcessResult
+from sqlalchemy import select, update
+
+from tests.dagster.conftest import World, execute_job
+from wisqu_pipelines.assets.checks import check_result
+from wisqu_pipelines.catalog.consistency import Agreement, Finding
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.catalog.points import ENVIRONMENT, point_ids, staged
+from wisqu_pipelines.identity import demo_people
+
+NAMES = ("one.txt", "two.md", "three.html")
+
+
+def materialize(world: World, environment: str) -> ExecuteInProcessResult:
+    keys = world.definitions.get_repository_def().asset_graph.get_all_asset_keys()
+    wanted = [key for key in keys if key.path[0] == environment]
+    job = world.definitions.get_repository_def().get_implicit_job_def_for_assets(wanted)
+    assert job is not None
+    return job.execute_in_process(instance=world.instance, asset_selection=wanted)
+
+
+def inventory(result: ExecuteInProcessResult, environment: str, kind: str) -> dict[str, Any]:
+    (event,) = [
+        event.materialization
+        for event in result.get_asset_materialization_events()
+        if event.materialization.asset_key == AssetKey([environment, kind])
+    ]
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def evaluations(world: World, environment: str) -> dict[str, AssetCheckEvaluation]:
+    result = materialize(world, environment)
+    return {evaluation.check_name: evaluation for evaluation in result.get_asset_check_evaluations()}
+
+
+@pytest.fixture
+def filled(world: World, tmp_path: Path) -> Sequence[str]:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    world.add_documents(folder, NAMES)
+    return NAMES
+
+
+def test_inventories_count_rows_bytes_and_points(world: World, filled: Sequence[str]) -> None:
+    result = materialize(world, "dev")
+    with world.services.environments["dev"].database.snapshot() as session:
+        sizes = session.scalars(select(StoredFile.file_size_bytes)).all()
+        points = sum(session.scalars(select(RagDocument.point_count)))
+    files = inventory(result, "dev", "stored_files")
+    assert files["dagster/row_count"] == files["wisqu/visible_rows"] == 3
+    assert files["wisqu/bytes"] == sum(sizes)
+    assert "| approved | no | no | 3 |" in files["breakdown"]
+    assert inventory(result, "dev", "rag_documents")["wisqu/points"] == points
+    vectors = inventory(result, "dev", "vectors")
+    assert (vectors["wisqu/points"], vectors["wisqu/hidden_points"]) == (points, 0)
+    assert inventory(result, "dev", "users")["breakdown"] == "Nothing is there."
+
+
+def test_an_empty_environment_has_inventories_too(world: World) -> None:
+    result = materialize(world, "stage")
+    assert inventory(result, "stage", "stored_files")["dagster/row_count"] == 0
+    assert inventory(result, "stage", "vectors")["dagster/row_count"] == 0
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
+
+
+def test_stores_that_agree_pass(world: World, filled: Sequence[str]) -> None:
+    found = evaluations(world, "dev")
+    assert set(found) == {"rows_have_files", "documents_have_points", "nothing_left_over"}
+    assert all(evaluation.passed for evaluation in found.values()), found
+
+
+def test_a_file_that_is_gone_or_has_another_size_is_found(world: World, filled: Sequence[str]) -> None:
+    dev = world.services.environments["dev"]
+    with dev.database.begin() as session:
+        one, two, _ = session.scalars(select(StoredFile).order_by(StoredFile.filename)).all()
+        dev.objects.delete(dev.settings.get_bucket_name(one.bucket), [one.object_name])
+        two.file_size_bytes += 1
+    found = evaluations(world, "dev")["rows_have_files"]
+    assert not found.passed
+    assert found.severity == AssetCheckSeverity.ERROR
+    assert found.metadata["findings"].value == 2
+    shown = str(found.metadata["first findings"].value)
+    assert "is not there" in shown
+    assert "and the row says" in shown
+
+
+def test_missing_hidden_and_stray_points_are_found(world: World, filled: Sequence[str]) -> None:
+    dev = world.services.environments["dev"]
+    with dev.database.begin() as session:
+        document = session.scalars(select(RagDocument)).first()
+        assert document
+        collection = dev.settings.get_collection_name(document.collection)
+        ids = point_ids(document.vector_version, document.point_count)
+    dev.vectors.set_payload(collection, ids, {ENVIRONMENT: staged("dev")})
+    found = evaluations(world, "dev")
+    assert not found["documents_have_points"].passed
+    assert found["nothing_left_over"].passed  # hidden, but a row's own
+    dev.vectors.set_payload(collection, ids, {ENVIRONMENT: "dev", "version": "another"})
+    found = evaluations(world, "dev")
+    assert found["documents_have_points"].metadata["findings"].value == 2  # the row misses them, nobody owns them
+    dev.vectors.set_payload(collection, ids, {ENVIRONMENT: staged("dev")})
+    assert not evaluations(world, "dev")["nothing_left_over"].passed
+
+
+def test_an_object_without_a_row_is_found(world: World, filled: Sequence[str]) -> None:
+    dev = world.services.environments["dev"]
+    with dev.database.begin() as session:
+        session.execute(update(StoredFile).where(StoredFile.filename == "one.txt").values(object_name="elsewhere"))
+    assert not evaluations(world, "dev")["nothing_left_over"].passed
+
+
+def test_what_a_rollback_needs_is_no_leftover(world: World, filled: Sequence[str], tmp_path: Path) -> None:
+    for content in ("first", "second"):
+        (tmp_path / "documents" / "one.txt").write_text(f"The {content} version. " * 60)
+        world.ingest_and_approve(tmp_path / "documents")
+        promotion_id = world.preview("rag_documents")
+        world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+        execute_job(world, "promotion_execute", "execute_promotion", promotion_id)
+    found = evaluations(world, "stage")
+    assert all(evaluation.passed for evaluation in found.values()), found
+    vectors = inventory(materialize(world, "stage"), "stage", "vectors")
+    assert vectors["wisqu/hidden_points"] > 0
+    world.services.promotions.request_rollback(promotion_id, demo_people.DEVELOPER)
+    execute_job(world, "promotion_rollback", "rollback_promotion", promotion_id)
+    found = evaluations(world, "stage")
+    assert all(evaluation.passed for evaluation in found.values()), found
+    assert inventory(materialize(world, "stage"), "stage", "vectors")["wisqu/hidden_points"] == 0
+
+
+def test_while_a_promotion_is_under_way_a_check_only_warns() -> None:
+    agreement = Agreement(3, (Finding("stored_files x", "its object |a| is not there"),), 1)
+    assert check_result(agreement, busy=False).severity == AssetCheckSeverity.ERROR
+    busy = check_result(agreement, busy=True)
+    assert (busy.passed, busy.severity) == (False, AssetCheckSeverity.WARN)
+    assert "under way" in (busy.description or "")

@@ -1,0 +1,214 @@
+"""The promotion jobs on real stores: what they show, what they change, how they end."""
+
+import base64
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from dagster import AssetKey, ExecuteInProcessResult
+from sqlalchemy import func, select
+
+from tests.dagster.conftest import World, failure_of, output_metadata
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.errors import Refused
+from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.resources.outcomes import OUTCOME_TAG
+
+HOSTILE = ("a|b & c.txt", "# <b>bold</b>.md", "`tick` [x](y).txt")
+
+
+def execute(world: World, promotion_id: UUID | str) -> ExecuteInProcessResult:
+    return world.run("promotion_execute", "execute_promotion", {"promotion_id": str(promotion_id)})
+
+
+def roll_back(world: World, promotion_id: UUID | str) -> ExecuteInProcessResult:
+    return world.run("promotion_rollback", "rollback_promotion", {"promotion_id": str(promotion_id)})
+
+
+def landed_on(result: ExecuteInProcessResult) -> dict[AssetKey, dict[str, object]]:
+    events = result.get_asset_materialization_events()
+    return {
+        event.materialization.asset_key: {name: value.value for name, value in event.materialization.metadata.items()}
+        for event in events
+    }
+
+
+def documents_in(world: World, environment: str) -> int:
+    with world.services.environments[environment].database.snapshot() as session:
+        return session.scalar(select(func.count()).select_from(RagDocument)) or 0
+
+
+@pytest.fixture
+def names(world: World, tmp_path: Path) -> Sequence[str]:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    names = ("one.txt", "two.md")
+    world.add_documents(folder, names)
+    return names
+
+
+def test_a_preview_shows_a_summary_a_table_and_a_picture(world: World, names: Sequence[str]) -> None:
+    result = world.run(
+        "promotion_preview",
+        "preview_promotion",
+        {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
+    )
+    assert result.success
+    shown = output_metadata(result)
+    assert f"wisqu approvals grant {shown['promotion']}" in shown["summary"]
+    assert shown["plan digest"] in shown["summary"]
+    assert shown["items to write"] == 4  # two documents and their files
+    assert {record.data["effect"] for record in shown["items"].records} == {"create"}
+    (picture,) = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)$", shown["picture"])
+    assert base64.b64decode(picture).startswith(b"\x89PNG")
+    promotion = world.services.promotions.status(UUID(shown["promotion"]))
+    assert (promotion.requested_via, promotion.requested_by) == ("dagster", None)
+    assert documents_in(world, "stage") == 0
+    run = world.instance.get_run_by_id(result.run_id)
+    assert run
+    assert run.tags["wisqu/promotion"] == shown["promotion"]
+    assert run.tags["wisqu/path"] == "dev->stage"
+
+
+def test_a_preview_of_nothing_says_so(world: World) -> None:
+    result = world.run(
+        "promotion_preview",
+        "preview_promotion",
+        {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
+    )
+    assert result.success
+    assert "There is nothing to approve" in output_metadata(result)["summary"]
+
+
+def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) -> None:
+    dev = world.services.environments["dev"]
+    with dev.database.snapshot() as session:
+        gone = session.scalars(select(StoredFile).where(StoredFile.filename == "one.txt")).one()
+    dev.objects.delete(dev.settings.get_bucket_name(gone.bucket), [gone.object_name])
+    result = world.run(
+        "promotion_preview",
+        "preview_promotion",
+        {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
+    )
+    shown = output_metadata(result)
+    assert shown["blocked"] == 2  # the file, and the document that it belongs to
+    first = shown["items"].records[0].data
+    assert (first["effect"], "its file is gone" in first["blocked because"]) == ("blocked", True)
+    assert "its file is gone" in shown["summary"]
+
+
+def test_an_approved_promotion_lands_on_the_targets_assets(world: World, names: Sequence[str]) -> None:
+    promotion_id = world.preview("rag_documents")
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    result = execute(world, promotion_id)
+    assert result.success, failure_of(result)
+    landed = landed_on(result)
+    assert set(landed) == {
+        AssetKey(["stage", kind]) for kind in ("stored_files", "rag_documents", "vectors", "environment_promotions")
+    }
+    report = world.services.promotions.status(promotion_id)
+    assert report.state == PromotionState.SUCCEEDED
+    assert report.run_id == result.run_id
+    for metadata in landed.values():
+        assert metadata["promotion"] == str(promotion_id)
+        assert metadata["plan digest"] == report.plan_digest
+        assert metadata["outcome"] == "succeeded"
+    assert landed[AssetKey(["stage", "rag_documents"])]["wisqu/changed"] == 2
+    assert documents_in(world, "stage") == 2
+
+
+def test_progress_is_in_the_log(world: World, names: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
+    promotion_id = world.preview("rag_documents")
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    capsys.readouterr()
+    assert execute(world, promotion_id).success
+    assert re.search(r"stage: 4 of 4 \(.*points\)", capsys.readouterr().err)
+
+
+def test_an_unapproved_promotion_is_refused_and_nothing_moves(world: World, names: Sequence[str]) -> None:
+    promotion_id = world.preview("rag_documents")
+    result = execute(world, promotion_id)
+    assert not result.success
+    sentence, metadata = failure_of(result)
+    with pytest.raises(Refused) as refusal:
+        world.services.promotions.execute(promotion_id, run_id="test")
+    assert sentence == str(refusal.value)
+    assert metadata["outcome"] == "refused"
+    run = world.instance.get_run_by_id(result.run_id)
+    assert run
+    assert run.tags[OUTCOME_TAG] == "refused"
+    assert documents_in(world, "stage") == 0
+
+
+def test_a_rollback_takes_back_what_was_asked_for(world: World, names: Sequence[str]) -> None:
+    promotion_id = world.preview("rag_documents")
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    assert execute(world, promotion_id).success
+    unasked = roll_back(world, promotion_id)
+    assert failure_of(unasked)[1]["outcome"] == "refused"
+    assert documents_in(world, "stage") == 2
+    world.services.promotions.request_rollback(promotion_id, demo_people.DEVELOPER, "not yet")
+    result = roll_back(world, promotion_id)
+    assert result.success, failure_of(result)
+    assert landed_on(result)[AssetKey(["stage", "rag_documents"])]["outcome"] == "rolled_back"
+    assert documents_in(world, "stage") == 0
+    assert roll_back(world, promotion_id).success  # again changes nothing
+
+
+def test_hostile_names_stay_text(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    world.add_documents(folder, [name.replace("/", "_") for name in HOSTILE])
+    result = world.run(
+        "promotion_preview",
+        "preview_promotion",
+        {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
+    )
+    assert result.success, failure_of(result)
+    shown = output_metadata(result)
+    assert "<b>" not in shown["summary"]
+    assert {"a|b & c.txt"} <= {record.data["item"] for record in shown["items"].records}
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"source_environment": "stage", "target_environment": "dev"}, "Nothing is promoted from stage to dev"),
+        ({"item_ids": [str(uuid4())]}, "There is no rag_documents"),
+        ({"item_ids": ["../../etc/passwd"]}, "There is no rag_documents ../../etc/passwd in dev"),
+        ({"reason": "x" * 5_000}, "5000 characters"),
+    ],
+)
+def test_bad_input_of_a_preview_is_refused(world: World, config: dict[str, object], says: str) -> None:
+    asked = {
+        "promotion_type": "rag_documents",
+        "source_environment": "dev",
+        "target_environment": "stage",
+        **config,
+    }
+    result = world.run("promotion_preview", "preview_promotion", asked)
+    assert not result.success
+    sentence, metadata = failure_of(result)
+    assert says in sentence
+    assert metadata["outcome"] == "refused"
+    assert not world.services.promotions.list()
+
+
+@pytest.mark.parametrize("promotion_id", [str(uuid4()), "not an id", "\u202eabc\n"])
+def test_an_unknown_promotion_is_refused(world: World, promotion_id: str) -> None:
+    for result in (execute(world, promotion_id), roll_back(world, promotion_id)):
+        sentence, metadata = failure_of(result)
+        assert sentence.startswith("There is no promotion ")
+        assert "\u202e" not in sentence
+        assert metadata["outcome"] == "refused"
+
+
+def test_the_same_sentence_as_the_service(world: World) -> None:
+    with pytest.raises(Refused) as refusal:
+        world.services.promotions.preview_promotion("rag_documents", "stage", "dev")
+    asked = {"promotion_type": "rag_documents", "source_environment": "stage", "target_environment": "dev"}
+    sentence, _ = failure_of(world.run("promotion_preview", "preview_promotion", asked))
+    assert sentence == str(refusal.value)

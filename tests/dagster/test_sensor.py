@@ -1,0 +1,76 @@
+"""The approvals sensor on a real control database."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from dagster import DagsterRunStatus, RunRequest, SensorResult, SkipReason, build_sensor_context
+
+from tests.dagster.conftest import World, execute_job
+from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.resources.wisqu import WisquResource
+from wisqu_pipelines.sensors.approvals import approvals_sensor
+
+
+def tick(world: World) -> Sequence[RunRequest]:
+    context = build_sensor_context(instance=world.instance, resources={"wisqu": WisquResource()})
+    with context:
+        result = approvals_sensor(context)
+    assert isinstance(result, SensorResult)
+    if not result.run_requests:
+        assert isinstance(result.skip_reason, SkipReason)
+    return result.run_requests or []
+
+
+def launch(world: World, request: RunRequest) -> bool:
+    assert request.job_name
+    job = world.definitions.resolve_job_def(request.job_name)
+    return job.execute_in_process(
+        run_config=request.run_config, instance=world.instance, tags=request.tags, raise_on_error=False
+    ).success
+
+
+@pytest.fixture
+def filled(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    world.add_documents(folder, ["one.txt"])
+
+
+def test_only_what_is_approved_is_started_and_only_once(world: World, filled: None) -> None:
+    promotion_id = world.preview("rag_documents")
+    assert not tick(world)
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    (request,) = tick(world)
+    assert request.job_name == "promotion_execute"
+    assert request.run_key == f"promotion_execute:{promotion_id}:0"
+    assert request.tags["wisqu/promotion"] == str(promotion_id)
+    assert launch(world, request)
+    assert not tick(world)
+
+
+def test_an_asked_for_rollback_is_started_once(world: World, filled: None) -> None:
+    promotion_id = world.preview("rag_documents")
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    execute_job(world, "promotion_execute", "execute_promotion", promotion_id)
+    assert not tick(world)
+    world.services.promotions.request_rollback(promotion_id, demo_people.DEVELOPER, "not yet")
+    (request,) = tick(world)
+    assert request.job_name == "promotion_rollback"
+    assert launch(world, request)
+    assert not tick(world)
+
+
+def test_nothing_is_started_again_while_a_run_is_under_way_or_has_just_ended(world: World, filled: None) -> None:
+    promotion_id = world.preview("rag_documents")
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    (request,) = tick(world)
+    run = world.instance.create_run_for_job(
+        world.definitions.resolve_job_def("promotion_execute"), run_config=request.run_config, tags=dict(request.tags)
+    )
+    assert not tick(world)
+    world.instance.report_run_failed(run)
+    stored = world.instance.get_run_by_id(run.run_id)
+    assert stored
+    assert stored.status == DagsterRunStatus.FAILURE
+    assert not tick(world)
