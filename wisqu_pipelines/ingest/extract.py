@@ -47,7 +47,7 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?^---\n", re.DOTALL | re.MULTILINE)
 _RST_TITLE = re.compile(r"^(?P<title>[^\s].*)\n(?P<line>[=\-`:'\"~^_*+#<>.])(?P=line)+[ \t]*$", re.MULTILINE)
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([a-z0-9_:-]{1,40})""", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_EMPTY_LINES = re.compile(r"\n[ \t]*(\n[ \t]*)+")
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"[ \t\xa0]+")
 
 
@@ -183,8 +183,8 @@ def _pdf(file: BinaryIO, name: str) -> Document:
 
 
 def _paragraphs(text: str) -> str:
-    """One empty line between paragraphs, none at the ends."""
-    return _EMPTY_LINES.sub("\n\n", text).strip()
+    """One empty line between paragraphs, none at the ends, and no blanks at the ends of lines."""
+    return _EMPTY_LINES.sub(BREAK, "\n".join(line.rstrip() for line in text.split("\n"))).strip()
 
 
 def _title(found: str | None, name: str) -> str:
