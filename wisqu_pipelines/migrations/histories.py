@@ -1,7 +1,7 @@
 """Which histories there are, and which tables each leads to."""
 
-from enum import StrEnum
 from pathlib import Path
+from typing import Literal, get_args
 
 from sqlalchemy import MetaData
 
@@ -18,13 +18,11 @@ MODELS = (audit_models, catalog_models, environment_models, identity_models, pro
 """The modules that declare tables; a table that is declared in none of them is unknown to the migrations."""
 
 
-class History(StrEnum):
-    """A line of revisions."""
-
-    CONTROL = "control"
-    ENVIRONMENT = "environment"
+History = Literal["control", "environment"]
+"""A line of revisions."""
+HISTORIES: tuple[History, ...] = get_args(History)
 
 
 def metadata_of(history: History) -> MetaData:
     """The tables as the models declare them."""
-    return ControlBase.metadata if history == History.CONTROL else EnvironmentBase.metadata
+    return ControlBase.metadata if history == "control" else EnvironmentBase.metadata

@@ -8,7 +8,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.models import EnvironmentMarker, RegisteredEnvironment
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.identity.models import CentralUser
-from wisqu_pipelines.migrations.histories import History, metadata_of
+from wisqu_pipelines.migrations.histories import HISTORIES, metadata_of
 from wisqu_pipelines.migrations.waiting import wait_for_turn
 
 READ = "SELECT"
@@ -54,7 +54,7 @@ def grant(database: Database, app_user: str) -> None:
 
 
 def _rights(table: str) -> str | None:
-    known = any(table in metadata_of(history).tables for history in History)
+    known = any(table in metadata_of(history).tables for history in HISTORIES)
     return EXCEPTIONS.get(table, CHANGE if known else None)
 
 

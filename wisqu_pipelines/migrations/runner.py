@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import BadInput, WisquError
 from wisqu_pipelines.migrations.adoption import UNDO_TABLE
-from wisqu_pipelines.migrations.histories import SCRIPTS, History, metadata_of
+from wisqu_pipelines.migrations.histories import HISTORIES, SCRIPTS, History, metadata_of
 from wisqu_pipelines.migrations.rights import grant
 from wisqu_pipelines.migrations.waiting import wait_for_turn
 from wisqu_pipelines.settings import DatabaseSettings, Settings, load
@@ -169,14 +169,14 @@ def _run_on_one(config: Config, targets: list[_Target]) -> None:
 
 
 def _targets(settings: Settings) -> Iterator[_Target]:
-    yield _Target("control", History.CONTROL, settings.control.database)
+    yield _Target("control", "control", settings.control.database)
     for environment in settings.environments.values():
-        yield _Target(environment.name, History.ENVIRONMENT, environment.database)
+        yield _Target(environment.name, "environment", environment.database)
 
 
 def _chosen(config: Config, targets: list[_Target]) -> list[_Target]:
     section = config.config_ini_section
-    if section in set(History):
+    if section in HISTORIES:
         targets = [target for target in targets if target.history == section]
     wanted = context.get_x_argument(as_dictionary=True).get("database")
     if wanted is None:
