@@ -1,6 +1,7 @@
 """The promotion jobs: preview, execute, roll back."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from dagster import (
@@ -34,6 +35,7 @@ POOL = "promotions"
 """Bounds how many promotions run at once."""
 VIA = "dagster"
 """Recorded as how a plan was asked for; the Dagster UI knows no people, so no person is recorded with it."""
+EXAMPLE_TYPE = "rag_documents"
 PROMOTION_CONFIG = {"promotion_id": Field(str, description="The promotion's id, as its preview showed it.")}
 
 
@@ -91,6 +93,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
 
     @job(
         name="promotion_preview",
+        config=_example(declared),
         description=(
             "Make a plan of what a promotion would do, and show it. It moves nothing: a person approves the plan with "
             "'wisqu approvals grant', and the approvals sensor executes it then."
@@ -100,6 +103,15 @@ def _preview_job(declared: Declared) -> JobDefinition:
         preview_promotion()
 
     return preview
+
+
+def _example(declared: Declared) -> dict[str, Any]:
+    """What the launchpad shows at first: all documents, along the first path."""
+    config = [
+        {"promotion_type": EXAMPLE_TYPE, "source_environment": source, "target_environment": target}
+        for source, target in declared.paths
+    ]
+    return {"ops": {"preview_promotion": {"config": config[0]}}} if config else {}
 
 
 @op(config_schema=PROMOTION_CONFIG, out={"result": Out(Nothing)}, pool=POOL)
