@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.conftest import MakeIngest
+from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.catalog.models import RagDocument
+from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.errors import BadInput
+from wisqu_pipelines.ingest.names import DocumentNames
+from wisqu_pipelines.ingest.search import Search
+
+DOCUMENTS = {
+    "prayer.md": "# نماز صبح\n\nنماز صبح دو رکعت است و پیش از طلوع آفتاب خوانده می\u200cشود.",
+    "fasting.md": "# روزه\n\nروزه\u200cداری در ماه رمضان واجب است.",
+    "install.txt": "Installing the package takes one command.",
+    "warranty.txt": "There is no warranty of any kind, express or implied.",
+}
+
+
+@pytest.fixture
+def corpus(folder: Path) -> Path:
+    for name, text in DOCUMENTS.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def mark(environment: Environment, name: str, column: str) -> None:
+    with environment.database.begin() as session:
+        row = session.get_one(RagDocument, DocumentNames.of(environment.name, name).document_id)
+        setattr(row, column, True)
+
+
+def search(services: Services, environment: str, query: str) -> list[str]:
+    service = Search(services.environments[environment], services.settings, services.embedder)
+    return [hit.filename for hit in service.search(query)]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("how to install a package", "install.txt"),
+        ("warranties", "warranty.txt"),
+        ("نَماز صبح", "prayer.md"),
+        ("روزه داري", "fasting.md"),
+    ],
+)
+def test_a_search_finds_the_document(
+    services: Services, ingest_into: MakeIngest, corpus: Path, query: str, name: str
+) -> None:
+    ingest_into(services.environments["dev"]).ingest([corpus])
+    assert search(services, "dev", query)[0] == name
+    assert search(services, "stage", query) == []
+
+
+def test_rows_decide_what_is_found(services: Services, ingest_into: MakeIngest, corpus: Path) -> None:
+    prod = services.environments["prod"]
+    ingest_into(prod).ingest([corpus])
+    assert len(search(services, "prod", "package warranty")) == 4
+    mark(prod, "install.txt", "is_deleted")
+    mark(prod, "warranty.txt", "is_test_data")
+    assert set(search(services, "prod", "package warranty")) == {"prayer.md", "fasting.md"}
+
+
+def test_a_replaced_text_is_not_found(services: Services, ingest_into: MakeIngest, corpus: Path) -> None:
+    dev = services.environments["dev"]
+    ingest_into(dev).ingest([corpus])
+    (corpus / "install.txt").write_text("Nothing to see.")
+    ingest_into(dev).ingest([corpus])
+    hits = Search(dev, services.settings, services.embedder).search("installing the package with one command")
+    assert "Installing the package takes one command." not in [hit.text for hit in hits]
+
+
+def test_a_blank_query_is_refused(services: Services) -> None:
+    with pytest.raises(BadInput, match="empty"):
+        search(services, "dev", " \n")
