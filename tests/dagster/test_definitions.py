@@ -148,12 +148,12 @@ def test_the_sensor_runs_by_itself_and_often_enough(loaded: Definitions) -> None
     assert sensor.minimum_interval_seconds == SECONDS_BETWEEN_TICKS <= 5
 
 
-def test_the_workspace_file_loads_one_location_of_a_fixed_name(without_stores: None) -> None:
+def test_the_workspace_file_loads_one_location_of_a_fixed_name(without_stores: None, tmp_path: Path) -> None:
     workspace = PROJECT / "workspace.yaml"
     assert workspace.read_text(encoding="utf-8").count("location_name: wisqu_pipelines\n") == 1
     validated = subprocess.run(
         [sys.executable, "-m", "dagster", "definitions", "validate", "-w", str(workspace)],
-        cwd=PROJECT,
+        cwd=tmp_path,  # the instance in the project's folder needs a server
         capture_output=True,
         text=True,
         timeout=120,

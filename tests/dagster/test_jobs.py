@@ -50,7 +50,7 @@ def names(world: World, tmp_path: Path) -> Sequence[str]:
     return names
 
 
-def test_a_preview_shows_a_summary_a_table_and_a_picture(world: World, names: Sequence[str]) -> None:
+def test_a_preview_shows_a_report_a_table_and_a_picture(world: World, names: Sequence[str]) -> None:
     result = world.run(
         "promotion_preview",
         "preview_promotion",
@@ -58,11 +58,11 @@ def test_a_preview_shows_a_summary_a_table_and_a_picture(world: World, names: Se
     )
     assert result.success
     shown = output_metadata(result)
-    assert f"wisqu approvals grant {shown['promotion']}" in shown["summary"]
-    assert shown["plan digest"] in shown["summary"]
+    assert f"wisqu approvals grant {shown['promotion']}" in shown["plan"]
+    assert shown["plan digest"] in shown["plan"]
     assert shown["items to write"] == 4  # two documents and their files
     assert {record.data["effect"] for record in shown["items"].records} == {"create"}
-    (picture,) = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)$", shown["picture"])
+    (picture,) = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)\)", shown["plan"])
     assert base64.b64decode(picture).startswith(b"\x89PNG")
     promotion = world.services.promotions.status(UUID(shown["promotion"]))
     assert (promotion.requested_via, promotion.requested_by) == ("dagster", None)
@@ -80,7 +80,7 @@ def test_a_preview_of_nothing_says_so(world: World) -> None:
         {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
     )
     assert result.success
-    assert "There is nothing to approve" in output_metadata(result)["summary"]
+    assert "There is nothing to approve" in output_metadata(result)["plan"]
 
 
 def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) -> None:
@@ -97,7 +97,7 @@ def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) ->
     assert shown["blocked"] == 2  # the file, and the document that it belongs to
     first = shown["items"].records[0].data
     assert (first["effect"], "its file is gone" in first["blocked because"]) == ("blocked", True)
-    assert "its file is gone" in shown["summary"]
+    assert "its file is gone" in shown["plan"]
 
 
 def test_an_approved_promotion_lands_on_the_targets_assets(world: World, names: Sequence[str]) -> None:
@@ -169,7 +169,7 @@ def test_hostile_names_stay_text(world: World, tmp_path: Path) -> None:
     )
     assert result.success, failure_of(result)
     shown = output_metadata(result)
-    assert "<b>" not in shown["summary"]
+    assert "<b>" not in shown["plan"]
     assert {"a|b & c.txt"} <= {record.data["item"] for record in shown["items"].records}
 
 

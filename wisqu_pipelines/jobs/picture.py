@@ -20,7 +20,7 @@ REASON_CHARACTERS = 46
 
 def picture(preview: PromotionPreview) -> bytes:
     """A PNG of three bar charts side by side."""
-    figure = Figure(figsize=(13, 3.6), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(11.5, 3.2), layout="constrained", facecolor="white")
     effects, reasons, sizes = figure.subplots(1, 3)
     by_effect = preview.totals["by_effect"]
     _bars(

@@ -23,7 +23,7 @@ from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.picture import embedded, picture
 from wisqu_pipelines.jobs.progress import LoggedProgress
-from wisqu_pipelines.jobs.report import items_table, summary
+from wisqu_pipelines.jobs.report import items_table, report
 from wisqu_pipelines.jobs.tags import promotion_tags
 from wisqu_pipelines.promotion.results import PromotionResult
 from wisqu_pipelines.promotion.types import TYPES
@@ -79,8 +79,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
         return Output(
             None,
             metadata={
-                "summary": MetadataValue.md(summary(preview, path)),
-                "picture": MetadataValue.md(embedded(picture(preview), shown)),
+                "plan": MetadataValue.md(report(preview, path, embedded(picture(preview), shown))),
                 "items": items_table(preview),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
                 "plan digest": MetadataValue.text(preview.plan_digest),
@@ -120,12 +119,12 @@ def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Outp
     with told_as_outcome(context.instance, context.run_id):
         promotions = wisqu.services.promotions
         promotion_id = _promotion_id(context.op_config["promotion_id"])
-        report = promotions.status(promotion_id)
+        standing = promotions.status(promotion_id)
         context.instance.add_run_tags(
-            context.run_id, promotion_tags(promotion_id, report.source_environment, report.target_environment)
+            context.run_id, promotion_tags(promotion_id, standing.source_environment, standing.target_environment)
         )
         result = promotions.execute(promotion_id, run_id=context.run_id, progress=LoggedProgress(context.log))
-    return _landed(context, result, report.plan_digest)
+    return _landed(context, result, standing.plan_digest)
 
 
 @op(config_schema=PROMOTION_CONFIG, out={"result": Out(Nothing)}, pool=POOL)
@@ -134,12 +133,12 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Out
     with told_as_outcome(context.instance, context.run_id):
         promotions = wisqu.services.promotions
         promotion_id = _promotion_id(context.op_config["promotion_id"])
-        report = promotions.status(promotion_id)
+        standing = promotions.status(promotion_id)
         context.instance.add_run_tags(
-            context.run_id, promotion_tags(promotion_id, report.source_environment, report.target_environment)
+            context.run_id, promotion_tags(promotion_id, standing.source_environment, standing.target_environment)
         )
         result = promotions.rollback(promotion_id, run_id=context.run_id, progress=LoggedProgress(context.log))
-    return _landed(context, result, report.plan_digest)
+    return _landed(context, result, standing.plan_digest)
 
 
 @job(

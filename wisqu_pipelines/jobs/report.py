@@ -1,4 +1,4 @@
-"""A plan as an approver reads it in the Dagster UI: a summary in Markdown and a table of its items."""
+"""A plan as an approver reads it in the Dagster UI: a report in Markdown and a table of its items."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from wisqu_pipelines.promotion.models import Effect, PromotionState
 from wisqu_pipelines.promotion.results import PromotionPreview
 from wisqu_pipelines.settings import PathSettings
 
-ITEMS_SHOWN = 200
+ITEMS_SHOWN = 50
 """Rows of the table of items; the plan itself has them all."""
 BLOCKED_LISTED = 10
 _ORDER = (Effect.BLOCKED, Effect.UPDATE, Effect.CREATE, Effect.UNCHANGED)
@@ -29,8 +29,14 @@ _COLUMNS = (
 )
 
 
-def summary(preview: PromotionPreview, path: PathSettings) -> str:
-    """What will be done, what will not and why, and what happens next, as Markdown."""
+def report(preview: PromotionPreview, path: PathSettings, picture: str) -> str:
+    """What will be done, what will not and why, and what happens next, as Markdown.
+
+    Args:
+        preview: The plan.
+        path: The policy that it falls under.
+        picture: Markdown of the plan's picture.
+    """
     ends = f"{markdown.text(preview.source_environment)} → {markdown.text(preview.target_environment)}"
     parts = [
         f"## Promotion of {markdown.text(preview.promotion_type)}, {ends}",
@@ -38,6 +44,7 @@ def summary(preview: PromotionPreview, path: PathSettings) -> str:
         f"**{markdown.size(preview.total_size_bytes)}** of files and "
         f"**{markdown.number(preview.total_points)}** vectors.",
         _totals(preview),
+        picture,
     ]
     if preview.errors:
         parts += [f"### Blocked: {markdown.number(len(preview.errors))}", _blocked(preview)]
