@@ -131,12 +131,7 @@ def write(
     if now != expected:
         raise BadInput(what=f"the file '{names.filename}'", reason="somebody else changed its document meanwhile")
     outcome = Outcome.CREATED if document is None else Outcome.UPDATED
-    if file is None:
-        file = StoredFile(id=names.file_id)
-        session.add(file)
-    if document is None:
-        document = RagDocument(id=names.document_id)
-        session.add(document)
+    file, document = file or StoredFile(id=names.file_id), document or RagDocument(id=names.document_id)
     file.filename, file.purpose = names.filename, PURPOSE
     file.bucket, file.object_name = placement.bucket, new.object_name
     file.content_type, file.file_size_bytes, file.checksum_sha256 = new.document.content_type, new.size, new.sha256
@@ -147,7 +142,8 @@ def write(
     for row in (file, document):
         row.restore()
         row.is_promotable, row.promotion_status = False, PromotionStatus.DRAFT
-    session.flush()
+        session.add(row)
+        session.flush()  # in this order: the document's foreign key names the file
     append(session, _audit_row(names, outcome, new, placement, clock))
     return outcome
 
