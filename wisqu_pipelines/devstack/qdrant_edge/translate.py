@@ -1,0 +1,293 @@
+"""Between qdrant-client's models, which are Qdrant's REST bodies, and the engine's own types."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import qdrant_edge as engine
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from qdrant_client.http import models
+
+from wisqu_pipelines.devstack.qdrant_edge.errors import BadRequestError, InvalidError, UnsupportedError
+
+PointId = int | UUID | str
+Model = TypeVar("Model", bound=BaseModel)
+
+LARGEST_NUMBER_ID = 2**64 - 1
+DEFAULT_LIMIT = 10
+DISTANCES = {
+    models.Distance.COSINE: engine.Distance.Cosine,
+    models.Distance.DOT: engine.Distance.Dot,
+    models.Distance.EUCLID: engine.Distance.Euclid,
+    models.Distance.MANHATTAN: engine.Distance.Manhattan,
+}
+INDEXES = {
+    models.PayloadSchemaType.KEYWORD: engine.PayloadSchemaType.Keyword,
+    models.PayloadSchemaType.INTEGER: engine.PayloadSchemaType.Integer,
+    models.PayloadSchemaType.UUID: engine.PayloadSchemaType.Uuid,
+}
+INDEXES_SHOWN = {of_engine: of_api for of_api, of_engine in INDEXES.items()}
+
+
+# Bodies
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """Read a request's JSON object.
+
+    Raises:
+        BadRequestError: it is none.
+    """
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequestError(f"Format error in JSON body: {error}") from None
+    if not isinstance(document, dict):
+        raise BadRequestError("Format error in JSON body: expected an object")
+    return document
+
+
+def read(kind: type[Model], document: dict[str, Any], supported: Iterable[str]) -> Model:
+    """Make the model of a request, of which only the `supported` members may be used.
+
+    Raises:
+        UnsupportedError: another member is used.
+        BadRequestError: it does not validate.
+    """
+    unknown = sorted(document.keys() - kind.model_fields.keys())
+    if unknown:
+        raise UnsupportedError(f"`{unknown[0]}` in {kind.__name__}")
+    try:
+        model = kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadRequestError(f"Format error in JSON body: {place}: {first['msg']}") from None
+    only(model, supported)
+    return model
+
+
+def only(model: BaseModel, supported: Iterable[str]) -> None:
+    """Check that no members but the `supported` ones say anything.
+
+    Raises:
+        UnsupportedError: another member differs from its default.
+    """
+    for name in sorted(model.model_fields_set - set(supported)):
+        if getattr(model, name) not in (None, type(model).model_fields[name].default):
+            raise UnsupportedError(f"`{name}` in {type(model).__name__}")
+
+
+def limit(asked: int | None) -> int:
+    """How many results to give.
+
+    Raises:
+        InvalidError: it is zero or less.
+    """
+    if asked is None:
+        return DEFAULT_LIMIT
+    if asked < 1:
+        raise InvalidError(f"limit: value {asked} invalid, must be 1 or larger")
+    return asked
+
+
+# Points
+
+
+def point_id(given: models.ExtendedPointId) -> PointId:
+    """The engine's form of a point's id, an unsigned 64-bit number or a UUID.
+
+    Raises:
+        BadRequestError: it is neither.
+    """
+    if isinstance(given, int):
+        if 0 <= given <= LARGEST_NUMBER_ID:
+            return given
+    elif isinstance(given, UUID):
+        return given
+    else:
+        try:
+            return UUID(given)
+        except ValueError:
+            pass
+    raise BadRequestError(
+        "Format error in JSON body: value is not a valid point ID, valid values are an unsigned integer or a UUID"
+    )
+
+
+def point_ids(given: Sequence[models.ExtendedPointId]) -> list[PointId]:
+    """The engine's form of many ids."""
+    return [point_id(each) for each in given]
+
+
+def shown_id(stored: PointId) -> int | str:
+    """A point's id as the REST API writes it."""
+    return stored if isinstance(stored, int) else str(stored)
+
+
+def dense(given: Any, dimension: int) -> list[float]:
+    """A single vector of the collection's dimension.
+
+    Raises:
+        UnsupportedError: it is named, sparse, a multivector, or something to be embedded.
+        BadRequestError: it has another dimension, or a number that is not finite.
+    """
+    if not isinstance(given, list) or (given and isinstance(given[0], list)):
+        raise UnsupportedError("a vector that is not one unnamed dense vector")
+    if len(given) != dimension:
+        raise BadRequestError(f"Wrong input: Vector dimension error: expected dim: {dimension}, got {len(given)}")
+    if not math.isfinite(sum(given)):
+        raise BadRequestError("Wrong input: a vector has a number that is not finite")
+    return given
+
+
+def points(document: dict[str, Any], dimension: int) -> list[engine.Point]:
+    """The points of an upsert, in either of its two forms.
+
+    Raises:
+        UnsupportedError: a member beyond ids, vectors and payloads is used.
+        BadRequestError: it does not validate.
+    """
+    if "batch" not in document:
+        listed = read(models.PointsList, document, {"points"}).points
+        return [engine.Point(point_id(each.id), dense(each.vector, dimension), each.payload) for each in listed]
+    batch = read(models.PointsBatch, document, {"batch"}).batch
+    if not isinstance(batch.vectors, list):
+        raise UnsupportedError("named vectors")
+    payloads = [None] * len(batch.ids) if batch.payloads is None else batch.payloads
+    if not len(batch.ids) == len(batch.vectors) == len(payloads):
+        raise BadRequestError(
+            f"Wrong input: {len(batch.ids)} ids, {len(batch.vectors)} vectors and {len(payloads)} payloads in a batch"
+        )
+    return [
+        engine.Point(point_id(each), dense(vector, dimension), payload)
+        for each, vector, payload in zip(batch.ids, batch.vectors, payloads, strict=True)
+    ]
+
+
+def dense_of(found: engine.Record | engine.ScoredPoint) -> list[float] | None:
+    """The vector that came with a point, if it did. No other kind is ever stored here."""
+    return cast("list[float] | None", found.vector)
+
+
+def record(found: engine.Record) -> models.Record:
+    """A point as the REST API writes it. Not validated: the engine made it, and there may be thousands."""
+    return models.Record.model_construct(id=shown_id(found.id), payload=found.payload, vector=dense_of(found))
+
+
+def scored(found: engine.ScoredPoint) -> models.ScoredPoint:
+    """A point with its score, not validated either."""
+    return models.ScoredPoint.model_construct(
+        id=shown_id(found.id),
+        version=found.version,
+        score=found.score,
+        payload=found.payload,
+        vector=dense_of(found),
+    )
+
+
+# What to return
+
+
+def wanted_payload(asked: models.WithPayloadInterface | None, *, default: bool) -> Any:
+    """Which payload fields to return: all, none, those listed, or by a selector."""
+    if asked is None:
+        return default
+    if isinstance(asked, models.PayloadSelectorInclude):
+        return engine.PayloadSelector.Include(asked.include)
+    if isinstance(asked, models.PayloadSelectorExclude):
+        return engine.PayloadSelector.Exclude(asked.exclude)
+    return asked
+
+
+def wanted_vector(asked: models.WithVector | None) -> bool:
+    """Whether to return vectors.
+
+    Raises:
+        UnsupportedError: some are asked for by name.
+    """
+    if isinstance(asked, list):
+        raise UnsupportedError("named vectors")
+    return bool(asked)
+
+
+# Filters
+
+
+def condition_filter(given: models.Filter) -> engine.Filter:
+    """The engine's form of a filter.
+
+    Raises:
+        UnsupportedError: it has a condition that this server does not know.
+        BadRequestError: a key in it is not a path.
+    """
+    several = None
+    if given.min_should is not None:
+        several = engine.MinShould(_conditions(given.min_should.conditions) or [], given.min_should.min_count)
+    return engine.Filter(
+        must=_conditions(given.must),
+        should=_conditions(given.should),
+        must_not=_conditions(given.must_not),
+        min_should=several,
+    )
+
+
+def optional_filter(given: models.Filter | None) -> engine.Filter | None:
+    """The engine's form of a filter that may be absent."""
+    return None if given is None else condition_filter(given)
+
+
+def selection(asked: models.SetPayload | models.DeletePayload) -> tuple[list[PointId], engine.Filter | None]:
+    """The points that a change of payload is for: ids, or a filter.
+
+    Raises:
+        BadRequestError: none of the two is given, or both are.
+    """
+    if (asked.points is None) == (asked.filter is None):
+        raise BadRequestError("Format error in JSON body: either list of point ids or filter must be given")
+    return point_ids(asked.points or []), optional_filter(asked.filter)
+
+
+def _conditions(given: Any) -> "list[engine.ConditionType] | None":
+    if given is None:
+        return None
+    return [_condition(each) for each in (given if isinstance(given, list) else [given])]
+
+
+def _condition(given: models.Condition) -> "engine.ConditionType":
+    match given:
+        case models.FieldCondition():
+            only(given, {"key", "match", "range"})
+            return engine.FieldCondition(given.key, match=_match(given.match), range=_range(given.range))
+        case models.HasIdCondition():
+            return engine.HasIdCondition(set(point_ids(given.has_id)))
+        case models.IsEmptyCondition():
+            return engine.IsEmptyCondition(given.is_empty.key)
+        case models.IsNullCondition():
+            return engine.IsNullCondition(given.is_null.key)
+        case models.Filter():
+            return condition_filter(given)
+    raise UnsupportedError(f"the condition {type(given).__name__}")
+
+
+def _match(given: models.Match | None) -> "engine.MatchType | None":
+    match given:
+        case None:
+            return None
+        case models.MatchValue():
+            return engine.MatchValue(given.value)
+        case models.MatchAny():
+            return engine.MatchAny(given.any)
+        case models.MatchExcept():
+            return engine.MatchExcept(given.except_)
+    raise UnsupportedError(f"the match {type(given).__name__}")
+
+
+def _range(given: models.RangeInterface | None) -> "engine.RangeType | None":
+    if given is None:
+        return None
+    if isinstance(given, models.Range):
+        return engine.RangeFloat(gte=given.gte, gt=given.gt, lte=given.lte, lt=given.lt)
+    raise UnsupportedError(f"the range {type(given).__name__}")
