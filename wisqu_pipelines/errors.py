@@ -220,3 +220,7 @@ class AuditBroken(Failed):
 
 class StackFailed(Failed):
     """The embedded stack could not {act}: {cause}."""
+
+
+class StackAlreadyUp(Refused):
+    """The embedded stack in {directory} is up already (process {process}); 'wisqu down' ends it."""

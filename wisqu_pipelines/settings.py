@@ -1,8 +1,8 @@
 """The settings: which environments there are, where their stores are, and what may be promoted between them.
 
 Read from `wisqu.toml` (or the file that `WISQU_CONFIG` names), then from what `wisqu up` wrote for the embedded stack,
-then from `WISQU_…` variables and the files that `WISQU_…_FILE` variables name; the later source wins. An environment is an
-entry in that file and never a name in the code.
+then from `WISQU_…` variables and the files that `WISQU_…_FILE` variables name; the later source wins. An environment is
+an entry in that file and never a name in the code.
 """
 
 import os
@@ -208,8 +208,8 @@ class Settings(BaseSettings):
     default_bucket: BucketBase
     default_collection: Name
     collections: dict[Name, CollectionSettings] = Field(min_length=1)
-    embedder: Literal["hashing", "minilm"] = "hashing"
-    """Which embedder makes the vectors of what is ingested."""
+    embedder: str = "hashing-384-v1"
+    """Which embedder makes the vectors of what is ingested, by its name."""
     stack: StackSettings = StackSettings()
     control: ControlSettings
     dagster: DagsterSettings
@@ -332,6 +332,20 @@ def declared() -> Declared:
     )
 
 
+def config_file() -> Path:
+    """The file in which the environments are declared."""
+    return Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+
+
+def declaration() -> dict[str, Any]:
+    """What that file says, as it stands there: what the embedded stack is made from before there are secrets.
+
+    Raises:
+        BadSettings: the file is missing or malformed.
+    """
+    return _Files.declared()
+
+
 def _stack_is_up(overrides: Mapping[str, Any]) -> bool:
     stack = _Files.read().get("stack", {}) | dict(overrides.get("stack", {}))
     return not stack.get("embedded") or StackSettings(**stack).settings_file.exists()
@@ -341,20 +355,25 @@ class _Files(PydanticBaseSettingsSource):
     """`wisqu.toml`, and over it the file of the embedded stack where that is in use."""
 
     @staticmethod
-    def read() -> dict[str, Any]:
-        """The settings as the files give them."""
-        path = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
-        declared = _toml(path)
+    def declared() -> dict[str, Any]:
+        """What `wisqu.toml` says, without what `wisqu up` wrote."""
+        declared = _toml(config_file())
         embedded = os.environ.get(f"{PREFIX}STACK{DELIMITER}EMBEDDED")
         stack = dict(declared.get("stack", {}))
         if embedded is not None:
             stack["embedded"] = embedded.lower() in {"1", "true", "yes", "on"}
         if directory := os.environ.get(f"{PREFIX}STACK{DELIMITER}DIRECTORY"):
             stack["directory"] = directory
-        declared["stack"] = stack
+        return {**declared, "stack": stack}
+
+    @classmethod
+    def read(cls) -> dict[str, Any]:
+        """The settings as the files give them."""
+        declared = cls.declared()
+        stack = declared["stack"]
         written = StackSettings(**stack).settings_file
         if stack.get("embedded") and written.exists():
-            declared = _merged(declared, _toml(written))
+            return _merged(declared, _toml(written))
         return declared
 
     def __call__(self) -> dict[str, Any]:

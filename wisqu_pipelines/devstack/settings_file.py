@@ -1,0 +1,72 @@
+"""The settings that the stack writes: addresses and secrets of what it started, to be merged over `wisqu.toml`."""
+
+from typing import Any
+
+from wisqu_pipelines.devstack import dagster, databases, postgres, qdrant, seaweedfs, toml, valkey
+from wisqu_pipelines.devstack.layout import write_private
+from wisqu_pipelines.devstack.ports import HOST
+from wisqu_pipelines.devstack.seaweedfs import Account
+from wisqu_pipelines.devstack.site import Site
+
+HEADER = "# Written by `wisqu up` at every start. It holds secrets: keep it to yourself.\n"
+
+
+def write(site: Site) -> None:
+    """Write the file, readable by nobody else."""
+    write_private(site.layout.settings_file, HEADER + toml.dumps(_values(site)))
+
+
+def _values(site: Site) -> dict[str, Any]:
+    declared = site.declared
+    return {
+        "control": {"database": _database(site, declared.control_database)},
+        "dagster": {
+            "port": site.ports[dagster.PORT],
+            "database": _database(site, declared.dagster_database),
+            "logs": _object_store(site, seaweedfs.logs_account(site)),
+        },
+        "environments": {
+            each.name: {
+                "database": _database(site, each.database),
+                "object_store": _object_store(site, seaweedfs.environment_account(each.name)),
+                "vector_index": {
+                    "url": f"http://{site.address(qdrant.name(each.name))}",
+                    "api_key": site.credentials.text(qdrant.name(each.name)),
+                },
+                "cache": {
+                    "host": HOST,
+                    "port": site.ports[valkey.PORT],
+                    "username": valkey.user(each.name),
+                    "password": site.credentials.text(valkey.secret_name(each.name)),
+                },
+            }
+            for each in declared.environments
+        },
+        "paths": {
+            f"{source}->{target}": {"transfer": _keys(site, seaweedfs.transfer_account(source, target))}
+            for source, target in declared.paths
+        },
+    }
+
+
+def _database(site: Site, name: str) -> dict[str, Any]:
+    owner, *others = databases.roles(site, name)
+    values = {"host": HOST, "port": site.ports[postgres.PORT], "ssl_mode": "disable"}
+    working = others[0] if others else owner
+    values |= {"user": working, "password": site.credentials.text(working)}
+    if others:
+        values |= {"owner_user": owner, "owner_password": site.credentials.text(owner)}
+    return values
+
+
+def _object_store(site: Site, account: Account) -> dict[str, Any]:
+    return {
+        "endpoint": site.address(seaweedfs.S3_PORT),
+        "secure": False,
+        "region": seaweedfs.REGION,
+        **_keys(site, account),
+    }
+
+
+def _keys(site: Site, account: Account) -> dict[str, Any]:
+    return {"access_key": account.access_key, "secret_key": site.credentials.text(seaweedfs.secret_name(account))}
