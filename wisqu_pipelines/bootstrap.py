@@ -11,6 +11,8 @@ from wisqu_pipelines.environments.markers import StoreState
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people
 from wisqu_pipelines.ingest.embedding import embedder
+from wisqu_pipelines.ingest.search import Search
+from wisqu_pipelines.ingest.service import IngestService
 from wisqu_pipelines.ports.clock import Clock, SystemClock
 from wisqu_pipelines.ports.embedding import Embedder
 from wisqu_pipelines.ports.objects import ObjectStore
@@ -58,6 +60,14 @@ class Services:
     embedder: Embedder
     promotions: EnvironmentPromotionService
     approvals: ApprovalService
+
+    def ingest(self, environment: str) -> IngestService:
+        """What puts documents into an environment."""
+        return IngestService(self.environments[environment], self.settings, self.embedder, self.clock)
+
+    def search(self, environment: str) -> Search:
+        """What finds documents in an environment, as Wisqu's readers do."""
+        return Search(self.environments[environment], self.settings, self.embedder)
 
 
 @contextmanager

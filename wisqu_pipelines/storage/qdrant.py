@@ -1,0 +1,277 @@
+"""The vector index port on Qdrant, through `qdrant-client` over REST."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from wisqu_pipelines.errors import (
+    CollectionMismatch,
+    CollectionMissing,
+    StoreDenied,
+    StoreFailed,
+    StoreUnavailable,
+    WisquError,
+)
+from wisqu_pipelines.ports.vectors import CollectionInfo, Point, ScoredPoint
+from wisqu_pipelines.settings import VectorIndexSettings
+from wisqu_pipelines.storage.retries import with_retries
+
+STORE = "vector index"
+SECONDS = 60
+"""How long an answer may take."""
+CONNECTIONS = 16
+UPSERTED_AT_ONCE = 256
+RETRIEVED_AT_ONCE = 512
+IDS_AT_ONCE = 2_000
+"""Ids in one request that carries no vectors."""
+SETTLE_SECONDS = 30.0
+"""How long a write that was only acknowledged may take until it shows."""
+INDEXED = ("environment", "version", "document_id")
+"""Payload fields that readers and this project filter on."""
+_PASSING_STATUS = {429, 500, 502, 503, 504}
+
+Result = TypeVar("Result")
+
+
+class QdrantVectorIndex:
+    """One Qdrant server, as one account. Safe to use from several threads."""
+
+    def __init__(self, settings: VectorIndexSettings) -> None:
+        """Use the server that the settings name; nothing is connected yet."""
+        self._url = settings.url
+        self._client = QdrantClient(
+            url=settings.url,
+            # As a header, because the client's own parameter warns on every plain-HTTP address, loopback included.
+            headers={"api-key": settings.api_key.get_secret_value()},
+            timeout=SECONDS,
+            prefer_grpc=False,
+            check_compatibility=False,
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+        )
+
+    def __repr__(self) -> str:
+        return f"QdrantVectorIndex({self._url})"
+
+    def ensure_collection(self, wanted: CollectionInfo) -> None:
+        """Make the collection, with indexes on the fields that are filtered on, if it is not there."""
+        found = self.describe(wanted.name)
+        if found is None:
+            vectors = models.VectorParams(size=wanted.dimension, distance=models.Distance(wanted.distance))
+            try:
+                self._do("make a collection", wanted.name, lambda: self._client.create_collection(wanted.name, vectors))
+            except StoreFailed:
+                found = self.describe(wanted.name)  # somebody else may have made it at the same time
+                if found is None:
+                    raise
+        if found is not None and found != wanted:
+            raise CollectionMismatch(
+                collection=wanted.name,
+                found=f"dimension {found.dimension} and distance {found.distance}",
+                wanted=f"dimension {wanted.dimension} and distance {wanted.distance}",
+            )
+        for name in INDEXED:
+            self._do(
+                "index a payload field",
+                wanted.name,
+                lambda field=name: self._client.create_payload_index(  # type: ignore[misc]
+                    wanted.name, field, models.PayloadSchemaType.KEYWORD, wait=True
+                ),
+            )
+
+    def describe(self, collection: str) -> CollectionInfo | None:
+        """What the collection is made for, or None if there is none."""
+        try:
+            found = self._do("describe", collection, lambda: self._client.get_collection(collection))
+        except CollectionMissing:
+            return None
+        vectors = found.config.params.vectors
+        if not isinstance(vectors, models.VectorParams):
+            raise StoreFailed(store=STORE, operation="describe", cause=f"{collection} has named vectors")
+        return CollectionInfo(collection, vectors.size, vectors.distance.value)
+
+    def collections(self) -> Sequence[str]:
+        """The names of all collections, sorted."""
+        found = self._do("list collections", "", self._client.get_collections)
+        return sorted(each.name for each in found.collections)
+
+    def upsert(self, collection: str, points: Sequence[Point]) -> None:
+        """Write points, in batches; one with a known id is replaced."""
+        for batch in _batches(points, UPSERTED_AT_ONCE):
+            structs = [
+                models.PointStruct(id=str(point.id), vector=list(point.vector), payload=dict(point.payload))
+                for point in batch
+            ]
+            self._write(
+                "upsert",
+                collection,
+                lambda structs=structs: self._client.upsert(collection, structs, wait=True),  # type: ignore[misc]
+                lambda batch=batch: self._all_there(collection, [point.id for point in batch]),  # type: ignore[misc]
+            )
+
+    def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool = True) -> Mapping[UUID, Point]:
+        """The points of those ids that are there."""
+        found: dict[UUID, Point] = {}
+        for batch in _batches(ids, RETRIEVED_AT_ONCE if vectors else IDS_AT_ONCE):
+            records = self._do(
+                "retrieve",
+                collection,
+                lambda batch=batch: self._client.retrieve(  # type: ignore[misc]
+                    collection, [str(each) for each in batch], with_payload=True, with_vectors=vectors
+                ),
+            )
+            found.update((UUID(str(record.id)), _point(record)) for record in records)
+        return found
+
+    def scroll(self, collection: str, match: Mapping[str, Any], *, vectors: bool = False) -> Iterator[Point]:
+        """All points that match, page by page, in the order of their ids."""
+        offset: Any = None
+        while True:
+            records, offset = self._do(
+                "scroll",
+                collection,
+                lambda offset=offset: self._client.scroll(  # type: ignore[misc]
+                    collection,
+                    scroll_filter=_filter(match),
+                    limit=RETRIEVED_AT_ONCE,
+                    offset=offset,
+                    with_payload=True,
+                    with_vectors=vectors,
+                ),
+            )
+            yield from (_point(record) for record in records)
+            if offset is None:
+                return
+
+    def count(self, collection: str, match: Mapping[str, Any]) -> int:
+        """How many points match, exactly."""
+        counted = self._do(
+            "count", collection, lambda: self._client.count(collection, count_filter=_filter(match), exact=True)
+        )
+        return counted.count
+
+    def set_payload(self, collection: str, ids: Sequence[UUID], payload: Mapping[str, Any]) -> None:
+        """Set these payload fields on the points of those ids, and leave the other fields alone."""
+        for batch in _batches(ids, IDS_AT_ONCE):
+            points: list[Any] = [str(each) for each in batch]
+            self._write(
+                "set payload",
+                collection,
+                lambda points=points: self._client.set_payload(collection, dict(payload), points, wait=True),  # type: ignore[misc]
+                lambda batch=batch: all(  # type: ignore[misc]
+                    point.payload.get(key) == value
+                    for point in self.retrieve(collection, batch, vectors=False).values()
+                    for key, value in payload.items()
+                ),
+            )
+
+    def delete(self, collection: str, ids: Sequence[UUID]) -> None:
+        """Delete points; one that is not there is no error."""
+        for batch in _batches(ids, IDS_AT_ONCE):
+            points: list[Any] = [str(each) for each in batch]
+            self._write(
+                "delete",
+                collection,
+                lambda points=points: self._client.delete(collection, points, wait=True),  # type: ignore[misc]
+                lambda batch=batch: not self.retrieve(collection, batch, vectors=False),  # type: ignore[misc]
+            )
+
+    def search(
+        self, collection: str, vector: Sequence[float], match: Mapping[str, Any], limit: int
+    ) -> Sequence[ScoredPoint]:
+        """The `limit` nearest points among those that match, best first."""
+        answer = self._do(
+            "search",
+            collection,
+            lambda: self._client.query_points(
+                collection, query=list(vector), query_filter=_filter(match), limit=limit, with_payload=True
+            ),
+        )
+        return [ScoredPoint(UUID(str(each.id)), each.score, each.payload or {}) for each in answer.points]
+
+    def _all_there(self, collection: str, ids: Sequence[UUID]) -> bool:
+        return len(self.retrieve(collection, ids, vectors=False)) == len(set(ids))
+
+    def _write(
+        self,
+        operation: str,
+        collection: str,
+        write: Callable[[], models.UpdateResult],
+        shows: Callable[[], bool],
+    ) -> None:
+        """Write, and if the answer only acknowledges, look until the write shows."""
+        done = self._do(operation, collection, write)
+        if done.status == models.UpdateStatus.COMPLETED:
+            return
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while not shows():
+            if time.monotonic() > deadline:
+                cause = "it acknowledged a write that does not show"
+                raise StoreUnavailable(store=STORE, operation=operation, cause=cause)
+            time.sleep(0.1)
+
+    def _do(self, operation: str, collection: str, act: Callable[[], Result]) -> Result:
+        try:
+            return with_retries(lambda _: act(), _is_transient)
+        except (UnexpectedResponse, ResponseHandlingException) as error:
+            raise _translated(error, operation, collection) from error
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, UnexpectedResponse):
+        return error.status_code in _PASSING_STATUS
+    return isinstance(error, ResponseHandlingException) and isinstance(error.source, httpx.TransportError)
+
+
+def _translated(error: Exception, operation: str, collection: str) -> WisquError:
+    """A vendor's error as ours."""
+    if isinstance(error, UnexpectedResponse):
+        said = _said(error)
+        if error.status_code == 404:
+            return CollectionMissing(collection=collection)
+        if error.status_code in {401, 403}:
+            return StoreDenied(store=STORE, operation=operation, cause=f"status {error.status_code}")
+        if error.status_code == 400 and "imension" in said:
+            return CollectionMismatch(
+                collection=collection, found="another dimension", wanted=f"the right one ({said})"
+            )
+        if error.status_code in _PASSING_STATUS:
+            return StoreUnavailable(store=STORE, operation=operation, cause=f"status {error.status_code}")
+        return StoreFailed(store=STORE, operation=operation, cause=f"status {error.status_code}: {said}")
+    cause = type(error.source).__name__ if isinstance(error, ResponseHandlingException) else type(error).__name__
+    if _is_transient(error):
+        return StoreUnavailable(store=STORE, operation=operation, cause=cause)
+    return StoreFailed(store=STORE, operation=operation, cause=cause)
+
+
+def _said(error: UnexpectedResponse) -> str:
+    """The server's own sentence."""
+    try:
+        return str(json.loads(error.content)["status"]["error"])
+    except (ValueError, KeyError, TypeError):
+        return error.reason_phrase
+
+
+def _filter(match: Mapping[str, Any]) -> models.Filter | None:
+    must: list[Any] = [
+        models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in match.items()
+    ]
+    return models.Filter(must=must) if must else None
+
+
+def _point(record: models.Record) -> Point:
+    vector: Any = record.vector
+    return Point(UUID(str(record.id)), vector if vector is not None else (), record.payload or {})
+
+
+Element = TypeVar("Element")
+
+
+def _batches(elements: Sequence[Element], size: int) -> Iterator[Sequence[Element]]:
+    for start in range(0, len(elements), size):
+        yield elements[start : start + size]
