@@ -50,7 +50,7 @@ def append(session: Session, row: ChainedRow) -> None:
         .on_conflict_do_update(index_elements=[head.chain], set_={"length": head.length + 1})
         .returning(head.length, head.last_hash)
     )
-    row.sequence, row.previous_hash = session.execute(statement).tuples().one()
+    row.sequence, row.previous_hash = session.execute(statement).one()
     row.row_hash = hash_before(table, _values(row))
     session.execute(
         update(head)

@@ -131,7 +131,7 @@ def checkpoint(control: Session, session: Session, environment: str) -> int:
     model = ControlChainHead if environment == CONTROL else EnvironmentChainHead
     noted = 0
     heads = select(model.chain, model.length, model.last_hash).order_by(model.chain)
-    for chain, length, last_hash in session.execute(heads).tuples():
+    for chain, length, last_hash in session.execute(heads):
         last = control.scalars(
             select(AuditCheckpoint)
             .where(AuditCheckpoint.environment == environment, AuditCheckpoint.chain == chain)
@@ -168,7 +168,7 @@ def _anchors(control: Session, environment: str, chain: str) -> Iterator[Anchor]
         .order_by(AuditCheckpoint.length)
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
-    return (Anchor(*row) for row in result.tuples())
+    return (Anchor(*row) for row in result)
 
 
 class _Walk:
@@ -226,7 +226,7 @@ class _Walk:
         head = self._session.execute(
             select(self._head.length, self._head.last_hash).where(self._head.chain == self.table.name)
         ).one_or_none()
-        length, last_hash = (0, GENESIS) if head is None else head.tuple()
+        length, last_hash = (0, GENESIS) if head is None else head
         known, witness = length, "its head"
         while self._anchor is not None:
             if self._anchor.length > known:

@@ -1,5 +1,5 @@
 """What Alembic runs for every command."""
 
-from wisqu_pipelines.migrations.runner import run_environment
+from wisqu_pipelines.migrations.command_line import run_environment
 
 run_environment()

@@ -1,0 +1,3 @@
+from tests.database.postgres import postgres
+
+__all__ = ["postgres"]
