@@ -1,6 +1,5 @@
-"""An isolated world as Dagster's processes find it: through the environment's variables."""
+"""An isolated world with the definitions on it."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +8,13 @@ from uuid import UUID
 
 import pytest
 from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
-from pydantic import BaseModel, SecretStr
 from sqlalchemy import update
 
 from wisqu_pipelines import definitions
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
-from wisqu_pipelines.identity import demo_people
 from wisqu_pipelines.ingest.service import IngestService
-from wisqu_pipelines.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -59,16 +55,8 @@ class World:
 
 
 @pytest.fixture
-def world(settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
-    """The isolated world, told to Dagster through the environment's variables only."""
-    (tmp_path / "empty.toml").touch()
-    monkeypatch.setenv("WISQU_CONFIG", str(tmp_path / "empty.toml"))
-    for name, value in settings:
-        told = _told(value)
-        monkeypatch.setenv(f"WISQU_{name.upper()}", told if isinstance(told, str) else json.dumps(told))
-    monkeypatch.setenv("WISQU_STACK", json.dumps({"embedded": False}))
-    with services.control.begin() as session:
-        demo_people.ensure(session)
+def world(services: Services, tmp_path: Path) -> Iterator[World]:
+    """The isolated world; Dagster's resource finds its settings by itself, as in a run."""
     with DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
         yield World(services, definitions.wisqu_pipelines(), instance)
 
@@ -92,16 +80,3 @@ def failure_of(result: ExecuteInProcessResult) -> tuple[str, dict[str, Any]]:
     failure = event.step_failure_data.user_failure_data
     assert failure is not None, event.step_failure_data.error
     return failure.description or "", {name: value.value for name, value in failure.metadata.items()}
-
-
-def _told(value: Any) -> Any:
-    """A setting as a variable holds it, secrets and all."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, BaseModel):
-        return {name: _told(each) for name, each in value if each is not None}
-    if isinstance(value, Mapping):
-        return {name: _told(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_told(each) for each in value]
-    return str(value) if isinstance(value, Path) else value

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult
@@ -17,6 +17,7 @@ from wisqu_pipelines.identity import demo_people
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.resources.outcomes import OUTCOME_TAG
 
+NOWHERE = "00000000-0000-4000-8000-000000000000"
 HOSTILE = ("a|b & c.txt", "# <b>bold</b>.md", "`tick` [x](y).txt")
 
 
@@ -177,7 +178,7 @@ def test_hostile_names_stay_text(world: World, tmp_path: Path) -> None:
     ("config", "says"),
     [
         ({"source_environment": "stage", "target_environment": "dev"}, "Nothing is promoted from stage to dev"),
-        ({"item_ids": [str(uuid4())]}, "There is no rag_documents"),
+        ({"item_ids": [NOWHERE]}, "There is no rag_documents"),
         ({"item_ids": ["../../etc/passwd"]}, "There is no rag_documents ../../etc/passwd in dev"),
         ({"reason": "x" * 5_000}, "5000 characters"),
     ],
@@ -197,7 +198,7 @@ def test_bad_input_of_a_preview_is_refused(world: World, config: dict[str, objec
     assert not world.services.promotions.list()
 
 
-@pytest.mark.parametrize("promotion_id", [str(uuid4()), "not an id", "\u202eabc\n"])
+@pytest.mark.parametrize("promotion_id", [NOWHERE, "not an id", "\u202eabc\n"])
 def test_an_unknown_promotion_is_refused(world: World, promotion_id: str) -> None:
     for result in (execute(world, promotion_id), roll_back(world, promotion_id)):
         sentence, metadata = failure_of(result)

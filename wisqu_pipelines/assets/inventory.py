@@ -38,7 +38,7 @@ def _inventory_asset(declared: Declared, environment: str, kind: keys.Kind) -> A
         pool=keys.pool(environment),
     )
     def inventory(context: AssetExecutionContext, wisqu: WisquResource) -> MaterializeResult[None]:
-        with told_as_outcome(context.instance, context.run_id):
+        with told_as_outcome(context.instance, context.run.run_id):
             services = wisqu.services
             taken = (
                 count_vectors(services.environments[environment], services.settings.collections)

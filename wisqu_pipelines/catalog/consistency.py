@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, staged
+from wisqu_pipelines.environments.markers import MARKER_OBJECT
 from wisqu_pipelines.environments.stores import Environment
 
 SHOWN_FINDINGS = 50
@@ -60,7 +61,7 @@ def rows_have_files(environment: Environment) -> Agreement:
             query = select(StoredFile.id, StoredFile.object_name, StoredFile.file_size_bytes).where(
                 StoredFile.bucket == base, StoredFile.is_deleted.is_(False)
             )
-            for row_id, key, size in session.execute(query.execution_options(yield_per=1_000)).tuples():
+            for row_id, key, size in session.execute(query.execution_options(yield_per=1_000)):
                 tally.checked += 1
                 if key not in sizes:
                     tally.add(f"stored_files {row_id}", f"its object {key} is not there")
@@ -81,7 +82,7 @@ def documents_have_points(environment: Environment) -> Agreement:
             RagDocument.point_count,
             RagDocument.is_deleted,
         )
-        documents = session.execute(query).tuples().all()
+        documents = session.execute(query).all()
     for document_id, base, version, count, is_deleted in documents:
         match = {DOCUMENT_ID: str(document_id), VERSION: str(version), ENVIRONMENT: environment.name}
         found = environment.vectors.count(environment.settings.get_collection_name(base), match)
@@ -111,7 +112,8 @@ def nothing_left_over(environment: Environment, buckets: Iterable[str], collecti
     with environment.database.snapshot() as session:
         kept_names, kept_versions = _kept_for_rollback(session)
         for base in buckets:
-            owned = set(session.scalars(select(StoredFile.object_name).where(StoredFile.bucket == base))) | kept_names
+            owned = set(session.scalars(select(StoredFile.object_name).where(StoredFile.bucket == base)))
+            owned |= kept_names | {MARKER_OBJECT}
             for key in _object_sizes(environment, base):
                 tally.checked += 1
                 if key not in owned:
