@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from wisqu_pipelines import migrations
+from wisqu_pipelines.catalog import points
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments import markers
 from wisqu_pipelines.environments.markers import StoreState
@@ -120,7 +121,8 @@ def set_up(settings: Settings, *names: str) -> None:
                 environment.objects.ensure_bucket(each.get_bucket_name(bucket))
             for base, collection in settings.collections.items():
                 name = each.get_collection_name(base)
-                environment.vectors.ensure_collection(CollectionInfo(name, collection.dimension, collection.distance))
+                wanted = CollectionInfo(name, collection.dimension, collection.distance)
+                environment.vectors.ensure_collection(wanted, indexed=points.INDEXED)
             markers.mark(environment, owner, registered[each.name], settings.buckets)
 
 

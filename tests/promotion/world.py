@@ -114,7 +114,7 @@ class World:
                 rows[name] = {str(row.id): row_image(row) for row in session.scalars(select(kind.model))}
         bucket = environment.settings.get_bucket_name(self.services.settings.default_bucket)
         objects = {}
-        for found in environment.objects.list(bucket):
+        for found in environment.objects.list(bucket, "stored_files/"):
             with environment.objects.read(bucket, found.key) as parts:
                 objects[found.key] = hashlib.sha256(b"".join(parts)).hexdigest()
         collection = environment.settings.get_collection_name(self.services.settings.default_collection)

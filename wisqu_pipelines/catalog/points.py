@@ -19,6 +19,9 @@ FILENAME = "filename"
 LANGUAGE = "language"
 """The document's language (BCP 47); left out where it is not known."""
 
+INDEXED = (ENVIRONMENT, VERSION, DOCUMENT_ID)
+"""The fields that readers and this project filter on."""
+
 _STAGED = "staging:"
 
 

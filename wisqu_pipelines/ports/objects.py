@@ -24,8 +24,8 @@ class ObjectInfo:
 class ObjectStore(Protocol):
     """One account on an S3 server. Bucket names are full names (`dev-wisqu-documents`).
 
-    Every method raises `StoreUnavailable` when the store does not answer after the retries, `StoreDenied` when it refuses
-    the credentials, and `StoreFailed` for any other error of its own.
+    Every method raises `StoreUnavailable` when the store does not answer after the retries, `StoreDenied` when it
+    refuses the credentials, and `StoreFailed` for any other error of its own.
     """
 
     def ensure_bucket(self, bucket: str) -> None:

@@ -39,12 +39,12 @@ class VectorIndex(Protocol):
     """One environment's vector server. Collection names are full names (`documents_dev`).
 
     A write has happened when the method returns; one that was only acknowledged is read back first. Every method raises
-    `CollectionMissing` for an unknown collection, `StoreUnavailable`, `StoreDenied` or `StoreFailed` for the server's troubles.
-    `match` names payload fields and the value each must have.
+    `CollectionMissing` for an unknown collection, and `StoreUnavailable`, `StoreDenied` or `StoreFailed` for the server's
+    troubles. `match` names payload fields and the value each must have.
     """
 
-    def ensure_collection(self, wanted: CollectionInfo) -> None:
-        """Make the collection if it is not there.
+    def ensure_collection(self, wanted: CollectionInfo, *, indexed: Sequence[str] = ()) -> None:
+        """Make the collection if it is not there, with an index on each payload field of `indexed`.
 
         Raises:
             CollectionMismatch: it is there with another dimension or distance.
@@ -80,7 +80,9 @@ class VectorIndex(Protocol):
         ...
 
     def set_payload(self, collection: str, ids: Sequence[UUID], payload: Mapping[str, Any]) -> None:
-        """Set these payload fields on the points of those ids, and leave the other fields alone."""
+        """Set these payload fields on the points of those ids, and leave the other fields alone; a point that is not
+        there is no error.
+        """
         ...
 
     def delete(self, collection: str, ids: Sequence[UUID]) -> None:

@@ -8,7 +8,7 @@ from wisqu_pipelines.catalog.models import EnvironmentRow, RagDocument, StoredFi
 from wisqu_pipelines.errors import UnknownType
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one entry is only equal to itself
 class PromotableType:
     """How the rows of one table are promoted."""
 

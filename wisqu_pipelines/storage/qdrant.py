@@ -32,8 +32,6 @@ IDS_AT_ONCE = 2_000
 """Ids in one request that carries no vectors."""
 SETTLE_SECONDS = 30.0
 """How long a write that was only acknowledged may take until it shows."""
-INDEXED = ("environment", "version", "document_id")
-"""Payload fields that readers and this project filter on."""
 _PASSING_STATUS = {429, 500, 502, 503, 504}
 
 Result = TypeVar("Result")
@@ -58,8 +56,8 @@ class QdrantVectorIndex:
     def __repr__(self) -> str:
         return f"QdrantVectorIndex({self._url})"
 
-    def ensure_collection(self, wanted: CollectionInfo) -> None:
-        """Make the collection, with indexes on the fields that are filtered on, if it is not there."""
+    def ensure_collection(self, wanted: CollectionInfo, *, indexed: Sequence[str] = ()) -> None:
+        """Make the collection if it is not there, with an index on each payload field of `indexed`."""
         found = self.describe(wanted.name)
         if found is None:
             vectors = models.VectorParams(size=wanted.dimension, distance=models.Distance(wanted.distance))
@@ -75,7 +73,7 @@ class QdrantVectorIndex:
                 found=f"dimension {found.dimension} and distance {found.distance}",
                 wanted=f"dimension {wanted.dimension} and distance {wanted.distance}",
             )
-        for name in INDEXED:
+        for name in indexed:
             self._do(
                 "index a payload field",
                 wanted.name,
@@ -158,11 +156,12 @@ class QdrantVectorIndex:
     def set_payload(self, collection: str, ids: Sequence[UUID], payload: Mapping[str, Any]) -> None:
         """Set these payload fields on the points of those ids, and leave the other fields alone."""
         for batch in _batches(ids, IDS_AT_ONCE):
-            points: list[Any] = [str(each) for each in batch]
+            # By filter: given as a list, one id that is not there makes Qdrant refuse them all.
+            there = models.Filter(must=[models.HasIdCondition(has_id=[str(each) for each in batch])])
             self._write(
                 "set payload",
                 collection,
-                lambda points=points: self._client.set_payload(collection, dict(payload), points, wait=True),  # type: ignore[misc]
+                lambda there=there: self._client.set_payload(collection, dict(payload), there, wait=True),  # type: ignore[misc]
                 lambda batch=batch: all(  # type: ignore[misc]
                     point.payload.get(key) == value
                     for point in self.retrieve(collection, batch, vectors=False).values()
