@@ -95,9 +95,10 @@ def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) ->
         {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
     )
     shown = output_metadata(result)
-    assert shown["blocked"] == 2  # the file, and the document that it belongs to
+    assert (shown["blocked"], shown["items to write"]) == (1, 2)
     first = shown["items"].records[0].data
-    assert (first["effect"], "its file is gone" in first["blocked because"]) == ("blocked", True)
+    assert (first["effect"], first["type"]) == ("blocked", "rag_documents")
+    assert "its file is gone" in first["blocked because"]
     assert "its file is gone" in shown["plan"]
 
 
@@ -174,42 +175,36 @@ def test_hostile_names_stay_text(world: World, tmp_path: Path) -> None:
     assert {"a|b & c.txt"} <= {record.data["item"] for record in shown["items"].records}
 
 
-@pytest.mark.parametrize(
-    ("config", "says"),
-    [
+def test_bad_input_of_a_preview_is_refused_with_the_services_sentence(world: World) -> None:
+    good = {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"}
+    for bad, says in (
         ({"source_environment": "stage", "target_environment": "dev"}, "Nothing is promoted from stage to dev"),
-        ({"item_ids": [NOWHERE]}, "There is no rag_documents"),
+        ({"item_ids": [NOWHERE]}, f"There is no rag_documents {NOWHERE} in dev"),
         ({"item_ids": ["../../etc/passwd"]}, "There is no rag_documents ../../etc/passwd in dev"),
         ({"reason": "x" * 5_000}, "5000 characters"),
-    ],
-)
-def test_bad_input_of_a_preview_is_refused(world: World, config: dict[str, object], says: str) -> None:
-    asked = {
-        "promotion_type": "rag_documents",
-        "source_environment": "dev",
-        "target_environment": "stage",
-        **config,
-    }
-    result = world.run("promotion_preview", "preview_promotion", asked)
-    assert not result.success
-    sentence, metadata = failure_of(result)
-    assert says in sentence
-    assert metadata["outcome"] == "refused"
-    assert not world.services.promotions.list()
-
-
-@pytest.mark.parametrize("promotion_id", [NOWHERE, "not an id", "\u202eabc\n"])
-def test_an_unknown_promotion_is_refused(world: World, promotion_id: str) -> None:
-    for result in (execute(world, promotion_id), roll_back(world, promotion_id)):
+    ):
+        result = world.run("promotion_preview", "preview_promotion", {**good, **bad})
         sentence, metadata = failure_of(result)
-        assert sentence.startswith("There is no promotion ")
-        assert "\u202e" not in sentence
+        assert says in sentence
         assert metadata["outcome"] == "refused"
-
-
-def test_the_same_sentence_as_the_service(world: World) -> None:
+    assert not world.services.promotions.list()
     with pytest.raises(Refused) as refusal:
-        world.services.promotions.preview_promotion("rag_documents", "stage", "dev")
-    asked = {"promotion_type": "rag_documents", "source_environment": "stage", "target_environment": "dev"}
-    sentence, _ = failure_of(world.run("promotion_preview", "preview_promotion", asked))
+        world.services.promotions.preview_promotion("rag_documents", "dev", "stage", [UUID(NOWHERE)])
+    sentence, _ = failure_of(world.run("promotion_preview", "preview_promotion", {**good, "item_ids": [NOWHERE]}))
     assert sentence == str(refusal.value)
+
+
+def test_an_unknown_promotion_is_refused(world: World) -> None:
+    for promotion_id in (NOWHERE, "not an id", "\u202eabc\n"):
+        for result in (execute(world, promotion_id), roll_back(world, promotion_id)):
+            sentence, metadata = failure_of(result)
+            assert sentence.startswith("There is no promotion ")
+            assert "\u202e" not in sentence
+            assert metadata["outcome"] == "refused"
+
+
+def test_a_store_that_is_down_is_a_failure_and_not_a_refusal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WISQU_CONTROL__DATABASE__PORT", "1")
+    sentence, metadata = failure_of(execute(world, NOWHERE))
+    assert "does not answer" in sentence
+    assert metadata["outcome"] == "failed"

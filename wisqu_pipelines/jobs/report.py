@@ -18,6 +18,8 @@ BLOCKED_LISTED = 10
 _ORDER = (Effect.BLOCKED, Effect.UPDATE, Effect.CREATE, Effect.UNCHANGED)
 """What an approver wants to see first."""
 _PARTICULARS = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\d+")
+_PASSED_ON = re.compile(r"^(?:the \w+ that it belongs to cannot go: )+")
+"""What an item's reason begins with if it is blocked by what it belongs to."""
 _COLUMNS = (
     TableColumn("effect", "string"),
     TableColumn("type", "string"),
@@ -76,8 +78,8 @@ def items_table(preview: PromotionPreview) -> TableMetadataValue:
 
 def blocked_reasons(preview: PromotionPreview) -> Sequence[tuple[str, int]]:
     """Why items are blocked, without the particulars of each, and how many each reason blocks; most frequent first."""
-    reasons = (item.blocked_reason for item in preview.items if item.blocked_reason)
-    return Counter(_PARTICULARS.sub("…", reason.partition(":")[0]) for reason in reasons).most_common()
+    roots = (_PASSED_ON.sub("", item.blocked_reason) for item in preview.items if item.blocked_reason)
+    return Counter(_PARTICULARS.sub("…", root.partition(":")[0]) for root in roots).most_common()
 
 
 def _totals(preview: PromotionPreview) -> str:
