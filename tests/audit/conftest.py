@@ -1,18 +1,18 @@
-from collections.abc import Iterator
-
 import pytest
 
-from tests.database.postgres import postgres
+from tests.database.postgres import Postgres, postgres
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.settings import Settings
 
-__all__ = ["dev", "postgres"]
+__all__ = ["control", "dev", "postgres"]
 
 
 @pytest.fixture
-def dev(settings: Settings) -> Iterator[Database]:
-    """Dev's database, as the application."""
-    environment = settings.environments["dev"]
-    database = Database(environment.database, environment=environment)
-    yield database
-    database.close()
+def dev(postgres: Postgres) -> Database:
+    """An environment's database, as the application."""
+    return postgres.open(postgres.migrated_database("environment"))
+
+
+@pytest.fixture
+def control(postgres: Postgres) -> Database:
+    """A control database, as the application."""
+    return postgres.open(postgres.migrated_database("control"))

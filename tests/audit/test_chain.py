@@ -27,7 +27,6 @@ from wisqu_pipelines.audit.models import (
 from wisqu_pipelines.audit.verification import verify
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import BadInput
-from wisqu_pipelines.settings import Settings
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 JSON = st.recursive(
@@ -87,7 +86,7 @@ def test_many_writers_make_one_gapless_chain(dev: Database) -> None:
         assert list(verify(session, DeveloperAction)) == []
 
 
-def test_each_audit_table_has_a_chain(dev: Database, settings: Settings) -> None:
+def test_each_audit_table_has_a_chain(dev: Database, control: Database) -> None:
     now = datetime.now(UTC)
     with dev.begin() as session:
         append(
@@ -111,7 +110,6 @@ def test_each_audit_table_has_a_chain(dev: Database, settings: Settings) -> None
             ),
         )
         append(session, DeveloperAction(environment="dev", action="x", occurred_at=now))
-    control = Database(settings.control.database)
     with control.begin() as session:
         append(session, EnvironmentAccess(environment="dev", action="enter", occurred_at=now))
     with dev.snapshot() as session:
@@ -119,7 +117,6 @@ def test_each_audit_table_has_a_chain(dev: Database, settings: Settings) -> None
             assert list(verify(session, model)) == []
     with control.snapshot() as session:
         assert list(verify(session, EnvironmentAccess)) == []
-    control.close()
 
 
 @given(details=st.dictionaries(TEXT, JSON), reason=TEXT, at=TIMES, agent=st.text("\u200cابc \t\n", max_size=40))

@@ -30,7 +30,6 @@ from wisqu_pipelines.audit.verification import (
     verify_environment,
 )
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.settings import Settings
 
 ROWS = 7
 EDITS: dict[str, tuple[str, Any]] = {
@@ -48,11 +47,6 @@ EDITS: dict[str, tuple[str, Any]] = {
 }
 once = hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 places = st.integers(1, ROWS)
-
-
-@pytest.fixture
-def control(settings: Settings) -> Database:
-    return Database(settings.control.database)
 
 
 Findings = Callable[[Callable[[Connection], None]], list[Finding]]
@@ -191,13 +185,12 @@ class TestCheckpoints:
         assert [(each.sequence, each.damage) for each in found] == [(1, Damage.CUT_OFF)]
 
     def test_environments_do_not_answer_for_each_other(
-        self, settings: Settings, dev: Database, control: Database
+        self, postgres: Postgres, dev: Database, control: Database
     ) -> None:
         append_actions(dev, 3)
         _checkpoint(control, dev)
-        stage = Database(settings.environments["stage"].database)
+        stage = postgres.open(postgres.migrated_database("environment"))
         assert verify_environment(control, stage, "stage").holds
-        stage.close()
 
 
 def test_a_good_environment_gets_a_good_report(dev: Database, control: Database) -> None:

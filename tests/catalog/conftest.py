@@ -1,24 +1,25 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
+from tests.database.postgres import Postgres, postgres
+from tests.fixtures.stack import Stack
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.settings import Settings
+
+__all__ = ["OpenDatabase", "databases", "postgres"]
 
 OpenDatabase = Callable[[str], Database]
 
 
 @pytest.fixture
-def databases(settings: Settings) -> Iterator[OpenDatabase]:
-    """Opens an environment's database as the application; closed after the test."""
+def databases(stack: Stack, postgres: Postgres) -> OpenDatabase:
+    """Opens an environment's database, empty at first, as the application."""
     opened: dict[str, Database] = {}
 
     def open_database(name: str) -> Database:
+        environment = stack.settings.environment(name)
         if name not in opened:
-            environment = settings.environment(name)
-            opened[name] = Database(environment.database, environment=environment)
+            opened[name] = postgres.open(postgres.migrated_database("environment"), environment=environment)
         return opened[name]
 
-    yield open_database
-    for database in opened.values():
-        database.close()
+    return open_database

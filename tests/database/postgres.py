@@ -10,11 +10,13 @@ import pytest
 from psycopg import sql
 
 from tests.fixtures.stack import Stack
+from wisqu_pipelines import migrations
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.devstack.ports import HOST
 from wisqu_pipelines.devstack.postgres import MAINTENANCE_DATABASE, PORT, connect
 from wisqu_pipelines.devstack.site import Site
-from wisqu_pipelines.settings import DatabaseSettings
+from wisqu_pipelines.migrations import History
+from wisqu_pipelines.settings import DatabaseSettings, EnvironmentSettings
 
 PASSWORD = "only-on-loopback"
 
@@ -62,9 +64,19 @@ class Postgres:
             owner_password=PASSWORD,
         )
 
-    def open(self, settings: DatabaseSettings, *, owner: bool = False) -> Database:
+    def migrated_database(self, history: History) -> DatabaseSettings:
+        """A new database with all tables, empty, in which the application's role has its rights."""
+        settings = self.empty_database(history)
+        owner = self.open(settings, owner=True)
+        migrations.upgrade(owner, history)
+        migrations.grant(owner, settings.user)
+        return settings
+
+    def open(
+        self, settings: DatabaseSettings, *, environment: EnvironmentSettings | None = None, owner: bool = False
+    ) -> Database:
         """The database, closed after the test."""
-        database = Database(settings, owner=owner)
+        database = Database(settings, environment=environment, owner=owner)
         self._closing.callback(database.close)
         return database
 

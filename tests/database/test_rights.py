@@ -11,7 +11,6 @@ from wisqu_pipelines import migrations
 from wisqu_pipelines.audit.models import EnvironmentChainHead
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.migrations import History
-from wisqu_pipelines.settings import DatabaseSettings
 
 ALL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 APPEND = {"SELECT", "INSERT"}
@@ -53,17 +52,9 @@ WANTED: dict[History, dict[str, set[str]]] = {
 }
 
 
-def migrated(postgres: Postgres, history: History) -> DatabaseSettings:
-    settings = postgres.empty_database()
-    owner = postgres.open(settings, owner=True)
-    migrations.upgrade(owner, history)
-    migrations.grant(owner, settings.user)
-    return settings
-
-
 @pytest.mark.parametrize("history", list(WANTED))
 def test_the_application_may_do_no_more_than_it_does(postgres: Postgres, history: History) -> None:
-    settings = migrated(postgres, history)
+    settings = postgres.migrated_database(history)
     owner = postgres.open(settings, owner=True)
     with owner.begin() as session:
         session.execute(sa.text(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{settings.user}"'))
@@ -78,7 +69,7 @@ def test_the_application_may_do_no_more_than_it_does(postgres: Postgres, history
 @pytest.mark.parametrize(("history", "table"), AUDIT)
 @pytest.mark.parametrize("act", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {}"])
 def test_nobody_changes_the_past(postgres: Postgres, history: History, table: str, act: str) -> None:
-    settings = migrated(postgres, history)
+    settings = postgres.migrated_database(history)
     statement = act.format(table)
     with pytest.raises(DBAPIError, match="permission denied"), postgres.open(settings).begin() as session:
         session.execute(sa.text(statement))
@@ -90,7 +81,7 @@ def test_nobody_changes_the_past(postgres: Postgres, history: History, table: st
 
 @pytest.mark.parametrize("history", list(WANTED))
 def test_a_chain_does_not_get_shorter(postgres: Postgres, history: History) -> None:
-    settings = migrated(postgres, history)
+    settings = postgres.migrated_database(history)
     app = postgres.open(settings)
     with app.begin() as session:
         session.execute(sa.text("INSERT INTO audit_chain_heads VALUES ('x', 5, 'h')"))
@@ -119,7 +110,7 @@ def test_a_role_may_be_called_anything(postgres: Postgres) -> None:
 
 
 def test_a_role_that_cannot_be_the_applications_is_refused(postgres: Postgres) -> None:
-    settings = migrated(postgres, "environment")
+    settings = postgres.migrated_database("environment")
     owner = postgres.open(settings, owner=True)
     with pytest.raises(BadSettings, match="has no role nobody_here"):
         migrations.grant(owner, "nobody_here")
