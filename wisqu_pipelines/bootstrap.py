@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from wisqu_pipelines import migrations
 from wisqu_pipelines.catalog import points
@@ -58,9 +59,13 @@ class Services:
     control: Database
     environments: Mapping[str, Environment]
     """By name. The stores are checked when an environment is first asked for; a swapped setting raises `WrongStore`."""
-    embedder: Embedder
     promotions: EnvironmentPromotionService
     approvals: ApprovalService
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """What makes the vectors of what is ingested; loaded when it is first asked for."""
+        return embedder(self.settings.embedder)
 
     def ingest(self, environment: str) -> IngestService:
         """What puts documents into an environment."""
@@ -83,7 +88,6 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Iterator[Se
             clock=clock,
             control=control,
             environments=environments,
-            embedder=embedder(settings.embedder),
             promotions=EnvironmentPromotionService(
                 control, environments, lambda path: _open_transfer(settings, path), settings, clock
             ),
@@ -121,8 +125,8 @@ def set_up(settings: Settings, *names: str) -> None:
                 environment.objects.ensure_bucket(each.get_bucket_name(bucket))
             for base, collection in settings.collections.items():
                 name = each.get_collection_name(base)
-                wanted = CollectionInfo(name, collection.dimension, collection.distance)
-                environment.vectors.ensure_collection(wanted, indexed=points.INDEXED)
+                made_for = CollectionInfo(name, collection.dimension, collection.distance)
+                environment.vectors.ensure_collection(made_for, indexed=points.INDEXED)
             markers.mark(environment, owner, registered[each.name], settings.buckets)
 
 

@@ -317,6 +317,13 @@ def test_bad_input_is_refused_before_anything_changes(world: World) -> None:
     refused(world, ItemRefused, "draft.md.*not approved", draft, source="dev", target="stage")
     refused(world, ItemRefused, "test.md.*test data \\(by hand\\)", test, source="dev", target="stage")
     refused(world, ItemRefused, "gone.md.*its file is gone", gone, source="dev", target="stage")
-    refused(world, ItemRefused, "1\\+1.*spreadsheet formula", weird, source="dev", target="stage")
+    refused(
+        world,
+        ItemRefused,
+        "weird.md.*'=1\\+1.md' is not usable: .*spreadsheet formula",
+        weird,
+        source="dev",
+        target="stage",
+    )
     with pytest.raises(UnknownType, match="There is no item type 'sermons'"):
         world.services.promotions.preview_promotion("sermons", "dev", "stage")

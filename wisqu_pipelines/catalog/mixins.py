@@ -80,8 +80,8 @@ class EnvironmentPromotionMixin:
     promoted_at: Mapped[datetime | None]
     promoted_by_user_id: Mapped[UUID | None]
     promoted_hashes: Mapped[dict[str, Any] | None]
-    """What arrived with the last promotion (`row`, `file`, `vectors`: SHA-256, hex; `object_name`, `vector_version`), to tell
-    a later edit here."""
+    """What arrived with the last promotion (`row`, `file`, `vectors`: SHA-256, hex; `object_name`, `vector_version`),
+    to tell a later edit here."""
 
     held_by_promotion_id: Mapped[UUID | None]
     """The running promotion that holds the row while its status is `promoting`."""

@@ -5,11 +5,24 @@ import sys
 import typer
 from rich.console import Console
 
-from wisqu_pipelines.cli import stack
+from wisqu_pipelines.cli import approvals, audit, documents, env, promote, stack
+from wisqu_pipelines.cli.demo import command as demo
 from wisqu_pipelines.errors import WisquError
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    help="The life of data in Wisqu's environments: ingest, promote, verify, take back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 stack.register(app)
+app.add_typer(env.app, name="env")
+app.command()(documents.ingest)
+app.command()(documents.search)
+app.add_typer(promote.app, name="promote")
+app.add_typer(approvals.app, name="approvals")
+app.add_typer(audit.app, name="audit")
+app.command()(demo.demo)
 
 
 def main() -> None:

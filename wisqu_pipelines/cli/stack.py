@@ -13,8 +13,6 @@ from typing import Annotated
 
 import typer
 
-from wisqu_pipelines import bootstrap
-from wisqu_pipelines.cli.options import AsJson
 from wisqu_pipelines.cli.output import ERR, OUT, print_json, table
 from wisqu_pipelines.devstack import declaration, inspection, state
 from wisqu_pipelines.devstack.declaration import Declaration
@@ -22,10 +20,12 @@ from wisqu_pipelines.devstack.inspection import StackView
 from wisqu_pipelines.devstack.state import Phase
 from wisqu_pipelines.devstack.supervisor import Supervisor
 from wisqu_pipelines.errors import StackAlreadyUp, StackFailed
-from wisqu_pipelines.settings import CONFIG_VARIABLE
+from wisqu_pipelines.settings import CONFIG_VARIABLE, Settings
 
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DETACHED_POLL_SECONDS = 0.1
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,19 +40,19 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is healthy; it goes on.")] = False,
     port_base: Annotated[int | None, typer.Option(help="First of a range of fixed ports; the UI gets it.")] = None,
     no_dagster: Annotated[bool, typer.Option("--no-dagster", help="Start the stores alone.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Start the embedded stack: Postgres, S3, Qdrant, Redis and the Dagster UI."""
     declared = declaration.read()
     if detach:
-        _start_detached(declared, port_base=port_base, with_dagster=not no_dagster)
+        start_detached(declared, port_base=port_base, with_dagster=not no_dagster)
         _show(inspection.look(declared), as_json=as_json)
         return
     supervisor = Supervisor(
         declared,
         port_base=port_base,
         with_dagster=not no_dagster,
-        set_up=bootstrap.set_up,
+        set_up=_set_up,
         announce=lambda message: ERR.print(message, markup=False, soft_wrap=True),
     )
     with _stopped_by_signals(supervisor):
@@ -65,12 +65,18 @@ def down() -> None:
     OUT.print("The embedded stack is down." if ended else "The embedded stack was not up.")
 
 
-def status(*, as_json: AsJson = False) -> None:
+def status(*, as_json: JsonOption = False) -> None:
     """Show each service of the embedded stack; exit code 0 only if all are healthy."""
     view = inspection.look(declaration.read())
     _show(view, as_json=as_json)
     if not view.healthy:
         raise typer.Exit(1)
+
+
+def _set_up(settings: Settings) -> None:
+    from wisqu_pipelines import bootstrap  # noqa: PLC0415 - seconds to import, and 'down' and 'status' do without
+
+    bootstrap.set_up(settings)
 
 
 @contextmanager
@@ -83,7 +89,7 @@ def _stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _start_detached(declared: Declaration, *, port_base: int | None, with_dagster: bool) -> None:
+def start_detached(declared: Declaration, *, port_base: int | None, with_dagster: bool) -> None:
     """Start a supervisor of its own session, and wait until its stack is healthy or it has ended."""
     if running := inspection.look(declared).supervisor:
         raise StackAlreadyUp(directory=str(declared.layout.root), process=running)
@@ -126,6 +132,9 @@ def _last_line(log: Path) -> str:
 def _show(view: StackView, *, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(view), "healthy": view.healthy})
+        return
+    if not view.services:
+        OUT.print(f"Embedded stack: {view.phase}")
         return
     rows = [
         (each.name, each.address, "healthy" if each.healthy else "does not answer", each.pid) for each in view.services

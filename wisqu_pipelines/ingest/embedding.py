@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction import FeatureHasher
 
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.ports.embedding import Embedder
@@ -43,6 +42,8 @@ class HashingEmbedder:
 
     def __init__(self) -> None:
         """Prepare the hash; it keeps no state between texts."""
+        from sklearn.feature_extraction import FeatureHasher  # noqa: PLC0415  (a second to import)
+
         self._hasher = FeatureHasher(DIMENSION, input_type="pair", dtype=np.float64)
 
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:

@@ -15,7 +15,7 @@ from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import EnvironmentRow
 from wisqu_pipelines.catalog.points import point_id
 from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.errors import BadInput
+from wisqu_pipelines.errors import BadInput, printable
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight, chunks
@@ -158,7 +158,7 @@ class Planner:
         try:
             check_filename(row.filename)
         except BadInput as error:
-            draft.block(f"its filename is not usable: {error.details['reason']}")
+            draft.block(f"its filename '{printable(row.filename)}' is not usable: {error.details['reason']}")
         bucket = self._source.settings.get_bucket_name(row.bucket)
         found = self._source.objects.stat(bucket, row.object_name)
         if found is None:

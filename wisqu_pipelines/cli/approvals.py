@@ -1,0 +1,61 @@
+"""`wisqu approvals …`: the gate in front of every promotion."""
+
+from typing import Annotated
+
+import typer
+
+from wisqu_pipelines.cli.options import AsJson, Person, PromotionId, Reason, required_person, services
+from wisqu_pipelines.cli.output import OUT, print_json, size, table
+from wisqu_pipelines.promotion.models import PromotionState
+
+app = typer.Typer(help="Say yes or no to plans.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the plans that wait for a decision, oldest first."""
+    with services() as opened:
+        waiting = [opened.promotions.status(each) for each in opened.approvals.pending()]
+    if as_json:
+        print_json(waiting)
+        return
+    rows = []
+    for each in waiting:
+        moving = [each.totals["by_effect"][effect] for effect in ("create", "update")]
+        rows.append(
+            [
+                each.promotion_id,
+                each.promotion_type,
+                f"{each.source_environment} → {each.target_environment}",
+                sum(total["items"] for total in moving),
+                size(sum(total["bytes"] for total in moving)),
+                f"{len(each.approvals)} of {each.approvals_needed}",
+                each.requested_by or f"unverified ({each.requested_via})",
+                each.reason,
+            ]
+        )
+    columns = ("promotion", "type", "path", "#items", "#bytes", "approvals", "asked for by", "reason")
+    OUT.print(table("Waiting for approval", columns, rows))
+
+
+@app.command()
+def grant(promotion: PromotionId, person: Person = None, reason: Reason = None) -> None:
+    """Say yes to a plan, as a person whose role in the target approves."""
+    with services() as opened:
+        state = opened.approvals.grant(promotion, required_person(opened, person), reason)
+    if state == PromotionState.APPROVED:
+        OUT.print(f"Promotion {promotion} is approved. The sensor runs it, or: wisqu promote execute {promotion}")
+    else:
+        OUT.print(f"Your yes to promotion {promotion} is kept; it takes more people.")
+
+
+@app.command()
+def reject(
+    promotion: PromotionId,
+    reason: Annotated[str, typer.Option("--reason", help="Why not; kept in the audit.")],
+    person: Person = None,
+) -> None:
+    """Say no to a plan, for good."""
+    with services() as opened:
+        opened.approvals.reject(promotion, required_person(opened, person), reason)
+    OUT.print(f"Promotion {promotion} is rejected.")

@@ -1,0 +1,1 @@
+"""`wisqu demo`: the main job on real data, with proofs."""

@@ -1,0 +1,74 @@
+"""What the CLI prints: tables and progress for people on stderr and stdout, JSON for programs on stdout."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from wisqu_pipelines.errors import printable
+from wisqu_pipelines.ports import progress as ports
+
+OUT = Console(highlight=False)
+"""Results."""
+ERR = Console(stderr=True, highlight=False)
+"""Progress and errors."""
+
+
+def print_json(value: Any) -> None:
+    """Print a result as JSON on stdout, dataclasses by their fields."""
+    text = TypeAdapter(Any).dump_json(value, indent=2, fallback=str).decode()
+    OUT.out(text, highlight=False)
+
+
+def cell(value: Any) -> str:
+    """A value in a table or a line: foreign text with nothing hidden in it, and no markup."""
+    return "" if value is None else escape(printable(str(value), 300))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """A table of plain values; columns whose name begins with `#` hold numbers."""
+    made = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        made.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+    for row in rows:
+        made.add_row(*(cell(each) for each in row))
+    return made
+
+
+def size(count: int) -> str:
+    """Bytes as people read them, in powers of 1,000."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+@contextmanager
+def progress_bar() -> Iterator[ports.Progress]:
+    """A progress bar on stderr, for a service to call; one line for each step."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[amount]}"),
+        TimeRemainingColumn(),
+        console=ERR,
+        transient=True,
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(step: str, done: int, total: int, *, bytes: int = 0, points: int = 0) -> None:  # noqa: A002
+            amount = ", ".join(text for text, count in ((size(bytes), bytes), (f"{points} points", points)) if count)
+            if step not in tasks:
+                tasks[step] = bar.add_task(escape(step), total=total, amount=amount)
+            bar.update(tasks[step], completed=done, total=total, amount=amount)
+
+        yield tell

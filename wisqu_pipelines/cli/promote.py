@@ -1,0 +1,303 @@
+"""`wisqu promote …`: from an approved item to a promotion, and back."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import typer
+
+from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
+from wisqu_pipelines.cli.options import (
+    AsJson,
+    ItemIds,
+    Model,
+    Person,
+    PromotionId,
+    Reason,
+    person_id,
+    required_person,
+    services,
+)
+from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, size, table
+from wisqu_pipelines.promotion.models import Effect, PromotionState
+from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, PromotionResult
+from wisqu_pipelines.promotion.types import promotable
+
+app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
+
+Environment = Annotated[str | None, typer.Option("--env", help="Where the item is. [default: the first configured]")]
+SHOWN_ITEMS = 25
+"""Items of a plan that are shown; `--json` has them all."""
+
+
+@app.command()
+def items(
+    model: Model,
+    env: Environment = None,
+    status: Annotated[PromotionStatus | None, typer.Option(help="Only items with this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List an environment's items of a type, with the ids that the other commands take."""
+    kind = promotable(model)
+    with services() as opened:
+        with opened.environments[env or next(iter(opened.environments))].database.snapshot() as session:
+            rows = EnvironmentAwareRepository(session, kind.model).get_all(limit=limit, status=status)
+        found = [
+            {
+                "id": row.id,
+                "label": getattr(row, kind.label),
+                "promotion_status": row.promotion_status,
+                "is_test_data": row.is_test_data,
+                "source_environment": row.source_environment,
+            }
+            for row in rows
+        ]
+    if as_json:
+        print_json(found)
+    else:
+        OUT.print(
+            table(kind.name, ("id", "label", "status", "test data", "from"), [list(each.values()) for each in found])
+        )
+
+
+@app.command()
+def approve(
+    model: Model,
+    item_ids: Annotated[list[UUID], typer.Argument(metavar="ITEM_ID")],
+    env: Environment = None,
+    person: Person = None,
+    reason: Reason = None,
+) -> None:
+    """Say that items may go to the next environment."""
+    kind = promotable(model)
+    with services() as opened:
+        who = required_person(opened, person)
+        environment = opened.environments[env or next(iter(opened.environments))]
+        with environment.database.begin() as session:
+            repository = EnvironmentAwareRepository(session, kind.model)
+            for item_id in item_ids:
+                repository.approve_for_promotion(item_id, developer_id=who, reason=reason)
+    OUT.print(f"Approved {len(item_ids)} {kind.name} in {environment.name} for promotion.")
+
+
+@app.command("mark-test-data")
+def mark_test_data(
+    model: Model,
+    item_ids: Annotated[list[UUID], typer.Argument(metavar="ITEM_ID")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is test data.")],
+    env: Environment = None,
+    person: Person = None,
+) -> None:
+    """Say that items are test data; they can then not be promoted."""
+    kind = promotable(model)
+    with services() as opened:
+        who = required_person(opened, person)
+        environment = opened.environments[env or next(iter(opened.environments))]
+        with environment.database.begin() as session:
+            repository = EnvironmentAwareRepository(session, kind.model)
+            for item_id in item_ids:
+                repository.mark_as_test_data(item_id, reason, developer_id=who)
+    OUT.print(f"Marked {len(item_ids)} {kind.name} in {environment.name} as test data.")
+
+
+@app.command()
+def preview(
+    model: Model,
+    source: Annotated[str, typer.Argument(metavar="SOURCE")],
+    target: Annotated[str, typer.Argument(metavar="TARGET")],
+    item_ids: ItemIds = None,
+    person: Person = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a promotion would do, and keep that plan for approval. Nothing is changed in either environment."""
+    with services() as opened, progress_bar() as progress:
+        made = opened.promotions.preview_promotion(
+            model,
+            source,
+            target,
+            item_ids,
+            requested_by_user_id=person_id(opened, person),
+            requested_via="cli",
+            reason=reason,
+            progress=progress,
+        )
+    _show_preview(made, as_json)
+
+
+@app.command()
+def plan(promotion: PromotionId, as_json: AsJson = False) -> None:
+    """Show a promotion's plan as it was frozen."""
+    with services() as opened:
+        made = opened.promotions.preview(promotion)
+    _show_preview(made, as_json)
+
+
+@app.command()
+def execute(
+    promotion: Annotated[list[str], typer.Argument(metavar="PROMOTION_ID | MODEL SOURCE TARGET")],
+    item_ids: ItemIds = None,
+    person: Person = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Execute an approved promotion: by its id, or the one whose plan is what a preview would say now."""
+    with services() as opened:
+        who = required_person(opened, person)
+        with progress_bar() as progress:
+            match promotion:
+                case [promotion_id]:
+                    done = opened.promotions.execute(
+                        _uuid(promotion_id),
+                        run_id=f"cli:{uuid4()}",
+                        executed_by_user_id=who,
+                        progress=progress,
+                    )
+                case [model, source, target]:
+                    done = opened.promotions.execute_promotion(
+                        model, source, target, who, reason or "", item_ids, progress=progress
+                    )
+                case _:
+                    raise typer.BadParameter("give a promotion's id, or a type, a source and a target")
+    _show_result("Promoted", done, as_json)
+
+
+@app.command()
+def rollback(
+    promotion: PromotionId,
+    person: Person = None,
+    reason: Reason = None,
+    request: Annotated[bool, typer.Option("--request", help="Only ask; Dagster's sensor carries it out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a promotion back: rows, files and vectors of the target are then what they were before it."""
+    with services() as opened:
+        who = required_person(opened, person)
+        if request:
+            opened.promotions.request_rollback(promotion, who, reason)
+            OUT.print(f"Asked for. The sensor starts the run; 'wisqu promote status {promotion}' shows it.")
+            return
+        with progress_bar() as progress:
+            done = opened.promotions.rollback_promotion(promotion, who, reason, progress=progress)
+    _show_result("Rolled back", done, as_json)
+
+
+@app.command()
+def status(promotion: PromotionId, as_json: AsJson = False) -> None:
+    """Show how a promotion stands: who decided what, and how far it is."""
+    with services() as opened:
+        report = opened.promotions.status(promotion)
+    if as_json:
+        print_json(report)
+        return
+    OUT.print(table(f"Promotion {report.promotion_id}", ("what", "value"), _facts(report)))
+    if report.approvals:
+        rows = [[each.email, each.role, each.decision, each.reason, each.decided_at] for each in report.approvals]
+        OUT.print(table("Decisions", ("who", "as", "said", "because", "when"), rows))
+    if report.steps:
+        OUT.print(table("Items past each step", ("step", "#items"), list(report.steps.items())))
+
+
+@app.command("list")
+def list_(
+    state: Annotated[PromotionState | None, typer.Option(help="Only promotions in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List promotions, newest first."""
+    with services() as opened:
+        reports = opened.promotions.list(state=state, limit=limit)
+    if as_json:
+        print_json(reports)
+        return
+    rows = [
+        [
+            each.promotion_id,
+            each.promotion_type,
+            f"{each.source_environment} → {each.target_environment}",
+            each.state,
+            each.success_count,
+            each.error_count,
+            each.requested_by or f"({each.requested_via})",
+            f"{each.created_at:%Y-%m-%d %H:%M:%S}",
+        ]
+        for each in reports
+    ]
+    columns = ("promotion", "type", "path", "state", "#items", "#errors", "asked by", "made at (UTC)")
+    OUT.print(table("Promotions", columns, rows))
+
+
+def _show_preview(made: PromotionPreview, as_json: bool) -> None:
+    if as_json:
+        totals = {"total_count": made.total_count, "total_size_bytes": made.total_size_bytes}
+        print_json({"preview": made, **totals, "total_points": made.total_points, "errors": made.errors})
+        return
+    path = f"{made.source_environment} → {made.target_environment}"
+    rows = [
+        [effect, total["items"], size(total["bytes"]), total["points"]]
+        for effect, total in made.totals["by_effect"].items()
+    ]
+    OUT.print(table(f"Plan for {made.promotion_type}, {path}", ("effect", "#items", "#bytes", "#points"), rows))
+    _show_items([item for item in made.items if item.effect != Effect.BLOCKED], made)
+    if made.errors:
+        OUT.print(f"[yellow]Blocked ({len(made.errors)}):[/]")
+        for error in made.errors[:SHOWN_ITEMS]:
+            OUT.print(f"  {cell(error)}")
+    OUT.print(f"Promotion [bold]{made.promotion_id}[/] is {made.state}; plan digest {made.plan_digest}")
+    if made.state == PromotionState.PLANNED and made.total_count:
+        OUT.print(f"Next: wisqu approvals grant {made.promotion_id} --as PERSON")
+    elif made.state == PromotionState.PLANNED:
+        OUT.print("There is nothing to promote.")
+
+
+def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
+    rows = [
+        [item.item_type, item.label, item.effect, size(item.bytes) if item.bytes else "", item.points or ""]
+        for item in shown[:SHOWN_ITEMS]
+    ]
+    if rows:
+        OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points"), rows))
+    if len(shown) > SHOWN_ITEMS:
+        OUT.print(f"… and {len(shown) - SHOWN_ITEMS} more: wisqu promote plan {made.promotion_id} --json")
+
+
+def _show_result(verb: str, done: PromotionResult, as_json: bool) -> None:
+    if as_json:
+        print_json(done)
+        return
+    OUT.print(
+        f"{verb} {done.success_count} items ({size(done.bytes)}, {done.points} points) "
+        f"{done.source_environment} → {done.target_environment} in {done.duration_seconds:.1f} s; "
+        f"promotion {done.promotion_id} is [bold]{done.state}[/]."
+    )
+    for error in done.errors:
+        OUT.print(f"  [yellow]stayed behind:[/] {cell(error)}")
+
+
+def _facts(report: PromotionReport) -> list[list[Any]]:
+    return [
+        ["type", report.promotion_type],
+        ["path", f"{report.source_environment} → {report.target_environment}"],
+        ["state", report.state],
+        ["error", report.error],
+        ["asked for by", report.requested_by or f"unverified ({report.requested_via})"],
+        ["reason", report.reason],
+        ["approvals needed", report.approvals_needed],
+        ["plan digest", report.plan_digest],
+        ["made at", report.created_at],
+        ["started at", report.started_at],
+        ["finished at", report.finished_at],
+        ["seconds", report.duration_seconds],
+        ["items", report.success_count],
+        ["stayed behind", report.error_count],
+        ["run", report.run_id],
+    ]
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no promotion's id") from None
