@@ -132,6 +132,10 @@ class ObjectMissing(Failed):
     """There is no object '{key}' in bucket '{bucket}'."""
 
 
+class BucketMissing(ObjectMissing):
+    """There is no bucket '{bucket}'."""
+
+
 class ObjectChanged(Failed):
     """The object '{key}' in bucket '{bucket}' is not the version that was asked for."""
 
@@ -187,12 +191,13 @@ class PromotionRefused(Refused):
 
 class ClaimLost(Refused):
     """This run no longer holds the promotion {promotion_id}: the run {run_id} has taken it over. It stopped and changed
-    nothing more."""
+    nothing more.
+    """
 
 
 class PlanStale(Refused):
-    """The plan of promotion {promotion_id} no longer describes what stands there, so it was not executed: {changes}. Make a
-    new preview and have it approved.
+    """The plan of promotion {promotion_id} no longer describes what stands there, so it was not executed:
+    {changes}. Make a new preview and have it approved.
     """
 
 

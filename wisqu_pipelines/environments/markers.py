@@ -2,7 +2,7 @@
 
 An environment's marker is its name and a UUID that the control database keeps. It is written into every store when the
 environment is set up, and read before the environment is used: the database has it in `store_marker`, each bucket in
-the object `.wisqu-marker`, the vector server in a collection of its own, and each Redis database in the key `wisqu:marker`.
+the object `.wisqu-marker`, the vector server in a collection of its own, and each Redis database in `wisqu:marker`.
 """
 
 import io

@@ -33,7 +33,11 @@ class ObjectStore(Protocol):
         ...
 
     def bucket_exists(self, bucket: str) -> bool:
-        """Whether the bucket is there and these credentials may see it."""
+        """Whether the bucket is there.
+
+        Raises:
+            StoreDenied: these credentials may not see it.
+        """
         ...
 
     def stat(self, bucket: str, key: str) -> ObjectInfo | None:
@@ -41,7 +45,13 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose key starts with `prefix`, in key order; content type and metadata are not filled in."""
+        """The objects whose key starts with `prefix`, read page by page; content type and metadata are not filled in.
+
+        They come in the order of their keys' UTF-8 bytes. (SeaweedFS lets `a/b` come before `a-b`: it walks folders.)
+
+        Raises:
+            BucketMissing: there is no such bucket.
+        """
         ...
 
     def put(
@@ -55,9 +65,19 @@ class ObjectStore(Protocol):
         metadata: Mapping[str, str] | None = None,
         create_only: bool = False,
     ) -> ObjectInfo:
-        """Write `size` bytes read from `data`, in bounded memory. Metadata values may be any text.
+        """Write `size` bytes read from `data`, in bounded memory.
+
+        Args:
+            bucket: Where.
+            key: Under which name; any text that every S3 server takes for a name (`storage/keys.py`).
+            data: The bytes. A stream that cannot be rewound is sent once, without another attempt after an error.
+            size: Bytes.
+            content_type: What the bytes are.
+            metadata: By names that are compared without case. Values may be any text.
+            create_only: Whether an object that is there already stays as it is.
 
         Raises:
+            BadInput: the key is not usable.
             ObjectExists: `create_only` and there is an object already.
         """
         ...
@@ -74,7 +94,10 @@ class ObjectStore(Protocol):
     def copy(self, source_bucket: str, source_key: str, bucket: str, key: str, *, source_etag: str) -> ObjectInfo:
         """Copy inside the server, create-only and pinned to the source's version. Needs rights on both buckets.
 
+        Content type and metadata go with the bytes.
+
         Raises:
+            BadInput: the new key is not usable.
             ObjectMissing: the source is not there.
             ObjectChanged: the source is another version.
             ObjectExists: there is an object at the target already.

@@ -39,8 +39,8 @@ class VectorIndex(Protocol):
     """One environment's vector server. Collection names are full names (`documents_dev`).
 
     A write has happened when the method returns; one that was only acknowledged is read back first. Every method raises
-    `CollectionMissing` for an unknown collection, and `StoreUnavailable`, `StoreDenied` or `StoreFailed` for the server's
-    troubles. `match` names payload fields and the value each must have.
+    `CollectionMissing` for an unknown collection, and `StoreUnavailable`, `StoreDenied` or `StoreFailed` for the
+    server's troubles. `match` names payload fields and the value each must have: a text, a whole number or a bool.
     """
 
     def ensure_collection(self, wanted: CollectionInfo, *, indexed: Sequence[str] = ()) -> None:
