@@ -1,82 +1,42 @@
-"""The object store port on S3: MinIO, AWS, SeaweedFS, whatever speaks it."""
+"""The object store port on S3: MinIO, AWS, SeaweedFS, whatever speaks it and heeds conditions on writes."""
 
-import re
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import islice
-from typing import Any, BinaryIO, TypeVar
-from urllib.parse import quote, unquote
+from typing import BinaryIO, TypeVar
 from uuid import uuid4
 
-import urllib3
 from minio import Minio
-from minio.commonconfig import ComposeSource, CopySource
+from minio.commonconfig import REPLACE, ComposeSource, CopySource
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
-from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.error import S3Error
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-from wisqu_pipelines.errors import (
-    ObjectChanged,
-    ObjectExists,
-    ObjectMissing,
-    StoreDenied,
-    StoreFailed,
-    StoreUnavailable,
-    WisquError,
-)
+from wisqu_pipelines.errors import ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
 from wisqu_pipelines.ports.objects import ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
+from wisqu_pipelines.storage import s3_answers
+from wisqu_pipelines.storage.keys import check_key
 from wisqu_pipelines.storage.retries import with_retries
+from wisqu_pipelines.storage.s3_answers import USER_METADATA, WRITE_MARK, NotDeletedError
+from wisqu_pipelines.storage.s3_reading import Reading
+from wisqu_pipelines.storage.s3_transport import BoundedPool, CreateOnlyPool
 
-STORE = "object store"
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-CONNECTIONS = 32
-READ_CHUNK = 256 * 1024
-"""Bytes in one piece of a stream."""
 PART = 8 * 1024 * 1024
-"""Bytes in one part of a multipart upload; also what an upload holds in memory at a time."""
-DELETED_AT_ONCE = 1_000
+"""Bytes in one part of an upload, and what it holds in memory at a time. What is smaller goes in one request."""
+COPY_PART = 256 * 1024 * 1024
+"""Most bytes that the server copies for one request. S3 allows 5 GiB, but the answer must come before the timeout."""
+MOST_PARTS = 10_000
+"""Parts of one object, as S3 allows."""
+AT_ONCE = 1_000
 """Keys in one request, as S3 allows."""
-COPY_LIMIT = 5 * 1024**3
-"""Bytes; S3 copies larger objects in parts only."""
-WRITE_MARK = "wisqu-write"
-"""User metadata that names one create-only write, so that after a lost reply it is known whether it was ours."""
-
-_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject", "NotFound", "ResourceNotFound"}
-_DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled", "AccountProblem"}
-_TRANSIENT = {"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"}
-_PASSING_STATUS = {429, 500, 502, 503, 504}
+_ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 Result = TypeVar("Result")
-
-
-class _ConditionalPool(urllib3.PoolManager):
-    """Adds a condition to the writes of a thread that asks for it; the SDK has no door for that header."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            maxsize=CONNECTIONS,
-            block=False,
-            retries=False,
-        )
-        self._condition = threading.local()
-
-    @contextmanager
-    def create_only(self) -> Iterator[None]:
-        """While the block runs, this thread's writes fail where there is an object already."""
-        self._condition.create_only = True
-        try:
-            yield
-        finally:
-            self._condition.create_only = False
-
-    def urlopen(self, method: str, url: str, redirect: bool = True, **kw: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
-        if getattr(self._condition, "create_only", False) and method == "PUT" and "partNumber=" not in url:
-            kw["headers"] = {**(kw.get("headers") or {}), "If-None-Match": "*"}
-        return super().urlopen(method, url, redirect=redirect, **kw)
 
 
 class S3ObjectStore:
@@ -84,19 +44,29 @@ class S3ObjectStore:
 
     def __init__(self, settings: ObjectStoreSettings) -> None:
         """Use the account that the settings name; nothing is connected yet."""
-        self._pool = _ConditionalPool()
         self._endpoint = settings.endpoint
-        self._client = Minio(
-            settings.endpoint,
-            access_key=settings.access_key,
-            secret_key=settings.secret_key.get_secret_value(),
-            secure=settings.secure,
-            region=settings.region,
-            http_client=self._pool,
-        )
+        self._pool = BoundedPool()
+
+        def client(pool: BoundedPool | CreateOnlyPool) -> Minio:
+            return Minio(
+                settings.endpoint,
+                access_key=settings.access_key,
+                secret_key=settings.secret_key.get_secret_value(),
+                secure=settings.secure,
+                region=settings.region,
+                http_client=pool,
+            )
+
+        self._client = client(self._pool)
+        self._creator = client(CreateOnlyPool(self._pool))
+        """Makes new objects and overwrites none."""
 
     def __repr__(self) -> str:
         return f"S3ObjectStore({self._endpoint})"
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        self._pool.clear()
 
     def ensure_bucket(self, bucket: str) -> None:
         """Make the bucket if it is not there."""
@@ -106,7 +76,7 @@ class S3ObjectStore:
                 if not self._client.bucket_exists(bucket):
                     self._client.make_bucket(bucket)
             except S3Error as error:
-                if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                if error.code not in _ALREADY_THERE:  # somebody else was faster
                     raise
 
         self._do("make a bucket", make, bucket)
@@ -117,16 +87,23 @@ class S3ObjectStore:
 
     def stat(self, bucket: str, key: str) -> ObjectInfo | None:
         """What is known of an object, or None if there is none."""
-        try:
-            return _info(self._do("stat", lambda _: self._client.stat_object(bucket, key), bucket, key))
-        except ObjectMissing:
-            return None
+        found = self._look(bucket, key)
+        return None if found is None else s3_answers.info(found)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose key starts with `prefix`, in key order, page by page."""
-        found = self._client.list_objects(bucket, prefix=prefix, recursive=True)
-        while page := self._do("list", lambda _: list(islice(found, DELETED_AT_ONCE)), bucket):
-            yield from (_info(each) for each in page if not each.is_dir)
+        """The objects whose key starts with `prefix`, page by page."""
+        last: str | None = None
+        listing: Iterator[Object] = iter(())
+
+        def page(attempt: int) -> Sequence[Object]:
+            nonlocal listing
+            if last is None or attempt > 1:  # an iterator that has raised is at its end, and would hide the rest
+                listing = self._client.list_objects(bucket, prefix=prefix, recursive=True, start_after=last)
+            return tuple(islice(listing, AT_ONCE))
+
+        while found := self._do("list", page, bucket):
+            yield from (s3_answers.info(each) for each in found)
+            last = found[-1].object_name
 
     def put(
         self,
@@ -140,168 +117,148 @@ class S3ObjectStore:
         create_only: bool = False,
     ) -> ObjectInfo:
         """Write `size` bytes read from `data`; a seekable stream is rewound for another attempt."""
+        check_key(key)
         start = data.tell() if data.seekable() else None
-        mark = uuid4().hex
-        encoded: dict[str, str | list[str] | tuple[str]] = {
-            name: quote(value, safe=" /:;,.-_()[]") for name, value in (metadata or {}).items()
-        }
+        client, headers, mark = self._client, s3_answers.headers_of(metadata or {}), uuid4().hex
         if create_only:
-            encoded[WRITE_MARK] = mark
+            client, headers = self._creator, headers | s3_answers.headers_of({WRITE_MARK: mark})
+            if size > PART and self._look(bucket, key) is not None:  # before all its bytes are sent in vain
+                raise ObjectExists(bucket=bucket, key=key)
 
-        def write(attempt: int) -> None:
+        def write(attempt: int) -> str:
             if attempt > 1 and start is not None:
                 data.seek(start)
-            self._client.put_object(
-                bucket,
-                key,
-                data,
-                size,
-                content_type=content_type,
-                metadata=encoded,
-                part_size=PART,
-                num_parallel_uploads=1,
-            )
-
-        if not create_only:
-            self._do("put", write, bucket, key, repeatable=start is not None)
-        else:
-            if size > PART and self.stat(bucket, key) is not None:  # the condition holds for single requests only
-                raise ObjectExists(bucket=bucket, key=key)
             try:
-                with self._pool.create_only():
-                    self._do("put", write, bucket, key, repeatable=start is not None)
-            except ObjectChanged as error:
-                if not self._is_ours(bucket, key, mark):
-                    raise ObjectExists(bucket=bucket, key=key) from error
-        found = self.stat(bucket, key)
-        if found is None:
-            raise ObjectMissing(bucket=bucket, key=key)
-        return found
+                written = client.put_object(
+                    bucket,
+                    key,
+                    data,
+                    size,
+                    content_type=content_type,
+                    metadata=_sdk_headers(headers),
+                    part_size=max(PART, math.ceil(size / MOST_PARTS)),
+                    num_parallel_uploads=1,
+                )
+            except OSError as error:
+                if error.errno is not None:  # the caller's own stream
+                    raise
+                cause = f"the stream ended before its {size} bytes"
+                raise StoreFailed(store=s3_answers.STORE, operation="put", cause=cause) from None
+            return written.etag or ""
+
+        repeatable = start is not None
+        if create_only:
+            etag = self._create(lambda: self._do("put", write, bucket, key, repeatable=repeatable), bucket, key, mark)
+        else:
+            etag = self._do("put", write, bucket, key, repeatable=repeatable)
+        written_metadata = {name.lower(): value for name, value in (metadata or {}).items()}
+        return ObjectInfo(key, size, etag.strip('"'), content_type, written_metadata)
 
     @contextmanager
     def read(self, bucket: str, key: str, *, etag: str | None = None) -> Iterator[Iterator[bytes]]:
         """Stream an object's bytes; with `etag`, that version or nothing."""
-        condition: dict[str, str | list[str] | tuple[str]] | None = {"If-Match": f'"{etag}"'} if etag else None
-        response = self._do(
-            "read", lambda _: self._client.get_object(bucket, key, request_headers=condition), bucket, key
-        )
-        try:
-            yield self._chunks(response, bucket, key)
-        finally:
-            response.close()
-            response.release_conn()
+
+        def open_at(pinned: str | None, offset: int) -> BaseHTTPResponse:
+            condition = _sdk_headers({"If-Match": f'"{pinned}"'} if pinned else {})
+            return self._do(
+                "read",
+                lambda _: self._client.get_object(bucket, key, offset=offset, request_headers=condition),
+                bucket,
+                key,
+            )
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                yield from reading.chunks()
+            except HTTPError as error:
+                raise s3_answers.translated(error, "read", bucket, key) from error
+
+        with closing(Reading(open_at, etag)) as reading:
+            yield chunks()
 
     def copy(self, source_bucket: str, source_key: str, bucket: str, key: str, *, source_etag: str) -> ObjectInfo:
         """Copy inside the server, create-only and pinned to the source's version."""
-        if self.stat(bucket, key) is not None:  # not every server heeds the condition on a copy
+        check_key(key)
+        source = self._look(source_bucket, source_key)
+        if source is None:
+            raise ObjectMissing(bucket=source_bucket, key=source_key)
+        about = s3_answers.info(source)
+        if about.etag != source_etag:
+            raise ObjectChanged(bucket=source_bucket, key=source_key)
+        if self._look(bucket, key) is not None:  # not every server heeds the condition on a copy
             raise ObjectExists(bucket=bucket, key=key)
-        source = CopySource(source_bucket, source_key, match_etag=source_etag)
+        mark = uuid4().hex
+        headers = _sdk_headers(s3_answers.kept_headers(source) | s3_answers.headers_of({WRITE_MARK: mark}))
 
-        def copy(_: int) -> None:
-            about = self._client.stat_object(source_bucket, source_key)
-            if about.size is not None and about.size > COPY_LIMIT:
-                part = ComposeSource(source_bucket, source_key, match_etag=source_etag)
-                self._client.compose_object(bucket, key, [part])
+        def copy(_: int) -> str:
+            if about.size <= COPY_PART:
+                whole = CopySource(source_bucket, source_key, match_etag=source_etag)
+                made = self._creator.copy_object(bucket, key, whole, metadata=headers, metadata_directive=REPLACE)
             else:
-                self._client.copy_object(bucket, key, source)
+                parts = [
+                    ComposeSource(source_bucket, source_key, offset=offset, length=length, match_etag=source_etag)
+                    for offset, length in _parts(about.size)
+                ]
+                made = self._creator.compose_object(bucket, key, parts, metadata=headers)
+            return made.etag or ""
 
-        try:
-            self._do("copy", copy, source_bucket, source_key)
-        except ObjectChanged:
-            if (found := self.stat(bucket, key)) is not None:
-                raise ObjectExists(bucket=bucket, key=key) from None
-            raise
-        found = self.stat(bucket, key)
-        if found is None:
-            raise ObjectMissing(bucket=bucket, key=key)
-        return found
+        etag = self._create(lambda: self._do("copy", copy, source_bucket, source_key), bucket, key, mark)
+        return replace(about, key=key, etag=etag.strip('"'), modified=None)
 
     def delete(self, bucket: str, keys: Iterable[str]) -> None:
         """Delete objects in bulk; one that is not there is no error."""
         waiting = iter(keys)
-        while chunk := list(islice(waiting, DELETED_AT_ONCE)):
+        while chunk := tuple(islice(waiting, AT_ONCE)):
 
-            def remove(_: int, keys: list[str] = chunk) -> None:
-                for trouble in self._client.remove_objects(bucket, [DeleteObject(key) for key in keys]):
-                    if trouble.code not in _MISSING:
-                        cause = f"{trouble.code} for {trouble.name}"
-                        raise StoreFailed(store=STORE, operation="delete", cause=cause)
+            def remove(_: int, chunk: Sequence[str] = chunk) -> None:
+                for trouble in self._client.remove_objects(bucket, [DeleteObject(key) for key in chunk]):
+                    if trouble.code not in s3_answers.NO_OBJECT:
+                        raise NotDeletedError(trouble)
 
             self._do("delete", remove, bucket)
 
-    def _is_ours(self, bucket: str, key: str, mark: str) -> bool:
-        """Whether the object that stands there is the one that an earlier attempt of this write made."""
-        about = self._do("stat", lambda _: self._client.stat_object(bucket, key), bucket, key)
-        return _metadata(about).get(WRITE_MARK) == mark
+    def _create(self, write: Callable[[], str], bucket: str, key: str, mark: str) -> str:
+        """Make an object that was not there. After a lost reply, the object in the way may be our own.
 
-    def _chunks(self, response: Any, bucket: str, key: str) -> Iterator[bytes]:
+        Returns:
+            Its etag.
+
+        Raises:
+            ObjectExists: it is somebody else's.
+            ObjectChanged: there is nothing in the way; it was the other condition that failed.
+        """
         try:
-            yield from response.stream(READ_CHUNK)
-        except HTTPError as error:
-            raise _translated(error, "read", bucket, key) from error
+            return write()
+        except ObjectChanged:
+            found = self._look(bucket, key)
+            if found is None:
+                raise
+            if s3_answers.mark(found) != mark:
+                raise ObjectExists(bucket=bucket, key=key) from None
+            return found.etag or ""
+
+    def _look(self, bucket: str, key: str) -> Object | None:
+        try:
+            return self._do("stat", lambda _: self._client.stat_object(bucket, key), bucket, key)
+        except ObjectMissing:
+            return None
 
     def _do(
-        self,
-        operation: str,
-        act: Callable[[int], Result],
-        bucket: str,
-        key: str = "",
-        *,
-        repeatable: bool = True,
+        self, operation: str, act: Callable[[int], Result], bucket: str, key: str = "", *, repeatable: bool = True
     ) -> Result:
+        """Do something with the server; the one place where the SDK's errors become ours."""
         try:
-            return with_retries(act, _is_transient) if repeatable else act(1)
-        except (MinioException, HTTPError) as error:
-            raise _translated(error, operation, bucket, key) from error
+            return with_retries(act, s3_answers.is_transient) if repeatable else act(1)
+        except s3_answers.VENDOR_ERRORS as error:
+            raise s3_answers.translated(error, operation, bucket, key) from error
 
 
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, S3Error):
-        status = getattr(error.response, "status", None)
-        return error.code in _TRANSIENT or status in _PASSING_STATUS
-    if isinstance(error, ServerError):
-        return error.status_code in _PASSING_STATUS
-    return isinstance(error, HTTPError)
+def _parts(size: int) -> Iterator[tuple[int, int]]:
+    """Offset and length of each part of a copy of `size` bytes."""
+    length = max(COPY_PART, math.ceil(size / MOST_PARTS))
+    return ((offset, min(length, size - offset)) for offset in range(0, size, length))
 
 
-def _translated(error: Exception, operation: str, bucket: str, key: str) -> WisquError:
-    """A vendor's error as ours. The SDK's messages name hosts and signed headers; only the code is repeated."""
-    if isinstance(error, S3Error):
-        code = error.code or ""
-        status = getattr(error.response, "status", None)
-        if code in _MISSING or status == 404:
-            return ObjectMissing(bucket=bucket, key=key)
-        if code == "PreconditionFailed" or status == 412:
-            return ObjectChanged(bucket=bucket, key=key)
-        if code in _DENIED or status in {401, 403}:
-            return StoreDenied(store=STORE, operation=f"{operation} {bucket}", cause=code or f"status {status}")
-        if _is_transient(error):
-            return StoreUnavailable(store=STORE, operation=operation, cause=code)
-        return StoreFailed(store=STORE, operation=f"{operation} {bucket}", cause=code or f"status {status}")
-    if isinstance(error, ServerError):
-        return StoreUnavailable(store=STORE, operation=operation, cause=f"status {error.status_code}")
-    if isinstance(error, InvalidResponseError):
-        return StoreFailed(store=STORE, operation=operation, cause="an answer that is not S3's")
-    if isinstance(error, HTTPError):
-        return StoreUnavailable(store=STORE, operation=operation, cause=type(error).__name__)
-    return StoreFailed(store=STORE, operation=operation, cause=type(error).__name__)
-
-
-def _info(found: Object) -> ObjectInfo:
-    metadata = {name: unquote(value) for name, value in _metadata(found).items() if name != WRITE_MARK}
-    return ObjectInfo(
-        key=found.object_name or "",
-        size=found.size or 0,
-        etag=(found.etag or "").strip('"'),
-        content_type=found.content_type or "application/octet-stream",
-        metadata=metadata,
-        modified=found.last_modified,
-    )
-
-
-def _metadata(found: Object) -> dict[str, str]:
-    """The user's metadata, by lower-case names without S3's prefix."""
-    prefix = re.compile(r"^x-amz-meta-", re.IGNORECASE)
-    return {
-        prefix.sub("", name).lower(): str(value) for name, value in (found.metadata or {}).items() if prefix.match(name)
-    }
+def _sdk_headers(headers: Mapping[str, str]) -> dict[str, str | list[str] | tuple[str]]:
+    """Headers in the SDK's type, which is invariant, and with its spelling of names: it adds those that it misses."""
+    return {name if name.startswith(USER_METADATA) else name.title(): value for name, value in headers.items()}

@@ -1,0 +1,140 @@
+"""What S3 answers, in this project's terms: objects with their metadata, and errors."""
+
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+from xml.etree.ElementTree import ParseError
+
+from minio.datatypes import Object
+from minio.deleteobjects import DeleteError
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
+
+from wisqu_pipelines.errors import (
+    BucketMissing,
+    ObjectChanged,
+    ObjectMissing,
+    StoreDenied,
+    StoreFailed,
+    StoreUnavailable,
+    WisquError,
+)
+from wisqu_pipelines.ports.objects import ObjectInfo
+
+STORE = "object store"
+WRITE_MARK = "wisqu-write"
+"""User metadata that names one create-only write, so that after a lost reply it is known whether it was ours."""
+USER_METADATA = "x-amz-meta-"
+_EMPTY = "%"
+"""An empty metadata value as it is stored: some servers drop empty headers. No other value is encoded as this."""
+_KEPT_HEADERS = {"content-type", "content-encoding", "content-disposition", "content-language", "cache-control"}
+
+NO_OBJECT = {"NoSuchKey", "NoSuchObject", "NotFound", "ResourceNotFound"}
+_NO_BUCKET = "NoSuchBucket"
+_CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict"}
+_DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled", "AccountProblem"}
+_PASSING_CODES = {
+    "InternalError",
+    "SlowDown",
+    "ServiceUnavailable",
+    "RequestTimeout",
+    "OperationAborted",
+    "NoSuchUpload",  # the end of an upload, of which the reply was lost, has been repeated
+}
+_PASSING_STATUS = {429, 500, 502, 503, 504}
+_PASSING_ERRORS = (HTTPTimeoutError, NewConnectionError, ProtocolError)
+
+VENDOR_ERRORS = (MinioException, HTTPError, ParseError, ValueError)
+"""What the SDK raises; `ValueError` for what it cannot send and for an answer in which something is missing."""
+
+
+class NotDeletedError(MinioException):
+    """One object of a bulk delete stayed."""
+
+    def __init__(self, trouble: DeleteError) -> None:
+        super().__init__(trouble.code)
+        self.code = trouble.code or ""
+        self.key = trouble.name or ""
+
+
+# Errors
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether an error may pass."""
+    if isinstance(error, HTTPError):
+        return isinstance(error, _PASSING_ERRORS)
+    return _code(error) in _PASSING_CODES or _status(error) in _PASSING_STATUS
+
+
+def translated(error: Exception, operation: str, bucket: str, key: str) -> WisquError:
+    """A vendor's error as ours. Only code and status are repeated: the SDK's messages name addresses and requests."""
+    code, status = _code(error), _status(error)
+    if code == _NO_BUCKET:
+        return BucketMissing(bucket=bucket)
+    if code in NO_OBJECT or status == 404:
+        return ObjectMissing(bucket=bucket, key=key)
+    if code in _CONDITION_FAILED or status == 412:
+        return ObjectChanged(bucket=bucket, key=key)
+    cause = code or (f"status {status}" if status else type(error).__name__)
+    if code in _DENIED or status in {401, 403}:
+        return StoreDenied(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
+    if is_transient(error) or isinstance(error, HTTPError):
+        return StoreUnavailable(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
+    if isinstance(error, NotDeletedError):
+        cause = f"{cause} for {error.key}"
+    return StoreFailed(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
+
+
+def _code(error: Exception) -> str:
+    return error.code or "" if isinstance(error, S3Error | NotDeletedError) else ""
+
+
+def _status(error: Exception) -> int | None:
+    if isinstance(error, S3Error):
+        return getattr(error.response, "status", None)
+    if isinstance(error, ServerError):
+        return error.status_code
+    if isinstance(error, InvalidResponseError):
+        return error._code  # noqa: SLF001 - it tells it in its text only
+    return None
+
+
+# Objects
+
+
+def info(found: Object) -> ObjectInfo:
+    """An object as the SDK describes it."""
+    user = {name.removeprefix(USER_METADATA): value for name, value in kept_headers(found).items() if _is_user(name)}
+    return ObjectInfo(
+        key=found.object_name or "",
+        size=found.size or 0,
+        etag=(found.etag or "").strip('"'),
+        content_type=found.content_type or "application/octet-stream",
+        metadata={name: _decoded(value) for name, value in user.items() if name != WRITE_MARK},
+        modified=found.last_modified,
+    )
+
+
+def mark(found: Object) -> str | None:
+    """Which create-only write made an object, if one did."""
+    return kept_headers(found).get(USER_METADATA + WRITE_MARK)
+
+
+def kept_headers(found: Object) -> dict[str, str]:
+    """The headers that belong to an object and go with its copy, by lower-case names: user metadata and a few more."""
+    headers = {name.lower(): str(value) for name, value in (found.metadata or {}).items()}
+    return {name: value for name, value in headers.items() if _is_user(name) or name in _KEPT_HEADERS}
+
+
+def headers_of(metadata: Mapping[str, str]) -> dict[str, str]:
+    """User metadata as headers, which are ASCII and lose spaces at their ends."""
+    return {USER_METADATA + name.lower(): quote(value, safe="") or _EMPTY for name, value in metadata.items()}
+
+
+def _decoded(value: str) -> str:
+    return "" if value == _EMPTY else unquote(value)
+
+
+def _is_user(header: str) -> bool:
+    return header.startswith(USER_METADATA)
