@@ -1,18 +1,16 @@
 """`wisqu up`, `wisqu down` and `wisqu status`: the embedded stack."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wisqu_pipelines.cli.options import AsJson
 from wisqu_pipelines.cli.output import ERR, OUT, print_json, table
 from wisqu_pipelines.devstack import declaration, inspection, state
 from wisqu_pipelines.devstack.declaration import Declaration
@@ -22,10 +20,7 @@ from wisqu_pipelines.devstack.supervisor import Supervisor
 from wisqu_pipelines.errors import StackAlreadyUp, StackFailed
 from wisqu_pipelines.settings import CONFIG_VARIABLE, Settings
 
-STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DETACHED_POLL_SECONDS = 0.1
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +35,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is healthy; it goes on.")] = False,
     port_base: Annotated[int | None, typer.Option(help="First of a range of fixed ports; the UI gets it.")] = None,
     no_dagster: Annotated[bool, typer.Option("--no-dagster", help="Start the stores alone.")] = False,
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Start the embedded stack: Postgres, S3, Qdrant, Redis and the Dagster UI."""
     declared = declaration.read()
@@ -55,8 +50,7 @@ def up(
         set_up=_set_up,
         announce=lambda message: ERR.print(message, markup=False, soft_wrap=True),
     )
-    with _stopped_by_signals(supervisor):
-        supervisor.run(lambda: _show(inspection.look(declared), as_json=as_json))
+    supervisor.run(lambda: _show(inspection.look(declared), as_json=as_json))
 
 
 def down() -> None:
@@ -65,7 +59,7 @@ def down() -> None:
     OUT.print("The embedded stack is down." if ended else "The embedded stack was not up.")
 
 
-def status(*, as_json: JsonOption = False) -> None:
+def status(*, as_json: AsJson = False) -> None:
     """Show each service of the embedded stack; exit code 0 only if all are healthy."""
     view = inspection.look(declaration.read())
     _show(view, as_json=as_json)
@@ -77,16 +71,6 @@ def _set_up(settings: Settings) -> None:
     from wisqu_pipelines import bootstrap  # noqa: PLC0415 - seconds to import, and 'down' and 'status' do without
 
     bootstrap.set_up(settings)
-
-
-@contextmanager
-def _stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
-    earlier = {each: signal.signal(each, lambda *_: supervisor.request_stop()) for each in STOPPING_SIGNALS}
-    try:
-        yield
-    finally:
-        for each, handler in earlier.items():
-            signal.signal(each, handler)
 
 
 def start_detached(declared: Declaration, *, port_base: int | None, with_dagster: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wisqu_pipelines.devstack import dagster, stack, state
 from wisqu_pipelines.devstack.declaration import Declaration
-from wisqu_pipelines.devstack.locks import supervisor_lock
+from wisqu_pipelines.devstack.locks import is_alive, supervisor_lock
 from wisqu_pipelines.devstack.service import answers
 from wisqu_pipelines.devstack.state import Phase
 from wisqu_pipelines.errors import StackFailed
@@ -77,7 +77,7 @@ def end(declared: Declaration) -> bool:
         return False
     os.kill(supervisor, signal.SIGTERM)
     deadline = time.monotonic() + DOWN_SECONDS
-    while lock.holder() == supervisor:
+    while lock.holder() == supervisor or is_alive(supervisor):
         if time.monotonic() > deadline:
             raise StackFailed(act="stop", cause=f"process {supervisor} does not end")
         time.sleep(0.05)

@@ -14,10 +14,12 @@ from wisqu_pipelines.devstack.layout import PRIVATE_FILE
 from wisqu_pipelines.errors import StackAlreadyUp, StackFailed
 
 LEFT_OVER_SECONDS = 30.0
+HOLDER_SECONDS = 2.0
+POLL_SECONDS = 0.02
 
 
 class FileLock:
-    """An exclusive lock on a file, which holds the holder's process id."""
+    """An exclusive lock on a file, in which the process that took it says who it is."""
 
     def __init__(self, path: Path) -> None:
         """Prepare; nothing is locked yet."""
@@ -31,16 +33,18 @@ class FileLock:
             raise RuntimeError("not locked")
         return self._descriptor
 
-    def acquire(self) -> bool:
-        """Take the lock unless another process has it."""
+    def acquire(self, seconds: float = 0.5) -> bool:
+        """Take the lock, unless another process has it for longer than a look at it takes."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
+        deadline = time.monotonic() + seconds
+        while not _lock(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                return False
+            time.sleep(POLL_SECONDS)
+        pid = os.getpid()
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        os.pwrite(descriptor, f"{pid} {_start_of(pid)}".encode(), 0)
         self._descriptor = descriptor
         return True
 
@@ -51,18 +55,50 @@ class FileLock:
             self._descriptor = None
 
     def holder(self) -> int | None:
-        """The process that has the lock; None if nobody has."""
+        """The process that took the lock; None if nobody has it.
+
+        Raises:
+            StackFailed: somebody has it and does not say who they are.
+        """
         if not self._path.exists():
             return None
+        deadline = time.monotonic() + HOLDER_SECONDS
         descriptor = os.open(self._path, os.O_RDWR)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            written = os.pread(descriptor, 20, 0)
-            return int(written) if written.isdigit() else 0
+            while not _lock(descriptor, fcntl.LOCK_SH):
+                pid, _, start = os.pread(descriptor, 100, 0).decode("ascii", "replace").partition(" ")
+                if pid.isdigit() and start and start == _start_of(int(pid)):  # and not of an earlier holder
+                    return int(pid)
+                if time.monotonic() > deadline:
+                    raise StackFailed(act="find its supervisor", cause=f"{self._path} is locked by an unknown process")
+                time.sleep(POLL_SECONDS)
         finally:
             os.close(descriptor)
         return None
+
+
+def _lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _start_of(pid: int) -> str:
+    """When a process started, in the kernel's ticks; with its id that names it for good. Empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be noticed by its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def supervisor_lock(private: Path) -> FileLock:
@@ -81,10 +117,7 @@ def take(private: Path) -> tuple[FileLock, FileLock]:
     if not supervisor.acquire():
         raise StackAlreadyUp(directory=str(private.parent), process=supervisor.holder())
     services = FileLock(private / "services.lock")
-    deadline = time.monotonic() + LEFT_OVER_SECONDS
-    while not services.acquire():
-        if time.monotonic() > deadline:
-            supervisor.release()
-            raise StackFailed(act="start", cause="processes of an earlier start still run and do not end")
-        time.sleep(0.05)
+    if not services.acquire(LEFT_OVER_SECONDS):
+        supervisor.release()
+        raise StackFailed(act="start", cause="processes of an earlier start still run and do not end")
     return supervisor, services

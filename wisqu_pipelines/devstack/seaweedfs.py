@@ -129,8 +129,9 @@ def prepare(site: Site) -> None:
 
 def remove_sockets(site: Site) -> None:
     """Remove the socket files that it makes for itself, outside the stack's folder, at names that no option changes."""
-    for socket in _sockets(site):
-        socket.unlink(missing_ok=True)
+    if site.ports.knows(PORTS):
+        for socket in _sockets(site):
+            socket.unlink(missing_ok=True)
 
 
 def ensure_logs_bucket(site: Site) -> None:

@@ -1,6 +1,7 @@
 """One service of the stack: what to run, how to see that it works, how to end it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,8 +110,8 @@ class Process:
 
     def bound_log(self) -> None:
         """Move a log that has grown too long aside; the service goes on writing at its start."""
-        if self.log.stat().st_size > LOG_LIMIT_BYTES:
-            _previous(self.log).write_bytes(self.log.read_bytes())
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
+            shutil.copyfile(self.log, _previous(self.log))
             os.truncate(self.log, 0)
 
     def died(self, act: str) -> StackFailed:

@@ -6,11 +6,12 @@ through the kernel on kill -9 (see launch.py). Linux only.
 """
 
 import os
+import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from wisqu_pipelines.devstack import dagster, databases, locks, ports, seaweedfs, settings_file, stack
 from wisqu_pipelines.devstack.declaration import Declaration
@@ -21,6 +22,7 @@ from wisqu_pipelines.devstack.state import Phase, SupervisorState
 from wisqu_pipelines.errors import StackFailed
 from wisqu_pipelines.settings import Settings, load
 
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.25
 RESTARTS = 3
@@ -42,7 +44,7 @@ class _PortTakenError(Exception):
 
 
 class Supervisor:
-    """One run of the stack. Use it from one thread, which must outlive the stack: the kernel ends a service with it."""
+    """One run of the stack. Use it from the main thread: the kernel ends a service with the thread that started it."""
 
     def __init__(
         self,
@@ -76,12 +78,13 @@ class Supervisor:
         self._restarts: dict[str, deque[float]] = {}
 
     def run(self, when_up: Callable[[], None]) -> None:
-        """Start everything, call `when_up`, look after it until `request_stop()`, and stop it.
+        """Start everything, call `when_up`, look after it until SIGINT, SIGTERM or SIGHUP, and stop it.
 
         Raises:
             StackAlreadyUp: another supervisor is at work on the same folder.
             StackFailed: something did not start, or died too often; all is stopped then.
         """
+        earlier = {each: signal.signal(each, lambda *_: self._stop_requested.set()) for each in STOPPING_SIGNALS}
         try:
             self.start()
             when_up()
@@ -90,10 +93,8 @@ class Supervisor:
             self._announce("stopping")
         finally:
             self.stop()
-
-    def request_stop(self) -> None:
-        """Ask for the end; may be called by a signal handler."""
-        self._stop_requested.set()
+            for each, handler in earlier.items():
+                signal.signal(each, handler)
 
     def start(self) -> Site:
         """Start everything and wait until it works; when that fails, nothing is left running.
@@ -117,7 +118,8 @@ class Supervisor:
         """Stop what runs, in the opposite order of the start: Dagster first, then the stores together."""
         if self._locks is None:
             return
-        self._say(Phase.STOPPING)
+        with suppress(OSError):  # the folder may have been deleted under us: the services must end all the same
+            self._say(Phase.STOPPING)
         self._end_processes()
         seaweedfs.remove_sockets(stack.site(self._declared))
         for lock in reversed(self._locks):
