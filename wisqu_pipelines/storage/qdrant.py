@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
+from pydantic_core import from_json, to_json
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from wisqu_pipelines.errors import (
@@ -21,13 +23,18 @@ from wisqu_pipelines.errors import (
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point, ScoredPoint
 from wisqu_pipelines.settings import VectorIndexSettings
 from wisqu_pipelines.storage.retries import with_retries
+from wisqu_pipelines.storage.stored_vectors import is_stored_as
 
 STORE = "vector index"
 SECONDS = 60
 """How long an answer may take."""
 CONNECTIONS = 16
-UPSERTED_AT_ONCE = 256
-RETRIEVED_AT_ONCE = 512
+POINTS_AT_ONCE = 512
+"""Most points in one request or answer that carries vectors."""
+BYTES_AT_ONCE = 16 * 1024 * 1024
+"""Bytes of JSON in such a request, about; Qdrant refuses more than 32 MiB."""
+BYTES_PER_NUMBER = 22
+"""Most digits of one number of a vector."""
 IDS_AT_ONCE = 2_000
 """Ids in one request that carries no vectors."""
 SETTLE_SECONDS = 30.0
@@ -53,8 +60,15 @@ class QdrantVectorIndex:
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         )
 
+        self._known: dict[str, CollectionInfo] = {}
+        """Collections as they were described last."""
+
     def __repr__(self) -> str:
         return f"QdrantVectorIndex({self._url})"
+
+    def close(self) -> None:
+        """Close the connections, for good."""
+        self._client.close()
 
     def ensure_collection(self, wanted: CollectionInfo, *, indexed: Sequence[str] = ()) -> None:
         """Make the collection if it is not there, with an index on each payload field of `indexed`."""
@@ -91,7 +105,8 @@ class QdrantVectorIndex:
         vectors = found.config.params.vectors
         if not isinstance(vectors, models.VectorParams):
             raise StoreFailed(store=STORE, operation="describe", cause=f"{collection} has named vectors")
-        return CollectionInfo(collection, vectors.size, vectors.distance.value)
+        self._known[collection] = CollectionInfo(collection, vectors.size, vectors.distance.value)
+        return self._known[collection]
 
     def collections(self) -> Sequence[str]:
         """The names of all collections, sorted."""
@@ -99,8 +114,13 @@ class QdrantVectorIndex:
         return sorted(each.name for each in found.collections)
 
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
-        """Write points, in batches; one with a known id is replaced."""
-        for batch in _batches(points, UPSERTED_AT_ONCE):
+        """Write points, in batches; one with a known id is replaced. A wrong dimension refuses them all."""
+        made_for = self._made_for(collection)
+        if any(len(point.vector) != made_for.dimension for point in points):
+            made_for = self._made_for(collection, again=True)
+            for point in points:
+                _check_dimension(made_for, point.vector)
+        for batch in _by_size(points):
             structs = [
                 models.PointStruct(id=str(point.id), vector=list(point.vector), payload=dict(point.payload))
                 for point in batch
@@ -109,13 +129,13 @@ class QdrantVectorIndex:
                 "upsert",
                 collection,
                 lambda structs=structs: self._client.upsert(collection, structs, wait=True),  # type: ignore[misc]
-                lambda batch=batch: self._all_there(collection, [point.id for point in batch]),  # type: ignore[misc]
+                lambda batch=batch: self._show(made_for, batch),  # type: ignore[misc]
             )
 
     def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool = True) -> Mapping[UUID, Point]:
         """The points of those ids that are there."""
         found: dict[UUID, Point] = {}
-        for batch in _batches(ids, RETRIEVED_AT_ONCE if vectors else IDS_AT_ONCE):
+        for batch in _batches(ids, self._page(collection) if vectors else IDS_AT_ONCE):
             records = self._do(
                 "retrieve",
                 collection,
@@ -129,6 +149,7 @@ class QdrantVectorIndex:
     def scroll(self, collection: str, match: Mapping[str, Any], *, vectors: bool = False) -> Iterator[Point]:
         """All points that match, page by page, in the order of their ids."""
         offset: Any = None
+        page = self._page(collection) if vectors else POINTS_AT_ONCE
         while True:
             records, offset = self._do(
                 "scroll",
@@ -136,7 +157,7 @@ class QdrantVectorIndex:
                 lambda offset=offset: self._client.scroll(  # type: ignore[misc]
                     collection,
                     scroll_filter=_filter(match),
-                    limit=RETRIEVED_AT_ONCE,
+                    limit=page,
                     offset=offset,
                     with_payload=True,
                     with_vectors=vectors,
@@ -165,7 +186,7 @@ class QdrantVectorIndex:
                 lambda batch=batch: all(  # type: ignore[misc]
                     point.payload.get(key) == value
                     for point in self.retrieve(collection, batch, vectors=False).values()
-                    for key, value in payload.items()
+                    for key, value in _plain(payload).items()
                 ),
             )
 
@@ -193,8 +214,28 @@ class QdrantVectorIndex:
         )
         return [ScoredPoint(UUID(str(each.id)), each.score, each.payload or {}) for each in answer.points]
 
-    def _all_there(self, collection: str, ids: Sequence[UUID]) -> bool:
-        return len(self.retrieve(collection, ids, vectors=False)) == len(set(ids))
+    def _made_for(self, collection: str, *, again: bool = False) -> CollectionInfo:
+        """What the collection is made for, asked once: it only changes when it is deleted and made again."""
+        found = None if again else self._known.get(collection)
+        found = found or self.describe(collection)
+        if found is None:
+            raise CollectionMissing(collection=collection)
+        return found
+
+    def _page(self, collection: str) -> int:
+        """How many points with vectors one answer may carry."""
+        return _points_at_once(self._made_for(collection).dimension)
+
+    def _show(self, made_for: CollectionInfo, points: Sequence[Point]) -> bool:
+        """Whether points can be read as they were written."""
+        found = self.retrieve(made_for.name, [point.id for point in points])
+        wanted = {point.id: point for point in points}  # of two with the same id the last one counts
+        return all(
+            (there := found.get(each)) is not None
+            and there.payload == _plain(point.payload)
+            and is_stored_as(there.vector, point.vector, made_for.distance)
+            for each, point in wanted.items()
+        )
 
     def _write(
         self,
@@ -217,21 +258,23 @@ class QdrantVectorIndex:
     def _do(self, operation: str, collection: str, act: Callable[[], Result]) -> Result:
         try:
             return with_retries(lambda _: act(), _is_transient)
-        except (UnexpectedResponse, ResponseHandlingException) as error:
+        except (UnexpectedResponse, ResponseHandlingException, ResourceExhaustedResponse) as error:
             raise _translated(error, operation, collection) from error
 
 
 def _is_transient(error: Exception) -> bool:
     if isinstance(error, UnexpectedResponse):
         return error.status_code in _PASSING_STATUS
-    return isinstance(error, ResponseHandlingException) and isinstance(error.source, httpx.TransportError)
+    if isinstance(error, ResponseHandlingException):
+        return isinstance(error.source, httpx.TransportError)
+    return isinstance(error, ResourceExhaustedResponse)
 
 
 def _translated(error: Exception, operation: str, collection: str) -> WisquError:
     """A vendor's error as ours."""
     if isinstance(error, UnexpectedResponse):
         said = _said(error)
-        if error.status_code == 404:
+        if error.status_code == 404 and "ollection" in said:
             return CollectionMissing(collection=collection)
         if error.status_code in {401, 403}:
             return StoreDenied(store=STORE, operation=operation, cause=f"status {error.status_code}")
@@ -256,6 +299,13 @@ def _said(error: UnexpectedResponse) -> str:
         return error.reason_phrase
 
 
+def _check_dimension(made_for: CollectionInfo, vector: Sequence[float]) -> None:
+    if len(vector) != made_for.dimension:
+        raise CollectionMismatch(
+            collection=made_for.name, found=f"dimension {made_for.dimension}", wanted=f"dimension {len(vector)}"
+        )
+
+
 def _filter(match: Mapping[str, Any]) -> models.Filter | None:
     must: list[Any] = [
         models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in match.items()
@@ -269,6 +319,30 @@ def _point(record: models.Record) -> Point:
 
 
 Element = TypeVar("Element")
+
+
+def _points_at_once(dimension: int) -> int:
+    return max(1, min(POINTS_AT_ONCE, BYTES_AT_ONCE // (dimension * BYTES_PER_NUMBER)))
+
+
+def _by_size(points: Sequence[Point]) -> Iterator[Sequence[Point]]:
+    """The points in batches that a request may carry."""
+    batch: list[Point] = []
+    size = 0
+    for point in points:
+        weight = len(point.vector) * BYTES_PER_NUMBER + len(to_json(dict(point.payload)))
+        if batch and (len(batch) == POINTS_AT_ONCE or size + weight > BYTES_AT_ONCE):
+            yield batch
+            batch, size = [], 0
+        batch.append(point)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _plain(payload: Mapping[str, Any]) -> Any:
+    """A payload after its way through JSON."""
+    return from_json(to_json(dict(payload)))
 
 
 def _batches(elements: Sequence[Element], size: int) -> Iterator[Sequence[Element]]:

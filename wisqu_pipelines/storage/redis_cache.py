@@ -25,6 +25,7 @@ from wisqu_pipelines.storage.retries import with_retries
 STORE = "cache"
 SECONDS = 5.0
 """How long a connection, or an answer, may take."""
+CONNECTIONS = 32
 KEYS_AT_ONCE = 500
 _GLOB = re.compile(r"([*?\[\]\\^])")
 _DENIED = (AuthenticationError, AuthorizationError, NoPermissionError)
@@ -46,6 +47,7 @@ class RedisCache:
             username=settings.username,
             password=settings.password.get_secret_value(),
             ssl=settings.tls,
+            max_connections=CONNECTIONS,
             socket_timeout=SECONDS,
             socket_connect_timeout=SECONDS,
             retry=Retry(NoBackoff(), 0),  # with_retries does that
@@ -53,6 +55,10 @@ class RedisCache:
 
     def __repr__(self) -> str:
         return f"RedisCache({self._address})"
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        self._client.close()
 
     def get(self, key: str) -> bytes | None:
         """The value of a key, or None."""
