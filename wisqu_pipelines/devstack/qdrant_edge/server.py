@@ -280,7 +280,7 @@ class _Routes:
             operation = engine.UpdateOperation.delete_points_by_filter(translate.condition_filter(by))
         else:
             ids = translate.read(models.PointIdsList, document, {"points"}).points
-            operation = engine.UpdateOperation.delete_points(translate.point_ids(ids))
+            operation = engine.UpdateOperation.delete_points(translate.point_ids(translate.some(ids)))
         return self._update(call, operation)
 
     def set_payload(self, call: Call) -> models.UpdateResult:

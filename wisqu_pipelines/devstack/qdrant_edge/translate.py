@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
+import numpy as np
 import qdrant_edge as engine
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -13,6 +14,7 @@ from qdrant_client.http import models
 from wisqu_pipelines.devstack.qdrant_edge.errors import BadRequestError, InvalidError, UnsupportedError
 
 PointId = int | UUID | str
+Item = TypeVar("Item")
 Model = TypeVar("Model", bound=BaseModel)
 
 LARGEST_NUMBER_ID = 2**64 - 1
@@ -97,24 +99,14 @@ def limit(asked: int | None) -> int:
 
 
 def point_id(given: models.ExtendedPointId) -> PointId:
-    """The engine's form of a point's id, an unsigned 64-bit number or a UUID.
+    """The engine's form of a point's id: an unsigned 64-bit number, or a UUID in a spelling that the engine reads.
 
     Raises:
-        BadRequestError: it is neither.
+        BadRequestError: it is a number outside that range. (The engine refuses what is no UUID.)
     """
-    if isinstance(given, int):
-        if 0 <= given <= LARGEST_NUMBER_ID:
-            return given
-    elif isinstance(given, UUID):
-        return given
-    else:
-        try:
-            return UUID(given)
-        except ValueError:
-            pass
-    raise BadRequestError(
-        "Format error in JSON body: value is not a valid point ID, valid values are an unsigned integer or a UUID"
-    )
+    if isinstance(given, int) and not 0 <= given <= LARGEST_NUMBER_ID:
+        raise BadRequestError("Format error in JSON body: a point ID is an unsigned integer or a UUID")
+    return given
 
 
 def point_ids(given: Sequence[models.ExtendedPointId]) -> list[PointId]:
@@ -125,6 +117,17 @@ def point_ids(given: Sequence[models.ExtendedPointId]) -> list[PointId]:
 def shown_id(stored: PointId) -> int | str:
     """A point's id as the REST API writes it."""
     return stored if isinstance(stored, int) else str(stored)
+
+
+def some(given: list[Item]) -> list[Item]:
+    """What a write is for, which must not be nothing.
+
+    Raises:
+        BadRequestError: it is.
+    """
+    if not given:
+        raise BadRequestError("Bad request: Empty update request")
+    return given
 
 
 def dense(given: Any, dimension: int) -> list[float]:
@@ -152,7 +155,7 @@ def points(document: dict[str, Any], dimension: int) -> list[engine.Point]:
     """
     if "batch" not in document:
         listed = read(models.PointsList, document, {"points"}).points
-        return [engine.Point(point_id(each.id), dense(each.vector, dimension), each.payload) for each in listed]
+        return [engine.Point(point_id(each.id), dense(each.vector, dimension), each.payload) for each in some(listed)]
     batch = read(models.PointsBatch, document, {"batch"}).batch
     if not isinstance(batch.vectors, list):
         raise UnsupportedError("named vectors")
@@ -163,7 +166,7 @@ def points(document: dict[str, Any], dimension: int) -> list[engine.Point]:
         )
     return [
         engine.Point(point_id(each), dense(vector, dimension), payload)
-        for each, vector, payload in zip(batch.ids, batch.vectors, payloads, strict=True)
+        for each, vector, payload in zip(some(batch.ids), batch.vectors, payloads, strict=True)
     ]
 
 
@@ -243,11 +246,13 @@ def selection(asked: models.SetPayload | models.DeletePayload) -> tuple[list[Poi
     """The points that a change of payload is for: ids, or a filter.
 
     Raises:
-        BadRequestError: none of the two is given, or both are.
+        BadRequestError: none of the two is given, or both are, or no id.
     """
     if (asked.points is None) == (asked.filter is None):
         raise BadRequestError("Format error in JSON body: either list of point ids or filter must be given")
-    return point_ids(asked.points or []), optional_filter(asked.filter)
+    if asked.points is None:
+        return [], optional_filter(asked.filter)
+    return point_ids(some(asked.points)), None
 
 
 def _conditions(given: Any) -> "list[engine.ConditionType] | None":
@@ -276,6 +281,9 @@ def _match(given: models.Match | None) -> "engine.MatchType | None":
     match given:
         case None:
             return None
+        case models.MatchValue(value=bool() as value):
+            # The engine takes Python's bool for an integer, which matches no boolean; numpy's it takes for what it is.
+            return engine.MatchValue(cast("bool", np.bool_(value)))
         case models.MatchValue():
             return engine.MatchValue(given.value)
         case models.MatchAny():
