@@ -34,7 +34,7 @@ def list_(as_json: AsJson = False) -> None:
                 each.reason,
             ]
         )
-    columns = ("promotion", "type", "path", "#items", "#bytes", "approvals", "asked for by", "reason")
+    columns = ("!promotion", "type", "path", "#items", "#bytes", "approvals", "asked for by", "reason")
     OUT.print(table("Waiting for approval", columns, rows))
 
 

@@ -54,4 +54,4 @@ def search(
         print_json(hits)
         return
     rows = [[f"{hit.score:.3f}", hit.title, hit.text[:160], hit.document_id] for hit in hits]
-    OUT.print(table(f"Nearest in {env}", ("#score", "title", "text", "document"), rows))
+    OUT.print(table(f"Nearest in {env}", ("#score", "title", "text", "!document"), rows))

@@ -1,5 +1,6 @@
 """What the CLI prints: tables and progress for people on stderr and stdout, JSON for programs on stdout."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,9 @@ from rich.table import Table
 from wisqu_pipelines.errors import printable
 from wisqu_pipelines.ports import progress as ports
 
-OUT = Console(highlight=False)
+WIDTH_OF_NO_TERMINAL = 200
+"""Columns, where what is printed goes into a file or another program."""
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_NO_TERMINAL)
 """Results."""
 ERR = Console(stderr=True, highlight=False)
 """Progress and errors."""
@@ -31,10 +34,11 @@ def cell(value: Any) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """A table of plain values; columns whose name begins with `#` hold numbers."""
+    """A table of plain values; a column whose name begins with `#` holds numbers, with `!` ids that are never cut."""
     made = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
-        made.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+        kind, name = (column[0], column[1:]) if column[0] in "#!" else ("", column)
+        made.add_column(name, justify="right" if kind == "#" else "left", no_wrap=kind == "!", overflow="fold")
     for row in rows:
         made.add_row(*(cell(each) for each in row))
     return made

@@ -58,7 +58,7 @@ def items(
         print_json(found)
     else:
         OUT.print(
-            table(kind.name, ("id", "label", "status", "test data", "from"), [list(each.values()) for each in found])
+            table(kind.name, ("!id", "label", "status", "test data", "from"), [list(each.values()) for each in found])
         )
 
 
@@ -225,7 +225,7 @@ def list_(
         ]
         for each in reports
     ]
-    columns = ("promotion", "type", "path", "state", "#items", "#errors", "asked by", "made at (UTC)")
+    columns = ("!promotion", "type", "path", "state", "#items", "#errors", "asked by", "made at (UTC)")
     OUT.print(table("Promotions", columns, rows))
 
 
