@@ -202,9 +202,9 @@ class TestMarking:
         def mark() -> None:
             try:
                 with dev.begin() as session:
-                    session.get(StoredFile, item_id)  # known from before; the lock must read it again
+                    before = session.get_one(StoredFile, item_id)  # the lock must read it again
                     read.set()
-                    files(session).mark_as_test_data(item_id, "x")
+                    assert files(session).mark_as_test_data(item_id, "x") is before
                 outcome.append(None)
             except ItemRefused as error:
                 outcome.append(error)
