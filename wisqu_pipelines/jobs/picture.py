@@ -16,6 +16,8 @@ COLOURS = {"create": "#2f7d5b", "update": "#2c6fbb", "unchanged": "#9aa5b1", "bl
 """One for each effect; they differ in lightness too."""
 REASONS_SHOWN = 5
 REASON_CHARACTERS = 46
+BARS_OF_ROOM = 4
+"""A chart of fewer bars is as high as one of so many, so that one bar is no wall."""
 
 
 def picture(preview: PromotionPreview) -> bytes:
@@ -68,4 +70,4 @@ def _bars(axes: Axes, title: str, bars: Mapping[str, tuple[int, str]], colours: 
     axes.set_yticks(places, names, fontsize=9, parse_math=False)
     axes.bar_label(drawn, [label for _, label in bars.values()], padding=4, fontsize=9)
     axes.margins(x=0.2)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(bars), BARS_OF_ROOM) - 0.5, -0.5)
