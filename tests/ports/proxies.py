@@ -134,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         if "content-length" not in named:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content if cut is None else content[:cut])
+        if self.command != "HEAD":
+            self.wfile.write(content if cut is None else content[:cut])
         self.wfile.flush()
         if cut is not None:
             self._hang_up()

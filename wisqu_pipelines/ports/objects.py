@@ -74,7 +74,8 @@ class ObjectStore(Protocol):
             size: Bytes.
             content_type: What the bytes are.
             metadata: By names that are compared without case. Values may be any text.
-            create_only: Whether an object that is there already stays as it is.
+            create_only: Whether an object that is there already stays as it is. Of several who create at the same time
+                one wins; above the adapter's limit for one request that is up to the server.
 
         Raises:
             BadInput: the key is not usable.

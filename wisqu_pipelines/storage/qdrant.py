@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx
 from pydantic_core import from_json, to_json
 from qdrant_client import QdrantClient, models
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
-from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from wisqu_pipelines.errors import (
     CollectionMismatch,
@@ -40,6 +40,8 @@ IDS_AT_ONCE = 2_000
 SETTLE_SECONDS = 30.0
 """How long a write that was only acknowledged may take until it shows."""
 _PASSING_STATUS = {429, 500, 502, 503, 504}
+_VENDOR_ERRORS = (ApiException, QdrantException, ValueError, AssertionError)
+"""What the client raises; the last two for an answer that is not JSON, or in which the result is missing."""
 
 Result = TypeVar("Result")
 
@@ -258,7 +260,7 @@ class QdrantVectorIndex:
     def _do(self, operation: str, collection: str, act: Callable[[], Result]) -> Result:
         try:
             return with_retries(lambda _: act(), _is_transient)
-        except (UnexpectedResponse, ResponseHandlingException, ResourceExhaustedResponse) as error:
+        except _VENDOR_ERRORS as error:
             raise _translated(error, operation, collection) from error
 
 

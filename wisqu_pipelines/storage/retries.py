@@ -1,9 +1,11 @@
 """Trying again: only what may pass, only so often, only so long."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 import stamina
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 ATTEMPTS = 5
 SECONDS = 20.0
@@ -24,9 +26,16 @@ def with_retries(act: Callable[[int], Result], transient: Callable[[Exception], 
     Raises:
         Exception: the last attempt's error, as it is.
     """
+    _log_with_logging()
     for attempt in stamina.retry_context(
         on=transient, attempts=ATTEMPTS, timeout=SECONDS, wait_initial=FIRST_WAIT, wait_max=LONGEST_WAIT
     ):
         with attempt:
             return act(attempt.num)
     raise AssertionError("a retry ends with a result or an error")
+
+
+@cache
+def _log_with_logging() -> None:
+    """Where structlog is installed, as it is beside Dagster, stamina would print into the output of a command."""
+    set_on_retry_hooks([LoggingOnRetryHook])

@@ -116,7 +116,12 @@ class S3ObjectStore:
         metadata: Mapping[str, str] | None = None,
         create_only: bool = False,
     ) -> ObjectInfo:
-        """Write `size` bytes read from `data`; a seekable stream is rewound for another attempt."""
+        """Write `size` bytes read from `data`; a seekable stream is rewound for another attempt.
+
+        Create-only holds against anybody for what fits into one request (`PART`). A larger object appears at the end of
+        a multipart upload, and there it is up to the server: SeaweedFS 4.48 looks first and writes then, so that two
+        who end at the same moment may both be told that they made it.
+        """
         check_key(key)
         start = data.tell() if data.seekable() else None
         client, headers, mark = self._client, s3_answers.headers_of(metadata or {}), uuid4().hex

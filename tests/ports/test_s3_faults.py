@@ -1,0 +1,304 @@
+"""What the S3 adapter does when the network, or the server, does not do its part."""
+
+import gzip
+import io
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from tests.ports.conftest import Objects, sdk_client
+from tests.ports.proxies import Answer, Drop, Forward, HttpProxy, Plan, Request, first, http_proxy
+from wisqu_pipelines.errors import (
+    ObjectChanged,
+    ObjectExists,
+    StoreDenied,
+    StoreFailed,
+    StoreUnavailable,
+)
+from wisqu_pipelines.settings import ObjectStoreSettings, Settings
+from wisqu_pipelines.storage import s3 as s3_module
+from wisqu_pipelines.storage.s3 import S3ObjectStore
+
+MIB = 1024 * 1024
+LARGE = b"0123456789abcdef" * (9 * MIB // 16)
+
+
+@pytest.fixture
+def account(stores: Settings) -> ObjectStoreSettings:
+    return stores.environments["dev"].object_store
+
+
+@contextmanager
+def through(account: ObjectStoreSettings, plan: Plan) -> Iterator[tuple[S3ObjectStore, HttpProxy]]:
+    """The account's store, behind a proxy that follows a plan."""
+    with http_proxy(account.endpoint, plan) as proxy:
+        store = S3ObjectStore(account.model_copy(update={"endpoint": proxy.address}))
+        yield store, proxy
+        store.close()
+
+
+def is_put(request: Request) -> bool:
+    return request.method == "PUT"
+
+
+def ends_upload(request: Request) -> bool:
+    return request.method == "POST" and "uploadId=" in request.path
+
+
+BUSY = Answer(503, b"<Error><Code>SlowDown</Code></Error>")
+NO_XML = Answer(502, b"<html>Bad gateway</html>", "text/html")
+TOO_MANY = Answer(429, b"", "text/plain")
+
+
+# Retries
+
+
+@pytest.mark.parametrize("trouble", [Drop(), BUSY, NO_XML, TOO_MANY], ids=["dropped", "503", "502", "429"])
+def test_what_passes_is_tried_again(s3: Objects, account: ObjectStoreSettings, trouble: Drop | Answer) -> None:
+    with through(account, first(2, trouble)) as (store, proxy):
+        assert store.stat(s3.bucket, "key") is None
+        assert len(proxy.seen) == 3
+    with through(account, first(2, trouble, is_put)) as (store, proxy):
+        store.put(s3.bucket, "key", io.BytesIO(b"data"), 4, create_only=True)
+    with through(account, first(2, trouble)) as (store, proxy), store.read(s3.bucket, "key") as chunks:
+        assert b"".join(chunks) == b"data"
+
+
+def test_what_does_not_pass_is_given_up_in_time(s3: Objects, account: ObjectStoreSettings) -> None:
+    began = time.monotonic()
+    with through(account, lambda _: BUSY) as (store, proxy), pytest.raises(StoreUnavailable, match="SlowDown"):
+        list(store.list(s3.bucket))
+    assert len(proxy.seen) == 5
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (400, "EntityTooLarge", StoreFailed),
+        (403, "AccessDenied", StoreDenied),
+        (403, "SignatureDoesNotMatch", StoreDenied),
+        (412, "PreconditionFailed", ObjectChanged),
+        (501, "NotImplemented", StoreFailed),
+    ],
+)
+def test_a_refusal_is_not_tried_again(
+    s3: Objects, account: ObjectStoreSettings, status: int, code: str, error: type[Exception]
+) -> None:
+    answer = Answer(status, f"<Error><Code>{code}</Code></Error>".encode())
+    with through(account, lambda _: answer) as (store, proxy):
+        with pytest.raises(error), store.read(s3.bucket, "key"):
+            pass
+        assert len(proxy.seen) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<Truncated", b"<Other/>", b"no XML"])
+def test_an_answer_that_is_not_s3s_is_a_failure(s3: Objects, account: ObjectStoreSettings, body: bytes) -> None:
+    with through(account, lambda _: Answer(200, body)) as (store, _), pytest.raises(StoreFailed):
+        list(store.list(s3.bucket))
+
+
+def test_a_stream_that_cannot_be_rewound_is_sent_once(s3: Objects, account: ObjectStoreSettings) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    with through(account, first(1, Drop(), is_put)) as (store, proxy):
+        with pytest.raises(StoreUnavailable):
+            store.put(s3.bucket, "key", Pipe(b"data"), 4)
+        assert len(proxy.seen) == 1
+
+
+# Lost replies
+
+
+@pytest.mark.parametrize("data", [b"data", LARGE], ids=["one request", "parts"])
+def test_a_creation_of_which_the_reply_was_lost_is_our_own(
+    s3: Objects, account: ObjectStoreSettings, data: bytes
+) -> None:
+    makes_it: Callable[[Request], bool] = is_put if data is not LARGE else ends_upload
+    with through(account, first(1, Forward(lose_answer=True), makes_it)) as (store, _):
+        written = store.put(s3.bucket, "key", io.BytesIO(data), len(data), metadata={"a": "b"}, create_only=True)
+    found = s3.store.stat(s3.bucket, "key")
+    assert found is not None
+    assert (found.size, found.etag, found.metadata) == (len(data), written.etag, {"a": "b"})
+
+
+def test_after_a_lost_reply_somebody_elses_object_still_exists(s3: Objects, account: ObjectStoreSettings) -> None:
+    def plan(request: Request) -> Forward | Drop:
+        if is_put(request) and s3.store.stat(s3.bucket, "key") is None:
+            s3.store.put(s3.bucket, "key", io.BytesIO(b"data"), 4)  # the very same bytes, but not ours
+            return Drop()
+        return Forward()
+
+    with through(account, plan) as (store, _), pytest.raises(ObjectExists):
+        store.put(s3.bucket, "key", io.BytesIO(b"data"), 4, create_only=True)
+
+
+def test_a_copy_of_which_the_reply_was_lost_is_our_own(s3: Objects, account: ObjectStoreSettings) -> None:
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    with through(account, first(1, Forward(lose_answer=True), is_put)) as (store, _):
+        assert store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag).size == 4
+
+
+# Long streams
+
+
+def test_a_read_goes_on_after_a_broken_connection(s3: Objects, account: ObjectStoreSettings) -> None:
+    etag = s3.store.put(s3.bucket, "key", io.BytesIO(LARGE), len(LARGE)).etag
+    for pin in (None, etag):
+        plan = first(3, Forward(cut_answer_at=MIB + 5))
+        with through(account, plan) as (store, proxy), store.read(s3.bucket, "key", etag=pin) as chunks:
+            assert b"".join(chunks) == LARGE
+            assert len(proxy.seen) == 4
+
+
+def test_a_read_never_goes_on_with_another_version(s3: Objects, account: ObjectStoreSettings) -> None:
+    s3.store.put(s3.bucket, "key", io.BytesIO(LARGE), len(LARGE))
+    with (
+        through(account, first(1, Forward(cut_answer_at=MIB))) as (store, _),
+        store.read(s3.bucket, "key") as chunks,
+    ):
+        next(chunks)
+        s3.store.put(s3.bucket, "key", io.BytesIO(LARGE[::-1]), len(LARGE))
+        with pytest.raises(ObjectChanged):
+            b"".join(chunks)
+
+
+def test_a_read_that_keeps_breaking_ends(s3: Objects, account: ObjectStoreSettings) -> None:
+    s3.store.put(s3.bucket, "key", io.BytesIO(LARGE), len(LARGE))
+    with (
+        through(account, lambda _: Forward(cut_answer_at=1_000)) as (store, proxy),
+        store.read(s3.bucket, "key") as chunks,
+    ):
+        with pytest.raises(StoreUnavailable):
+            b"".join(chunks)
+        assert len(proxy.seen) == 6
+
+
+def test_a_listing_loses_nothing_to_a_broken_connection(s3: Objects, account: ObjectStoreSettings) -> None:
+    names = [f"many/{number:05}" for number in range(1_050)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: s3.store.put(s3.bucket, name, io.BytesIO(b""), 0), names))
+    second_page = first(1, Drop(), lambda request: "continuation-token" in request.path)
+    with through(account, second_page) as (store, proxy):
+        assert [each.key for each in store.list(s3.bucket)] == names
+        assert len(proxy.seen) == 3
+
+
+class Endless(io.RawIOBase):
+    """A stream of so many bytes that are nowhere."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._at = size, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        assert whence == 0
+        self._at = offset
+        return offset
+
+    def read(self, size: int = -1) -> bytes:
+        taken = min(size, self._size - self._at)
+        self._at += taken
+        return b"x" * taken
+
+
+@pytest.mark.parametrize("create_only", [False, True])
+def test_memory_is_bounded_however_large_the_object(s3: Objects, create_only: bool) -> None:
+    size = 64 * MIB
+    tracemalloc.start()
+    try:
+        s3.store.put(s3.bucket, "key", Endless(size), size, create_only=create_only)  # type: ignore[arg-type]
+        with s3.store.read(s3.bucket, "key") as chunks:
+            assert sum(len(chunk) for chunk in chunks) == size
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * s3_module.PART
+
+
+# Copies inside the server
+
+
+def test_a_large_object_is_copied_in_parts(s3: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_module, "COPY_PART", 5 * MIB)
+    written = s3.store.put(
+        s3.bucket, "from", io.BytesIO(LARGE), len(LARGE), content_type="a/b", metadata={"name": " سند"}
+    )
+    s3.transfer.copy(s3.bucket, "from", s3.neighbour_bucket, "to", source_etag=written.etag)
+    found = s3.neighbour.stat(s3.neighbour_bucket, "to")
+    assert found is not None
+    assert found.etag.endswith("-2")
+    assert (found.size, found.content_type, found.metadata) == (len(LARGE), "a/b", {"name": " سند"})
+    with s3.neighbour.read(s3.neighbour_bucket, "to") as chunks:
+        assert b"".join(chunks) == LARGE
+    with pytest.raises(ObjectExists):
+        s3.transfer.copy(s3.bucket, "from", s3.neighbour_bucket, "to", source_etag=written.etag)
+
+
+@pytest.mark.parametrize("limit", [5 * MIB, 256 * MIB], ids=["parts", "one request"])
+def test_the_server_itself_checks_both_ends_of_a_copy(
+    s3: Objects, account: ObjectStoreSettings, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(s3_module, "COPY_PART", limit)
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(LARGE), len(LARGE)).etag
+
+    def at_the_last_moment(act: Callable[[], object]) -> Plan:
+        done = [False]
+
+        def plan(request: Request) -> Forward:
+            if request.method in {"PUT", "POST"} and not done[0]:  # every look has been taken by now
+                done[0] = True
+                act()
+            return Forward()
+
+        return plan
+
+    def make(key: str) -> Callable[[], object]:
+        return lambda: s3.store.put(s3.bucket, key, io.BytesIO(b"other"), 5)
+
+    with through(account, at_the_last_moment(make("to"))) as (store, _), pytest.raises(ObjectExists):
+        store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag)
+    with through(account, at_the_last_moment(make("from"))) as (store, _), pytest.raises(ObjectChanged):
+        store.copy(s3.bucket, "from", s3.bucket, "to2", source_etag=etag)
+    assert s3.store.stat(s3.bucket, "to2") is None
+
+
+def test_an_encoded_object_is_read_as_it_is_stored_and_copied_with_its_encoding(
+    s3: Objects, account: ObjectStoreSettings
+) -> None:
+    data = gzip.compress(b"text" * 1_000)
+    client = sdk_client(account)
+    client.put_object(s3.bucket, "from", io.BytesIO(data), len(data), metadata={"Content-Encoding": "gzip"})
+    about = s3.store.stat(s3.bucket, "from")
+    assert about is not None
+    s3.store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=about.etag)
+    for key in ("from", "to"):
+        with s3.store.read(s3.bucket, key) as chunks:
+            assert b"".join(chunks) == data
+        headers = {name.lower(): value for name, value in (client.stat_object(s3.bucket, key).metadata or {}).items()}
+        assert headers["content-encoding"] == "gzip"
+
+
+# Deleting
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("AccessDenied", StoreDenied), ("InvalidArgument", StoreFailed), ("SlowDown", StoreUnavailable)]
+)
+def test_an_object_that_stays_is_no_success(
+    s3: Objects, account: ObjectStoreSettings, code: str, error: type[Exception]
+) -> None:
+    body = f"<DeleteResult><Error><Key>two</Key><Code>{code}</Code></Error></DeleteResult>".encode()
+    with through(account, lambda _: Answer(200, body)) as (store, _), pytest.raises(error, match=code):
+        store.delete(s3.bucket, ["one", "two"])
