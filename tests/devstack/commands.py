@@ -122,7 +122,8 @@ class Commands:
 
     def sockets(self) -> list[Path]:
         """The socket files that SeaweedFS makes outside the directory, by the stack's ports."""
-        ports = json.loads((self.directory / "stack" / "ports.json").read_text(encoding="utf-8")).values()
+        file = self.directory / "stack" / "ports.json"
+        ports = json.loads(file.read_text(encoding="utf-8")).values() if file.exists() else ()
         return [
             path for path in Path("/tmp").glob("seaweedfs-*.sock") if path.stem.rsplit("-", 1)[1] in map(str, ports)
         ]
@@ -136,6 +137,8 @@ class Commands:
         if self.processes():
             self.run("down")
         wait_until(lambda: not self.processes(), END_SECONDS, "no process is left")
+        for socket in self.sockets():  # a stack that was killed leaves them to its next start
+            socket.unlink(missing_ok=True)
 
     def _is_up(self, pid: int) -> bool:
         try:
