@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wisqu_pipelines.ingest.chunking import chunks, spans
@@ -8,6 +8,7 @@ texts = st.text(alphabet=st.sampled_from("ab . \n؟سلام"), max_size=600) | s
 sizes = st.integers(4, 60).flatmap(lambda size: st.tuples(st.just(size), st.integers(0, (size - 1) // 2 - 1)))
 
 
+@settings(deadline=None)
 @given(texts, sizes)
 def test_chunks_hold_all_of_the_text_in_order(text: str, limits: tuple[int, int]) -> None:
     size, overlap = limits
@@ -19,6 +20,7 @@ def test_chunks_hold_all_of_the_text_in_order(text: str, limits: tuple[int, int]
     assert rebuilt == text
 
 
+@settings(deadline=None)
 @given(texts, sizes)
 def test_chunks_are_never_blank_nor_too_long_and_their_number_is_bounded(text: str, limits: tuple[int, int]) -> None:
     size, overlap = limits

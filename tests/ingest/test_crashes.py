@@ -72,8 +72,8 @@ CALLS = {
     ("objects", "list", 1),
     ("vectors", "upsert", 1),
     ("vectors", "count", 1),
-    ("vectors", "count", 2),
     ("vectors", "set_payload", 1),
+    ("cache", "delete", 1),
     ("database", "begin", 1),
     ("database", "begin", 2),
     ("database", "begin", 3),
@@ -83,7 +83,6 @@ MORE_CALLS = CALLS | {
     ("objects", "delete", 1),
     ("vectors", "set_payload", 2),
     ("vectors", "delete", 1),
-    ("cache", "delete", 1),
 }
 """Every call of an ingest that replaces what is there."""
 

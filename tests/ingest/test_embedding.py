@@ -3,7 +3,7 @@ import importlib.util
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wisqu_pipelines.errors import BadSettings
@@ -15,6 +15,7 @@ def similarity(one: str, other: str) -> float:
     return float(vectors[0] @ vectors[1])
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=5))
 def test_every_text_that_is_not_blank_has_a_vector_of_length_one(texts: list[str]) -> None:
     vectors = np.asarray(embedder(HASHING).embed(texts)).reshape(len(texts), 384)

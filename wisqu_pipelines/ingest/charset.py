@@ -5,6 +5,7 @@ Unicode and not plainly Western is refused instead, so that nobody searches in g
 """
 
 import codecs
+import re
 import unicodedata
 
 from wisqu_pipelines.errors import BadInput
@@ -20,6 +21,8 @@ MARKS = (
 FALLBACK = "cp1252"
 FALLBACK_SHARE = 0.3
 """Western text has fewer bytes above ASCII than this; Arabic or Cyrillic in single bytes has more."""
+
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def decode(data: bytes, name: str, declared: str | None = None) -> str:
@@ -52,13 +55,7 @@ def decode(data: bytes, name: str, declared: str | None = None) -> str:
 def clean(text: str) -> str:
     """Text that every store takes: composed, line feeds at line ends, no control characters or lone surrogates."""
     composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    if composed.isprintable():
-        return composed
-    return "".join(character for character in composed if _kept(character))
-
-
-def _kept(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cs", "Cn"}
+    return _UNWANTED.sub("", composed)
 
 
 def _decoded(data: bytes, encoding: str, name: str) -> str:

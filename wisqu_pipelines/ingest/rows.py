@@ -75,18 +75,7 @@ def standing(session: Session, names: DocumentNames) -> Standing | None:
     Raises:
         BadInput: a row that ingest did not write has the name; it came by promotion, or from the application.
     """
-    file, document = _rows(session, names)
-    if file is None or document is None:
-        return None
-    return Standing(
-        version=document.vector_version,
-        bucket=file.bucket,
-        object_name=file.object_name,
-        collection=document.collection,
-        point_count=document.point_count,
-        is_deleted=document.is_deleted or file.is_deleted,
-        is_held=PromotionStatus.PROMOTING in {document.promotion_status, file.promotion_status},
-    )
+    return _standing(*_rows(session, names))
 
 
 def require_replaceable(names: DocumentNames, standing: Standing, placement: Placement) -> None:
@@ -125,7 +114,7 @@ def write(
         BadInput: another row has its name, or somebody changed it since `expected` was read.
     """
     file, document = _rows(session, names, lock=True)
-    now = standing(session, names)
+    now = _standing(file, document)
     if now is not None:
         require_replaceable(names, now, placement)
     if now != expected:
@@ -156,6 +145,20 @@ def _rows(
     if file is None or file.is_deleted:
         _require_name_free(session, names)
     return file, document
+
+
+def _standing(file: StoredFile | None, document: RagDocument | None) -> Standing | None:
+    if file is None or document is None:
+        return None
+    return Standing(
+        version=document.vector_version,
+        bucket=file.bucket,
+        object_name=file.object_name,
+        collection=document.collection,
+        point_count=document.point_count,
+        is_deleted=document.is_deleted or file.is_deleted,
+        is_held=PromotionStatus.PROMOTING in {document.promotion_status, file.promotion_status},
+    )
 
 
 def _require_name_free(session: Session, names: DocumentNames) -> None:

@@ -146,21 +146,16 @@ class IngestService:
         version = Version(names, version_id, names.key(version_id, read.sha256))
         if standing is not None and standing.version == version.id and not standing.is_deleted:
             point_count, outcome = standing.point_count, Outcome.UNCHANGED
-            if not self._stores.is_whole(version, point_count):
-                self._stage(version, read)
+            if not self._stores.is_settled(version, point_count):
+                if not self._stores.is_whole(version, point_count):
+                    self._stage(version, read)
+                self._settle(version, point_count)
         else:
             if standing is not None:
                 rows.require_replaceable(names, standing, placement)
             new = self._stage(version, read)
             point_count, outcome = new.point_count, self._publish(names, standing, new, placement)
-        if not self._stores.is_visible(version, point_count):
-            self._stores.reveal(version, point_count)
-        self._stores.sweep(names, version, point_count)
-        if outcome is Outcome.UPDATED:
-            self._environment.cache.delete(
-                cached_item(StoredFile.__tablename__, names.file_id),
-                cached_item(RagDocument.__tablename__, names.document_id),
-            )
+            self._settle(version, point_count)
         return IngestedFile(names.filename, outcome, None, names.file_id, names.document_id, read.size, point_count)
 
     def _stage(self, version: Version, read: Contents) -> NewContent:
@@ -185,3 +180,12 @@ class IngestService:
             kept = None if standing is None else Version(names, standing.version, standing.object_name)
             self._stores.sweep(names, kept, 0 if standing is None else standing.point_count)
             raise
+
+    def _settle(self, version: Version, point_count: int) -> None:
+        """What follows from the rows: readers find the version that they name, and nothing else is kept."""
+        self._stores.reveal(version, point_count)
+        self._stores.sweep(version.names, version, point_count)
+        self._environment.cache.delete(
+            cached_item(StoredFile.__tablename__, version.names.file_id),
+            cached_item(RagDocument.__tablename__, version.names.document_id),
+        )

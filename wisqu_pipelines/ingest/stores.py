@@ -83,9 +83,10 @@ class DocumentStores:
         stored = self._environment.objects.stat(self._bucket, version.key)
         return stored is not None and self._count(version) == point_count
 
-    def is_visible(self, version: Version, point_count: int) -> bool:
-        """Whether readers find all points of the version."""
-        return self._count(version, **{points.ENVIRONMENT: self._environment.name}) == point_count
+    def is_settled(self, version: Version, point_count: int) -> bool:
+        """Whether the version's object and all its points are there, readers find them, and nothing else is left."""
+        visible = self._count(version, **{points.ENVIRONMENT: self._environment.name})
+        return visible == point_count == self._count_all(version.names) and self._keys(version.names) == [version.key]
 
     def reveal(self, version: Version, point_count: int) -> None:
         """Let readers find the version's points."""
@@ -96,17 +97,17 @@ class DocumentStores:
         what interrupted ingests left. Points are hidden before they are deleted.
         """
         vectors, objects = self._environment.vectors, self._environment.objects
-        own = {points.DOCUMENT_ID: str(names.document_id)}
-        if vectors.count(self._collection, own) != point_count:
+        if self._count_all(names) != point_count:
             kept = str(keep.id) if keep else None
             others = [
-                point.id for point in vectors.scroll(self._collection, own) if point.payload.get(points.VERSION) != kept
+                point.id
+                for point in vectors.scroll(self._collection, {points.DOCUMENT_ID: str(names.document_id)})
+                if point.payload.get(points.VERSION) != kept
             ]
             self._mark(others, points.staged(self._environment.name))
             for start in range(0, len(others), IDS_AT_ONCE):
                 vectors.delete(self._collection, others[start : start + IDS_AT_ONCE])
-        keys = [each.key for each in objects.list(self._bucket, names.prefix) if keep is None or each.key != keep.key]
-        if keys:
+        if keys := [key for key in self._keys(names) if keep is None or key != keep.key]:
             objects.delete(self._bucket, keys)
 
     def _payload(self, version: Version, document: Document, chunk: int, text: str) -> dict[str, str | int]:
@@ -123,6 +124,12 @@ class DocumentStores:
 
     def _count(self, version: Version, **match: str) -> int:
         return self._environment.vectors.count(self._collection, {points.VERSION: str(version.id), **match})
+
+    def _count_all(self, names: DocumentNames) -> int:
+        return self._environment.vectors.count(self._collection, {points.DOCUMENT_ID: str(names.document_id)})
+
+    def _keys(self, names: DocumentNames) -> list[str]:
+        return [each.key for each in self._environment.objects.list(self._bucket, names.prefix)]
 
     def _mark(self, ids: Sequence[UUID], value: str) -> None:
         for start in range(0, len(ids), IDS_AT_ONCE):
