@@ -544,6 +544,10 @@ def test_without_the_key_nothing_is_told_or_done(shared: Server, collection: str
         ]
         assert [http.get(path).status_code for path in ("/", "/readyz", "/livez", "/healthz")] == [200] * 4
     assert [answer.status_code for answer in answers] == [401] * 4
+    expected = (
+        "Invalid API key or JWT" if "api-key" in headers else "Must provide an API key or an Authorization bearer token"
+    )
+    assert {answer.text for answer in answers} == {expected}
     assert all(collection not in answer.text for answer in answers)
     assert shared.client().collection_exists(collection)
 

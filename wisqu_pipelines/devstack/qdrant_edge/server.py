@@ -135,7 +135,7 @@ class _Authenticated:
             given = headers[b"authorization"].removeprefix(b"Bearer ")
         if given is None:
             return "Must provide an API key or an Authorization bearer token"
-        return None if hmac.compare_digest(given, self._api_key) else "InvalidError API key or JWT"
+        return None if hmac.compare_digest(given, self._api_key) else "Invalid API key or JWT"
 
 
 def _endpoint(answer: Callable[[Call], Any]) -> Callable[[Request], Awaitable[Response]]:
