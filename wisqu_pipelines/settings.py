@@ -256,7 +256,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The sources of the settings, the strongest first."""
-        return init_settings, env_settings, _MountedSecrets(settings_cls), _Files(settings_cls)
+        return init_settings, _Variables(settings_cls), _MountedSecrets(settings_cls), _Files(settings_cls)
 
     def environment(self, name: str) -> EnvironmentSettings:
         """The environment of that name.
@@ -381,6 +381,14 @@ class _Files(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         raise NotImplementedError("read as a whole")
+
+
+class _Variables(EnvSettingsSource):
+    """`WISQU_…`, but not the variables that only name a mounted file."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        loaded = super()._load_env_vars()
+        return {name: value for name, value in loaded.items() if not name.lower().endswith("_file")}
 
 
 class _MountedSecrets(PydanticBaseSettingsSource):

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccess, EnvironmentPromotion, ReceiptStatus
+from wisqu_pipelines.audit.verification import checkpoint
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import EnvironmentRow
 from wisqu_pipelines.environments.stores import Environment
@@ -200,7 +201,8 @@ class Execution:
         release(self._route.source, self._promotion.id, behind)
         release(self._route.source, self._promotion.id, sent, PromotionStatus.PROMOTED, audit=self._sent(published))
         self._ledger.journal(self._claim, sent, Step.SOURCE_MARKED)
-        with self._ledger.guarded(self._claim) as (session, promotion):
+        target = self._route.target
+        with self._ledger.guarded(self._claim) as (session, promotion), target.database.snapshot() as there:
             if promotion.state == PromotionState.EXECUTING:  # the receipt was written, and this could not be
                 move(promotion, PromotionState.PUBLISHED)
             move(promotion, PromotionState.SUCCEEDED)
@@ -209,6 +211,7 @@ class Execution:
             promotion.finished_at = self._clock.now()
             promotion.duration_seconds = published.duration_seconds
             promotion.lease_until = None
+            checkpoint(session, there, target.name)
             append(session, self._audited("promotion_executed", {"items": len(moved)}))
         return result(
             self._promotion, PromotionState.SUCCEEDED, published, moved, seconds=time.monotonic() - self._started

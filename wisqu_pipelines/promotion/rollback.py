@@ -4,6 +4,7 @@ import time
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccess, EnvironmentPromotion, ReceiptStatus
+from wisqu_pipelines.audit.verification import checkpoint
 from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.progress import Progress
@@ -56,10 +57,12 @@ class Rollback:
             [*moved, *(item for item in self._plan.items if item.effect == Effect.UNCHANGED)],
             self._given_back(),
         )
-        with self._ledger.guarded(self._claim) as (session, promotion):
+        target = self._route.target
+        with self._ledger.guarded(self._claim) as (session, promotion), target.database.snapshot() as there:
             move(promotion, PromotionState.ROLLED_BACK)
             promotion.rolled_back_at = self._clock.now()
             promotion.lease_until = None
+            checkpoint(session, there, target.name)
             append(session, self._audited())
         progress("swept", len(moved), len(moved))
         return result(self._promotion, PromotionState.ROLLED_BACK, original, moved, seconds=time.monotonic() - started)

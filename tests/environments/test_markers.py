@@ -1,0 +1,105 @@
+"""One swapped setting refuses to start, and names the store."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import delete
+
+from tests.cli.conftest import Wisqu, wisqu
+from wisqu_pipelines.bootstrap import Services, check_stores, open_services, set_up
+from wisqu_pipelines.environments.markers import MARKER_KEY, StoreCondition
+from wisqu_pipelines.environments.models import RegisteredEnvironment
+from wisqu_pipelines.errors import StoreNotSetUp, WrongStore
+from wisqu_pipelines.settings import Settings, load
+
+__all__ = ["wisqu"]
+
+
+def swapped(settings: Settings, section: str, *fields: str) -> Settings:
+    """The settings, with dev's fields of a section replaced by stage's."""
+    values: dict[str, Any] = {name: each.model_dump() for name, each in settings.environments.items()}
+    for name in fields:
+        values["dev"][section][name] = values["stage"][section][name]
+    for value in values.values():
+        value.pop("name")
+    return load(environments=values)
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "store"),
+    [
+        ("database", ("name",), "database"),
+        ("database", ("name", "user", "password"), "database"),
+        ("database", ("user",), "database"),
+        ("database", ("password",), "database"),
+        ("object_store", ("access_key",), "bucket dev-"),
+        ("object_store", ("secret_key",), "bucket dev-"),
+        ("object_store", ("access_key", "secret_key"), "bucket dev-"),
+        ("vector_index", ("url",), "vector index"),
+        ("vector_index", ("api_key",), "vector index"),
+        ("vector_index", ("url", "api_key"), "vector index"),
+        ("cache", ("username",), "Redis database for cache"),
+        ("cache", ("databases",), "Redis database for cache"),
+        ("cache", ("username", "password", "databases"), "Redis database for cache"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else value,
+)
+def test_a_swapped_setting_refuses_and_names_the_store(
+    services: Services, section: str, fields: tuple[str, ...], store: str
+) -> None:
+    with open_services(swapped(services.settings, section, *fields)) as wrong:
+        with pytest.raises(WrongStore, match=f"The {store}.* of 'dev' is not its own"):
+            _ = wrong.environments["dev"]
+        assert wrong.environments["stage"].name == "stage", "the others are not kept from working"
+
+
+def test_two_redis_databases_of_one_environment_are_not_swapped_either(services: Services) -> None:
+    values: dict[str, Any] = {name: each.model_dump() for name, each in services.settings.environments.items()}
+    databases = values["dev"]["cache"]["databases"]
+    databases["cache"], databases["sessions"] = databases["sessions"], databases["cache"]
+    for value in values.values():
+        value.pop("name")
+    with (
+        open_services(load(environments=values)) as wrong,
+        pytest.raises(WrongStore, match="it is the environment's Redis database for sessions"),
+    ):
+        _ = wrong.environments["dev"]
+
+
+def test_a_store_of_another_installation_is_refused(services: Services) -> None:
+    owner = services.settings.control.database
+    from wisqu_pipelines.database.session import Database  # noqa: PLC0415
+
+    database = Database(owner, owner=True)
+    with database.begin() as session:
+        session.execute(delete(RegisteredEnvironment).where(RegisteredEnvironment.name == "dev"))
+    database.close()
+    with pytest.raises(WrongStore, match="another installation's 'dev'"):
+        set_up(services.settings, "dev")
+
+
+def test_a_flushed_redis_database_is_told_and_set_up_again(services: Services) -> None:
+    services.environments["dev"].cache.delete(MARKER_KEY)
+    with open_services(services.settings) as again, pytest.raises(StoreNotSetUp, match="wisqu env init dev"):
+        _ = again.environments["dev"]
+    set_up(services.settings, "dev")
+    with open_services(services.settings) as again:
+        assert again.environments["dev"].name == "dev"
+
+
+def test_env_check_shows_each_store(wisqu: Wisqu, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = wisqu("env", "check", "--json").json
+    assert {state["condition"] for state in states} == {"ok"}
+    assert {state["environment"] for state in states} == {"dev", "stage", "prod"}
+    assert len(states) == 3 * (1 + 2 + 1 + 3)
+    stage = services.settings.environments["stage"].vector_index
+    monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__VECTOR_INDEX__URL", stage.url)
+    monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__VECTOR_INDEX__API_KEY", stage.api_key.get_secret_value())
+    ran = wisqu("env", "check")
+    assert ran.code == 2
+    assert "it belongs to 'stage'" in ran.out
+    monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__VECTOR_INDEX__URL", "http://127.0.0.1:1")
+    conditions = {state.condition for state in check_stores(load(), "dev") if state.store == "vector index"}
+    assert conditions == {StoreCondition.UNAVAILABLE}
+    assert wisqu("env", "check", "dev").code == 1
+    assert wisqu("env", "check", "moon").code == 2
