@@ -213,13 +213,6 @@ class RollbackRefused(Refused):
     """The promotion {promotion_id} cannot be rolled back: {reason}."""
 
 
-# Audit
-
-
-class AuditBroken(Failed):
-    """The audit chain of {table} in {environment} is broken: {findings}."""
-
-
 # Embedded stack
 
 

@@ -1,0 +1,1 @@
+"""Ratios against named rivals, measured side by side in one run."""

@@ -1,0 +1,1 @@
+"""What we compare with: the code that most teams would write."""
