@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from wisqu_pipelines.catalog.models import RagDocument
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.ingest.names import DocumentNames
 from wisqu_pipelines.ingest.report import Outcome
+from wisqu_pipelines.ports.objects import ObjectInfo, ObjectStore
 
 OLD, NEW = b"# Old\n\n" + b"The old text. " * 200, b"# New\n\n" + b"The new text. " * 300
 
@@ -65,6 +66,21 @@ class CrashingDatabase:
                 raise Crash
         if ends_here:
             raise Crash
+
+
+class PutRecorder:
+    """A real object store, and whether each `put` was one that overwrites nothing."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.create_only: list[bool] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, *arguments: Any, create_only: bool = False, **named: Any) -> ObjectInfo:
+        self.create_only.append(create_only)
+        return self._store.put(*arguments, create_only=create_only, **named)
 
 
 CALLS = {
@@ -138,7 +154,9 @@ def test_what_an_interrupted_ingest_left_is_used_if_it_fits_and_goes_if_not(
     dev.objects.delete(bucket, [left.key])
     with (folder / "b.md").open("rb") as file:
         dev.objects.put(bucket, left.key, file, 7)  # other bytes than the key says
-    ingest_into(dev).ingest([folder])
+    recorder = PutRecorder(dev.objects)
+    ingest_into(replace(dev, objects=cast("ObjectStore", recorder))).ingest([folder])
+    assert recorder.create_only == [True, True]  # refused once, then written where nothing was
     assert whole(dev) == dict.fromkeys(["a.md", "b.md"], hashlib.sha256(NEW).hexdigest())
 
 

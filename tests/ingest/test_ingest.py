@@ -19,6 +19,7 @@ from wisqu_pipelines.errors import BadInput, CollectionMismatch, ItemNotFound
 from wisqu_pipelines.ingest.names import DocumentNames
 from wisqu_pipelines.ingest.report import Outcome
 from wisqu_pipelines.ingest.service import IngestService
+from wisqu_pipelines.ports.vectors import Point
 
 GUIDE = "# Guide\n\n" + "How to install the package.\n\n" * 80
 
@@ -249,7 +250,7 @@ def test_a_deleted_document_comes_back_when_it_is_ingested_again(
     whole(dev)
 
 
-def test_what_somebody_lost_is_put_back(
+def test_what_somebody_lost_is_put_back_and_what_does_not_belong_goes(
     ingest: IngestService, dev: Environment, services: Services, folder: Path, whole: WholeCheck
 ) -> None:
     (folder / "a.md").write_text(GUIDE)
@@ -259,6 +260,11 @@ def test_what_somebody_lost_is_put_back(
     bucket = dev.settings.get_bucket_name(services.settings.default_bucket)
     dev.vectors.delete(collection, [points.point_id(version, 1)])
     dev.objects.delete(bucket, [each.key for each in dev.objects.list(bucket, "stored_files/")])
+    assert ingest.ingest([folder]).count(Outcome.UNCHANGED) == 1
+    assert whole(dev).keys() == {"a.md"}
+
+    stray = {points.DOCUMENT_ID: str(document(dev, "a.md").id), points.VERSION: str(uuid4())}
+    dev.vectors.upsert(collection, [Point(uuid4(), [1.0] * 384, stray | {points.ENVIRONMENT: "dev"})])
     assert ingest.ingest([folder]).count(Outcome.UNCHANGED) == 1
     assert whole(dev).keys() == {"a.md"}
 
