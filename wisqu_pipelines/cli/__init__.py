@@ -7,7 +7,7 @@ from rich.console import Console
 
 from wisqu_pipelines.cli import approvals, audit, documents, env, promote, stack
 from wisqu_pipelines.cli.demo import command as demo
-from wisqu_pipelines.errors import WisquError
+from wisqu_pipelines.errors import Refused, WisquError
 
 app = typer.Typer(
     help="The life of data in Wisqu's environments: ingest, promote, verify, take back.",
@@ -26,9 +26,10 @@ app.command()(demo.demo)
 
 
 def main() -> None:
-    """Run a command; an error of this project's own is one line on stderr and an exit code, never a traceback."""
+    """Run a command; an error of this project's own is one sentence on stderr and an exit code, never a traceback."""
     try:
         app()
     except WisquError as error:
-        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        outcome = "refused" if isinstance(error, Refused) else "failed"
+        Console(stderr=True).print(f"{outcome}: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)

@@ -39,7 +39,7 @@ def write_notes(folder: Path, run: str) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"run-{run}.md").write_text(
-        f"# Demonstration {run}\n\nThis note was written for the run {run} and is promoted by it, with all the others.\n"
+        f"# Demonstration {run}\n\nThis note was written for this run and is promoted by it, with all the others.\n"
     )
     (folder / "latest.md").write_text(
         f"# The latest demonstration\n\nIt ran as {run}. Each run changes this note, so that a promotion updates it.\n"
