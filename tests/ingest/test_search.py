@@ -4,6 +4,7 @@ import pytest
 
 from tests.ingest.conftest import MakeIngest
 from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.catalog import points
 from wisqu_pipelines.catalog.models import RagDocument
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput
@@ -61,10 +62,17 @@ def test_rows_decide_what_is_found(services: Services, ingest_into: MakeIngest, 
     assert set(search(services, "prod", "package warranty")) == {"prayer.md", "fasting.md"}
 
 
-def test_a_replaced_text_is_not_found(services: Services, ingest_into: MakeIngest, corpus: Path) -> None:
+def test_a_replaced_text_is_not_found_even_while_its_points_are_still_shown(
+    services: Services, ingest_into: MakeIngest, corpus: Path
+) -> None:
     dev = services.environments["dev"]
+    collection = dev.settings.get_collection_name(services.settings.default_collection)
     ingest_into(dev).ingest([corpus])
+    own = {points.DOCUMENT_ID: str(DocumentNames.of("dev", "install.txt").document_id)}
+    replaced = list(dev.vectors.scroll(collection, own, vectors=True))
     (corpus / "install.txt").write_text("Nothing to see.")
     ingest_into(dev).ingest([corpus])
+    dev.vectors.upsert(collection, replaced)  # as between the commit and the sweep
     hits = Search(dev, services.settings, services.embedder).search("installing the package with one command")
+    assert hits
     assert "Installing the package takes one command." not in [hit.text for hit in hits]
