@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.ports.conftest import Objects, sdk_client
-from tests.ports.proxies import Answer, Drop, Forward, HttpProxy, Plan, Request, first, http_proxy
+from tests.ports.proxies import Action, Answer, Drop, Forward, HttpProxy, Plan, Request, first, http_proxy
 from wisqu_pipelines.errors import (
     ObjectChanged,
     ObjectExists,
@@ -126,6 +126,24 @@ def test_a_creation_of_which_the_reply_was_lost_is_our_own(
     found = s3.store.stat(s3.bucket, "key")
     assert found is not None
     assert (found.size, found.etag, found.metadata) == (len(data), written.etag, {"a": "b"})
+
+
+def test_an_upload_that_has_ended_although_the_reply_was_lost_cannot_be_aborted(
+    s3: Objects, account: ObjectStoreSettings
+) -> None:
+    """AWS answers the SDK's abort with an error, which hides the one that mattered."""
+    loses_reply = first(1, Forward(lose_answer=True), ends_upload)
+    no_such_upload = Answer(404, b"<Error><Code>NoSuchUpload</Code></Error>")
+    refuses_abort = first(1, no_such_upload, lambda request: request.method == "DELETE" and "uploadId=" in request.path)
+
+    def plan(request: Request) -> Action:
+        return loses_reply(request) if ends_upload(request) else refuses_abort(request)
+
+    with through(account, plan) as (store, _):
+        written = store.put(s3.bucket, "key", io.BytesIO(LARGE), len(LARGE), create_only=True)
+    found = s3.store.stat(s3.bucket, "key")
+    assert found is not None
+    assert (found.size, found.etag) == (len(LARGE), written.etag)
 
 
 def test_after_a_lost_reply_somebody_elses_object_still_exists(s3: Objects, account: ObjectStoreSettings) -> None:
