@@ -1,5 +1,6 @@
 """Settings: one declared file, variables over it, secrets from mounted files, and nothing repeated that is secret."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,8 @@ automatic = true
         + "".join(stores.format(name, database.format(name)) for name in ("lab", "live"))
         + '[paths."lab->live"]\napprover_roles = ["admin"]\napprovals = 1\nself_approval = false\napproval_hours = 1\n'
     )
+    for variable in [name for name in os.environ if name.startswith("WISQU_")]:
+        monkeypatch.delenv(variable)
     monkeypatch.setenv("WISQU_CONFIG", str(path))
     return path
 

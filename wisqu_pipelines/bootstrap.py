@@ -1,9 +1,11 @@
 """From settings to services: the only place that chooses adapters."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from uuid import UUID
 
 from wisqu_pipelines import migrations
 from wisqu_pipelines.catalog import points
@@ -116,18 +118,26 @@ def set_up(settings: Settings, *names: str) -> None:
         if settings.stack.embedded:
             with control.begin() as session:
                 demo_people.ensure(session)
+        pairs = []
         for each in wanted:
             owner = _open_database(opened, Database(each.database, environment=each, owner=True))
             migrations.upgrade(owner, "environment")
             migrations.grant(owner, each.database.user)
-            environment = _open_environment(each, opened)
-            for bucket in settings.buckets:
-                environment.objects.ensure_bucket(each.get_bucket_name(bucket))
-            for base, collection in settings.collections.items():
-                name = each.get_collection_name(base)
-                made_for = CollectionInfo(name, collection.dimension, collection.distance)
-                environment.vectors.ensure_collection(made_for, indexed=points.INDEXED)
-            markers.mark(environment, owner, registered[each.name], settings.buckets)
+            pairs.append((_open_environment(each, opened), owner))
+        with ThreadPoolExecutor(len(pairs)) as pool:  # an environment's stores wait for nobody else's
+            list(pool.map(lambda pair: _set_up_stores(settings, pair[0], pair[1], registered), pairs))
+
+
+def _set_up_stores(
+    settings: Settings, environment: Environment, owner: Database, registered: Mapping[str, UUID]
+) -> None:
+    own = environment.settings
+    for bucket in settings.buckets:
+        environment.objects.ensure_bucket(own.get_bucket_name(bucket))
+    for base, collection in settings.collections.items():
+        wanted = CollectionInfo(own.get_collection_name(base), collection.dimension, collection.distance)
+        environment.vectors.ensure_collection(wanted, indexed=points.INDEXED)
+    markers.mark(environment, owner, registered[environment.name], settings.buckets)
 
 
 def check_stores(settings: Settings, *names: str) -> Iterator[StoreState]:
