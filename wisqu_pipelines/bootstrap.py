@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from uuid import UUID
 
 from wisqu_pipelines import migrations
@@ -83,16 +83,15 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Iterator[Se
     """The services of an installation, closed at the end of the block. Nothing is connected before it is used."""
     clock = clock or SystemClock()
     with ExitStack() as opened:
-        control = _open_database(opened, Database(settings.control.database))
+        control = opened.enter_context(closing(Database(settings.control.database)))
         environments = _CheckedEnvironments(settings, control, opened)
+        open_transfer = lru_cache(lambda path: _open_transfer(settings, path, opened))
         yield Services(
             settings=settings,
             clock=clock,
             control=control,
             environments=environments,
-            promotions=EnvironmentPromotionService(
-                control, environments, lambda path: _open_transfer(settings, path), settings, clock
-            ),
+            promotions=EnvironmentPromotionService(control, environments, open_transfer, settings, clock),
             approvals=ApprovalService(control, settings, clock),
         )
 
@@ -111,7 +110,7 @@ def set_up(settings: Settings, *names: str) -> None:
     """
     wanted = [settings.environment(name) for name in names] or list(settings.environments.values())
     with ExitStack() as opened:
-        control = _open_database(opened, Database(settings.control.database, owner=True))
+        control = opened.enter_context(closing(Database(settings.control.database, owner=True)))
         migrations.upgrade(control, "control")
         migrations.grant(control, settings.control.database.user)
         registered = markers.register(control, [each.name for each in wanted])
@@ -120,7 +119,7 @@ def set_up(settings: Settings, *names: str) -> None:
                 demo_people.ensure(session)
         pairs = []
         for each in wanted:
-            owner = _open_database(opened, Database(each.database, environment=each, owner=True))
+            owner = opened.enter_context(closing(Database(each.database, environment=each, owner=True)))
             migrations.upgrade(owner, "environment")
             migrations.grant(owner, each.database.user)
             pairs.append((_open_environment(each, opened), owner))
@@ -144,33 +143,28 @@ def check_stores(settings: Settings, *names: str) -> Iterator[StoreState]:
     """What each store of the environments (none: all) says of itself; no store's trouble ends the check."""
     wanted = [settings.environment(name) for name in names] or list(settings.environments.values())
     with ExitStack() as opened:
-        control = _open_database(opened, Database(settings.control.database))
+        control = opened.enter_context(closing(Database(settings.control.database)))
         for each in wanted:
             yield from markers.check(_open_environment(each, opened), control, settings.buckets)
-
-
-def _open_database(opened: ExitStack, database: Database) -> Database:
-    opened.callback(database.close)
-    return database
 
 
 def _open_environment(settings: EnvironmentSettings, opened: ExitStack) -> Environment:
     numbers = settings.cache.databases
     return Environment(
         settings=settings,
-        database=_open_database(opened, Database(settings.database, environment=settings)),
-        objects=S3ObjectStore(settings.object_store),
-        vectors=QdrantVectorIndex(settings.vector_index),
-        cache=RedisCache(settings.cache, numbers.cache),
-        sessions=RedisCache(settings.cache, numbers.sessions),
-        limits=RedisCache(settings.cache, numbers.limits),
+        database=opened.enter_context(closing(Database(settings.database, environment=settings))),
+        objects=opened.enter_context(closing(S3ObjectStore(settings.object_store))),
+        vectors=opened.enter_context(closing(QdrantVectorIndex(settings.vector_index))),
+        cache=opened.enter_context(closing(RedisCache(settings.cache, numbers.cache))),
+        sessions=opened.enter_context(closing(RedisCache(settings.cache, numbers.sessions))),
+        limits=opened.enter_context(closing(RedisCache(settings.cache, numbers.limits))),
     )
 
 
-def _open_transfer(settings: Settings, path: PathSettings) -> ObjectStore | None:
+def _open_transfer(settings: Settings, path: PathSettings, opened: ExitStack) -> ObjectStore | None:
     """The path's own account, if both ends are on one server and there is such an account."""
     here = settings.environment(path.source).object_store
     there = settings.environment(path.target).object_store
     if path.transfer is None or (here.endpoint, here.secure) != (there.endpoint, there.secure):
         return None
-    return S3ObjectStore(there.model_copy(update=path.transfer.model_dump()))
+    return opened.enter_context(closing(S3ObjectStore(there.model_copy(update=path.transfer.model_dump()))))

@@ -54,7 +54,7 @@ class StoredFile(EnvironmentRow):
 
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
     """Whose it is in this environment. People differ between environments, so it is never promoted."""
-    filename: Mapped[str] = mapped_column(String(255))
+    filename: Mapped[str] = mapped_column(String(255), index=True)
     bucket: Mapped[str] = mapped_column(String(63))
     """The base name; the environment's own bucket is `{environment}-{bucket}`."""
     object_name: Mapped[str] = mapped_column(String(1024))

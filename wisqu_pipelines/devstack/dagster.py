@@ -23,7 +23,10 @@ WORKSPACE_FILE = "workspace.yaml"
 START_SECONDS = 180
 STOP_SECONDS = 15
 HEARTBEAT_SECONDS = 60
-DAEMONS_QUERY = "{instance{daemonHealth{allDaemonStatuses{required healthy lastHeartbeatTime}}}}"
+HEALTH_QUERY = (
+    "{instance{daemonHealth{allDaemonStatuses{required healthy lastHeartbeatTime}}}"
+    "workspaceOrError{...on Workspace{locationEntries{locationOrLoadError{__typename}}}}}"
+)
 
 
 def url(site: Site) -> str:
@@ -84,7 +87,7 @@ def _service(site: Site, name: str, arguments: tuple[str, ...], *, webserver: bo
         command=(sys.executable, *arguments),
         address=site.address(PORT) if webserver else "",
         ports=(PORT,) if webserver else (),
-        is_ready=(lambda: http_ok(site.ports[PORT], "/server_info")) if webserver else (lambda: _daemons_beat(site)),
+        is_ready=(lambda: http_ok(site.ports[PORT], "/server_info")) if webserver else (lambda: _can_run(site)),
         folder=_project(site),
         environment=environment(site),
         stop_seconds=STOP_SECONDS,
@@ -97,18 +100,21 @@ def _project(site: Site) -> Path:
     return site.declared.project
 
 
-def _daemons_beat(site: Site) -> bool:
-    """Whether each of the daemon's threads has reported lately."""
+def _can_run(site: Site) -> bool:
+    """Whether the code location is loaded, and each of the daemon's threads has reported lately."""
     connection = http.client.HTTPConnection(HOST, site.ports[PORT], timeout=SECONDS)
     try:
-        body = json.dumps({"query": DAEMONS_QUERY})
+        body = json.dumps({"query": HEALTH_QUERY})
         connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
-        answer = json.load(connection.getresponse())
-        statuses = answer["data"]["instance"]["daemonHealth"]["allDaemonStatuses"]
+        answer = json.load(connection.getresponse())["data"]
+        statuses = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+        locations = [each["locationOrLoadError"] for each in answer["workspaceOrError"]["locationEntries"]]
     except (http.client.HTTPException, ValueError, KeyError, TypeError):
         return False
     finally:
         connection.close()
     oldest = time.time() - HEARTBEAT_SECONDS
+    if not locations or any(each is None or each["__typename"] != "RepositoryLocation" for each in locations):
+        return False
     required = [each for each in statuses if each["required"]]
     return bool(required) and all(each["healthy"] and (each["lastHeartbeatTime"] or 0) > oldest for each in required)

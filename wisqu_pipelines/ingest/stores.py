@@ -1,6 +1,5 @@
 """A document's object and points: put in unseen, shown, and taken away again."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,6 +11,7 @@ from wisqu_pipelines.ingest.documents import Document
 from wisqu_pipelines.ingest.files import Contents
 from wisqu_pipelines.ingest.names import DocumentNames
 from wisqu_pipelines.ports.embedding import Embedder
+from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.vectors import Point
 
 POINTS_AT_ONCE = 256
@@ -138,8 +138,5 @@ class DocumentStores:
             )
 
     def _holds(self, version: Version, sha256: str) -> bool:
-        digest = hashlib.sha256()
         with self._environment.objects.read(self._bucket, version.key) as parts:
-            for part in parts:
-                digest.update(part)
-        return digest.hexdigest() == sha256
+            return sha256_of(parts) == sha256

@@ -4,7 +4,6 @@ Everything staged lies under keys and ids of its own, made from the promotion an
 same thing to the same place, and nothing that is visible is ever written over.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from uuid import UUID
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_id, point_ids, staged
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import ItemFailed, ObjectChanged, ObjectExists, ObjectMissing
+from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight
@@ -194,17 +194,14 @@ class Staging:
             raise _failed(item, "copied", reason) from error
 
     def _verify_file(self, item: PlannedItem, file: FileAt) -> None:
-        hashed = hashlib.sha256()
         try:
             bucket = self._target.settings.get_bucket_name(file.bucket)
             with self._target.objects.read(bucket, self.object_name(item)) as read:
-                for chunk in read:
-                    hashed.update(chunk)
+                arrived = sha256_of(read)
         except ObjectMissing as error:
             raise _failed(item, "verified", f"its file did not arrive in {self._target.name}") from error
-        if hashed.hexdigest() != item.source_hashes.file:
-            arrived, wanted = hashed.hexdigest(), item.source_hashes.file
-            reason = f"the bytes that arrived have SHA-256 {arrived}, and its row says {wanted}"
+        if arrived != item.source_hashes.file:
+            reason = f"the bytes that arrived have SHA-256 {arrived}, and its row says {item.source_hashes.file}"
             raise _failed(item, "verified", reason)
 
     def _at_source(self, base: str, group: Sequence[tuple[PlannedItem, VectorsAt]]) -> Mapping[UUID, Point]:

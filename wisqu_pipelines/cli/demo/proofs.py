@@ -9,6 +9,7 @@ from sqlalchemy import select
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.settings import Settings
 
 SAME_VECTOR = 1e-5
@@ -72,7 +73,7 @@ def fingerprint(environment: Environment, settings: Settings) -> str:
         bucket = environment.settings.get_bucket_name(base)
         for found in environment.objects.list(bucket):
             with environment.objects.read(bucket, found.key) as chunks:
-                hashed.update(found.key.encode() + hashlib.sha256(b"".join(chunks)).digest())
+                hashed.update(f"{found.key} {sha256_of(chunks)}".encode())
     for base in settings.collections:
         collection = environment.settings.get_collection_name(base)
         for point in environment.vectors.scroll(collection, {}, vectors=True):
@@ -82,11 +83,8 @@ def fingerprint(environment: Environment, settings: Settings) -> str:
 
 
 def _bytes(environment: Environment, file: StoredFile) -> str:
-    hashed = hashlib.sha256()
     with environment.objects.read(environment.settings.get_bucket_name(file.bucket), file.object_name) as chunks:
-        for chunk in chunks:
-            hashed.update(chunk)
-    return hashed.hexdigest()
+        return sha256_of(chunks)
 
 
 def _same_points(source: Environment, origin: RagDocument, target: Environment, document: RagDocument) -> bool:

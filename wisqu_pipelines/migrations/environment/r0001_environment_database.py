@@ -80,6 +80,7 @@ def _tables() -> list[sa.Table]:
         sa.CheckConstraint("checksum_sha256 ~ '^[0-9a-f]{64}$'", name="ck_stored_files_checksum"),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_stored_files_owner_id_users"),
         sa.Index("ix_stored_files_owner_id", "owner_id"),
+        sa.Index("ix_stored_files_filename", "filename"),
         sa.Index("ix_stored_files_checksum_sha256", "checksum_sha256"),
     )
     _row_table(
