@@ -179,7 +179,9 @@ def test_taken_ports_are_named(commands: Commands) -> None:
         port = taken.getsockname()[1]
         refused = commands.run("up", "--no-dagster", "--port-base", str(port))
     assert refused.returncode == 1
-    assert refused.stderr.startswith(f"The embedded stack could not choose ports: taken already: {port} (dagster)")
+    assert refused.stderr.startswith(
+        f"failed: The embedded stack could not choose ports: taken already: {port} (dagster)"
+    )
     assert refused.stderr.count("\n") == 1
     assert commands.processes() == {}
 
