@@ -66,6 +66,7 @@ def progress_bar() -> Iterator[ports.Progress]:
         TimeRemainingColumn(),
         console=ERR,
         transient=True,
+        disable=not ERR.is_terminal,
     ) as bar:
         tasks: dict[str, Any] = {}
 

@@ -29,6 +29,8 @@ SOURCE, TARGET = "dev", "stage"
 """The path that the demo takes; both ends are the embedded stack's."""
 QUERY = "permission is granted free of charge to use, copy, modify, merge, publish and distribute the software"
 """Words that many licences have."""
+TEST_TOOLS = ("pytest", "hypothesis")
+"""Packages whose papers the demo marks as test data."""
 RUN_SECONDS = 120.0
 
 
@@ -68,14 +70,14 @@ class Story:
         Raises:
             WisquError: a step was refused or failed.
         """
-        with self._timed("1. ingest real documents into dev"):
+        with self._timed(f"1. ingest real documents into {SOURCE}"):
             report = self._ingest()
         with self._timed("2. mark test data, approve the rest"):
             marked, approved = self._mark_and_approve(report)
             self.figures.counts |= {"marked as test data": marked, "newly approved": approved}
         promotion = self._promote("3", "promoted")
         self._prove_parity(promotion)
-        with self._timed("search in stage"):
+        with self._timed(f"5. search in {TARGET}"):
             self._prove_search()
         before = fingerprint(self._target, self._services.settings)
         self._roll_back_a_mistake(before)
@@ -100,7 +102,7 @@ class Story:
         return report
 
     def _mark_and_approve(self, report: IngestReport) -> tuple[int, int]:
-        """Mark what belongs to test suites, and approve every other document; returns how many of each."""
+        """Mark the test tools' papers, and approve every other draft; returns how many of each."""
         ids = {file.document_id for file in report.files if file.document_id}
         marked = approved = 0
         with self._source.database.begin() as session:
@@ -108,7 +110,7 @@ class Story:
             rows = session.scalars(select(RagDocument).where(RagDocument.id.in_(ids)).order_by(RagDocument.id)).all()
             names = {file.document_id: file.filename for file in report.files}
             for row in rows:
-                if "test" in names[row.id].lower().split("/")[0]:
+                if names[row.id].startswith(TEST_TOOLS):
                     if not row.is_test_data:
                         repository.mark_as_test_data(row.id, "a test tool's own papers", developer_id=self._developer)
                     marked += 1
@@ -183,13 +185,13 @@ class Story:
         self._prove(f"a search in {TARGET} is answered from promoted vectors", "search", bool(hits) and promoted)
 
     def _roll_back_a_mistake(self, before: str) -> None:
-        with self._timed("5. ingest and approve a mistake"):
+        with self._timed("6. ingest and approve a mistake"):
             folder = corpus.write_mistake(self._folder / "mistakes" / self._run, self._run)
             report = self._services.ingest(SOURCE).ingest([folder], ingested_by=self._developer)
             self._mark_and_approve(report)
-        mistake = self._promote("5", "mistake")
+        mistake = self._promote("6", "mistake")
         changed = fingerprint(self._target, self._services.settings) != before
-        with self._timed("6. take it back (asked for in the CLI's way; the sensor runs it)"):
+        with self._timed("7. ask to take it back; the sensor runs it"):
             self._services.promotions.request_rollback(mistake.promotion_id, demo_people.DEVELOPER, "a mistake")
             tags = {PROMOTION: str(mistake.promotion_id)}
             self._runs.succeed(self._runs.wait_for_run_of("promotion_rollback", tags, RUN_SECONDS), RUN_SECONDS)
@@ -213,11 +215,12 @@ class Story:
 
     @contextmanager
     def _timed(self, title: str) -> Iterator[None]:
-        """Say what is being done, with a spinner while it takes time."""
+        """Say what is being done, with a clock while it takes time."""
         OUT.print(f"[bold]{title}[/]")
         started = monotonic()
-        with Progress(SpinnerColumn(), TextColumn(title), TimeElapsedColumn(), console=ERR, transient=True) as spinner:
-            spinner.add_task(title)
+        columns = SpinnerColumn(), TextColumn("working"), TimeElapsedColumn()
+        with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as spinner:
+            spinner.add_task(title, total=None)
             yield
         self.figures.seconds[title] = monotonic() - started
 
