@@ -114,7 +114,7 @@ class Story:
                     if not row.is_test_data:
                         repository.mark_as_test_data(row.id, "a test tool's own papers", developer_id=self._developer)
                     marked += 1
-                elif row.promotion_status == PromotionStatus.DRAFT:
+                elif row.promotion_status == PromotionStatus.DRAFT and not row.is_test_data:
                     repository.approve_for_promotion(row.id, developer_id=self._developer, reason="demo")
                     approved += 1
         OUT.print(f"   {marked} are marked as test data and stay in {SOURCE}; {approved} are newly approved")
