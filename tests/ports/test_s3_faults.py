@@ -199,12 +199,12 @@ def test_a_read_that_keeps_breaking_ends(s3: Objects, account: ObjectStoreSettin
 
 
 def test_a_listing_loses_nothing_to_a_broken_connection(s3: Objects, account: ObjectStoreSettings) -> None:
-    names = [f"many/{number:05}" for number in range(1_050)]
+    names = [f"many/{number:05}{end}" for number in range(525) for end in ("-b", "/b")]  # SeaweedFS walks folders
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: s3.store.put(s3.bucket, name, io.BytesIO(b""), 0), names))
     second_page = first(1, Drop(), lambda request: "continuation-token" in request.path)
     with through(account, second_page) as (store, proxy):
-        assert [each.key for each in store.list(s3.bucket)] == names
+        assert sorted(each.key for each in store.list(s3.bucket)) == names
         assert len(proxy.seen) == 3
 
 
