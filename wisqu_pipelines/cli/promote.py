@@ -1,7 +1,7 @@
 """`wisqu promote …`: from an approved item to a promotion, and back."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
 import typer
@@ -20,13 +20,19 @@ from wisqu_pipelines.cli.options import (
     services,
 )
 from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, size, table
+from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.promotion.models import Effect, PromotionState
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, PromotionResult
 from wisqu_pipelines.promotion.types import promotable
 
+if TYPE_CHECKING:
+    from wisqu_pipelines.bootstrap import Services
+
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
 
-Environment = Annotated[str | None, typer.Option("--env", help="Where the item is. [default: the first configured]")]
+EnvironmentName = Annotated[
+    str | None, typer.Option("--env", help="Where the item is. [default: the first configured]")
+]
 SHOWN_ITEMS = 25
 """Items of a plan that are shown; `--json` has them all."""
 
@@ -34,7 +40,7 @@ SHOWN_ITEMS = 25
 @app.command()
 def items(
     model: Model,
-    env: Environment = None,
+    env: EnvironmentName = None,
     status: Annotated[PromotionStatus | None, typer.Option(help="Only items with this status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: AsJson = False,
@@ -42,7 +48,7 @@ def items(
     """List an environment's items of a type, with the ids that the other commands take."""
     kind = promotable(model)
     with services() as opened:
-        with opened.environments[env or next(iter(opened.environments))].database.snapshot() as session:
+        with _chosen(opened, env).database.snapshot() as session:
             rows = EnvironmentAwareRepository(session, kind.model).get_all(limit=limit, status=status)
         found = [
             {
@@ -66,7 +72,7 @@ def items(
 def approve(
     model: Model,
     item_ids: Annotated[list[UUID], typer.Argument(metavar="ITEM_ID")],
-    env: Environment = None,
+    env: EnvironmentName = None,
     person: Person = None,
     reason: Reason = None,
 ) -> None:
@@ -74,7 +80,7 @@ def approve(
     kind = promotable(model)
     with services() as opened:
         who = required_person(opened, person)
-        environment = opened.environments[env or next(iter(opened.environments))]
+        environment = _chosen(opened, env)
         with environment.database.begin() as session:
             repository = EnvironmentAwareRepository(session, kind.model)
             for item_id in item_ids:
@@ -87,14 +93,14 @@ def mark_test_data(
     model: Model,
     item_ids: Annotated[list[UUID], typer.Argument(metavar="ITEM_ID")],
     reason: Annotated[str, typer.Option("--reason", help="Why it is test data.")],
-    env: Environment = None,
+    env: EnvironmentName = None,
     person: Person = None,
 ) -> None:
     """Say that items are test data; they can then not be promoted."""
     kind = promotable(model)
     with services() as opened:
         who = required_person(opened, person)
-        environment = opened.environments[env or next(iter(opened.environments))]
+        environment = _chosen(opened, env)
         with environment.database.begin() as session:
             repository = EnvironmentAwareRepository(session, kind.model)
             for item_id in item_ids:
@@ -227,6 +233,11 @@ def list_(
     ]
     columns = ("!promotion", "type", "path", "state", "#items", "#errors", "asked by", "made at (UTC)")
     OUT.print(table("Promotions", columns, rows))
+
+
+def _chosen(opened: "Services", env: str | None) -> Environment:
+    """The environment that `--env` names, or the first configured one."""
+    return opened.environments[env or next(iter(opened.environments))]
 
 
 def _show_preview(made: PromotionPreview, as_json: bool) -> None:
