@@ -157,6 +157,13 @@ class PathSettings(Section):
     approval_hours: int = Field(gt=0)
     on_item_error: Literal["abort", "skip"] = "abort"
     """What an item that cannot be staged does: end the promotion, or stay behind and be counted."""
+    verify: Literal["off", "sample", "full"] = "full"
+    """How much of what was promoted is read back and compared: nothing but counts, a sample, or all of it."""
+    on_verification_failure: Literal["roll_back", "report"] = "roll_back"
+    """What a published promotion does that does not pass: it is taken back at once, or it stays and is reported. Either
+    way nothing more goes along the path until a person releases it."""
+    rollback_days: int = Field(default=30, gt=0)
+    """How long after its end a promotion can be taken back; until then what it replaced is kept."""
     transfer: TransferSettings | None = None
 
     @property

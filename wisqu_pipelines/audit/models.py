@@ -77,11 +77,13 @@ class EnvironmentPromotion(ChainedMixin, EnvironmentBase):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     promotion_id: Mapped[UUID]
     """The promotion in the control database."""
+    rollback_id: Mapped[UUID | None]
+    """Names the rollback, in a row with the status `rolled_back`; a promotion may be taken back in several parts."""
     promotion_type: Mapped[str] = mapped_column(String(100))
     source_environment: Mapped[str] = mapped_column(String(50))
     target_environment: Mapped[str] = mapped_column(String(50))
     items_promoted: Mapped[dict[str, Any]]
-    """`promoted_ids` (ids here), `source_ids`, `total_count`."""
+    """`total_count`, `by_type`, and `promoted_ids`: the ids here of the first thousand."""
     status: Mapped[str] = mapped_column(String(50))
     success_count: Mapped[int] = mapped_column(Integer, default=0)
     error_count: Mapped[int] = mapped_column(Integer, default=0)
@@ -90,13 +92,14 @@ class EnvironmentPromotion(ChainedMixin, EnvironmentBase):
     plan_digest: Mapped[str] = mapped_column(String(64))
     approvals: Mapped[list[Any]] = mapped_column(default=list)
     rollback_data: Mapped[dict[str, Any] | None]
-    """`created_item_ids`, and for updated rows their before-images."""
+    """`created` and `updated` by type, and the digest of the before-images that lie in `promotion_before_images`."""
     errors: Mapped[list[Any] | None]
     duration_seconds: Mapped[float | None] = mapped_column(Float)
     occurred_at: Mapped[datetime]
 
     __table_args__ = (
-        Index(None, "promotion_id", "status", unique=True, postgresql_where=text("status <> 'failed'")),
+        Index(None, "promotion_id", unique=True, postgresql_where=text("status = 'success'")),
+        Index(None, "rollback_id", unique=True, postgresql_where=text("rollback_id IS NOT NULL")),
         Index(None, "occurred_at"),
     )
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String, Text, false, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wisqu_pipelines.catalog.mixins import EnvironmentPromotionMixin, SoftDeleteMixin, TimestampMixin
@@ -122,3 +122,21 @@ class UserStorageQuota(EnvironmentRow):
     used_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """Counted in this environment, and so never promoted."""
     used_files: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+
+
+class PromotionBeforeImage(EnvironmentBase):
+    """A row as it stood before a promotion updated it: what a rollback restores. Written with the receipt, which holds
+    the digest of all of them.
+    """
+
+    __tablename__ = "promotion_before_images"
+
+    promotion_id: Mapped[UUID] = mapped_column(primary_key=True)
+    item_type: Mapped[str] = mapped_column(String(100), primary_key=True)
+    target_id: Mapped[UUID] = mapped_column(primary_key=True)
+    image: Mapped[dict[str, Any]]
+    """All columns of the row, as Postgres's `to_jsonb` gives them."""
+    restored_by: Mapped[UUID | None]
+    """The rollback that put it back."""
+
+    __table_args__ = (Index(None, "item_type", "target_id"),)

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, table_of
 from wisqu_pipelines.audit.models import AuditCheckpoint, EnvironmentChainHead
+from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.models import EnvironmentMarker, RegisteredEnvironment
 from wisqu_pipelines.errors import BadSettings
@@ -23,6 +24,7 @@ EXCEPTIONS = {
     AuditCheckpoint.__tablename__: APPEND,
     **{table_of(chain).name: APPEND for chain in (*ENVIRONMENT_CHAINS, *CONTROL_CHAINS)},
     EnvironmentChainHead.__tablename__: KEEP,
+    PromotionBeforeImage.__tablename__: KEEP,
     CentralUser.__tablename__: KEEP,
 }
 """The tables on which the application's role may not do all of `CHANGE`; on a table that no model declares it may do

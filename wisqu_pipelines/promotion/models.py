@@ -38,9 +38,11 @@ class PromotionState(StrEnum):
 
 LEGAL_MOVES: dict[PromotionState, frozenset[PromotionState]] = {
     PromotionState.PLANNED: frozenset({PromotionState.APPROVED, PromotionState.REJECTED, PromotionState.REFUSED}),
-    PromotionState.APPROVED: frozenset({PromotionState.EXECUTING, PromotionState.REJECTED, PromotionState.REFUSED}),
+    PromotionState.APPROVED: frozenset(
+        {PromotionState.PLANNED, PromotionState.EXECUTING, PromotionState.REJECTED, PromotionState.REFUSED}
+    ),
     PromotionState.EXECUTING: frozenset({PromotionState.PUBLISHED, PromotionState.FAILED, PromotionState.REFUSED}),
-    PromotionState.PUBLISHED: frozenset({PromotionState.SUCCEEDED}),
+    PromotionState.PUBLISHED: frozenset({PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK}),
     PromotionState.SUCCEEDED: frozenset({PromotionState.ROLLING_BACK}),
     PromotionState.FAILED: frozenset({PromotionState.EXECUTING, PromotionState.REFUSED}),
     PromotionState.ROLLING_BACK: frozenset({PromotionState.ROLLED_BACK, PromotionState.SUCCEEDED}),
@@ -119,9 +121,16 @@ class Promotion(ControlBase):
     success_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     error_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     error: Mapped[str | None] = mapped_column(Text)
+    verification: Mapped[dict[str, Any] | None]
+    """What reading the target back after publishing came to (`promotion/verification.py`); None: it was not done."""
     rollback_requested_by_user_id: Mapped[UUID | None]
     rollback_reason: Mapped[str | None] = mapped_column(Text)
     rollback_requested_at: Mapped[datetime | None]
+    rollback_id: Mapped[UUID | None]
+    """Names the rollback that was asked for last; its receipt in the target carries it."""
+    rollback_item_ids: Mapped[list[Any] | None]
+    """The items (source ids) that it takes back, or None for all."""
+    rolled_back_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     rolled_back_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -151,6 +160,8 @@ class PromotionItem(ControlBase):
     """`row`, `file`, `vectors`: SHA-256, hex."""
     target_hashes: Mapped[dict[str, Any] | None]
     """The same of the row that stands in the target, or None if there is none."""
+    diff: Mapped[dict[str, Any] | None]
+    """For an update, each field that changes: `{field: [in the target now, what comes]}`."""
     file: Mapped[dict[str, Any] | None]
     """`bucket`, `object_name`, `etag`, `size` at the source."""
     vectors: Mapped[dict[str, Any] | None]

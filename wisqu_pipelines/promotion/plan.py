@@ -150,6 +150,8 @@ def policy_of(path: PathSettings) -> dict[str, Any]:
         "self_approval": path.self_approval,
         "approval_hours": path.approval_hours,
         "on_item_error": path.on_item_error,
+        "verify": path.verify,
+        "on_verification_failure": path.on_verification_failure,
     }
 
 

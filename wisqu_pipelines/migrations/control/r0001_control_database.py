@@ -57,15 +57,18 @@ MOVES = (
 )
 """What may follow what, as the code said it when this revision was written; a test compares the two."""
 
-_LEGAL = ", ".join(f"('{before}', '{after}')" for before, after in MOVES)
-REFUSE_ILLEGAL_MOVE = f"""
-CREATE FUNCTION refuse_illegal_move() RETURNS trigger LANGUAGE plpgsql AS $$
+
+def refuse_illegal_move(moves: Sequence[tuple[str, str]]) -> str:
+    """The trigger's function that lets a promotion begin as a plan and make these moves."""
+    legal = ", ".join(f"('{before}', '{after}')" for before, after in moves)
+    return f"""
+CREATE OR REPLACE FUNCTION refuse_illegal_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.state <> '{FIRST_STATE}' THEN
             RAISE EXCEPTION 'the promotion % cannot begin as %', NEW.id, NEW.state USING ERRCODE = 'check_violation';
         END IF;
-    ELSIF (OLD.state, NEW.state) NOT IN ({_LEGAL}) THEN
+    ELSIF (OLD.state, NEW.state) NOT IN ({legal}) THEN
         RAISE EXCEPTION 'the promotion % cannot go from % to %', NEW.id, OLD.state, NEW.state
             USING ERRCODE = 'check_violation';
     END IF;
@@ -82,7 +85,7 @@ def upgrade() -> None:
     _audit()
     _markers()
     guard_audit(["environment_access_log", "audit_checkpoints"])
-    op.execute(REFUSE_ILLEGAL_MOVE)
+    op.execute(refuse_illegal_move(MOVES))
     op.execute(
         "CREATE TRIGGER legal_start BEFORE INSERT ON promotions FOR EACH ROW EXECUTE FUNCTION refuse_illegal_move()"
     )
