@@ -130,7 +130,7 @@ def test_downgrade_gives_the_old_tables_back(postgres: Postgres, legacy: Databas
         before = shape(connection)
         rows = {table: _rows(connection, table) for table in TABLES}
     migrations.upgrade(owner, "environment")
-    migrations.downgrade(owner, "environment")
+    migrations.downgrade(owner, "environment", "base")
     with postgres.superuser(legacy.name) as connection:
         after = shape(connection)
         # A column that need not be filled any more stays so, and what was filled stays filled.

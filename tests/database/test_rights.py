@@ -1,5 +1,7 @@
 """What the application's role may do, and what nobody may."""
 
+from uuid import uuid4
+
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -9,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.database.postgres import Postgres
 from wisqu_pipelines import migrations
 from wisqu_pipelines.audit.models import EnvironmentChainHead
+from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.migrations import History
 
@@ -30,6 +33,7 @@ WANTED: dict[History, dict[str, set[str]]] = {
         "environment_access_logs": APPEND,
         "environment_promotions": APPEND,
         "messages": ALL,
+        "promotion_before_images": {"SELECT", "INSERT", "UPDATE"},
         "rag_documents": ALL,
         "store_marker": {"SELECT"},
         "stored_files": ALL,
@@ -92,6 +96,34 @@ def test_a_chain_does_not_get_shorter(postgres: Postgres, history: History) -> N
         session.execute(sa.text("DELETE FROM audit_chain_heads"))
     with pytest.raises(DBAPIError, match="append-only"), postgres.open(settings, owner=True).begin() as session:
         session.execute(sa.text("DELETE FROM audit_chain_heads"))
+
+
+@pytest.mark.parametrize("owner", [False, True])
+@pytest.mark.parametrize("column", ["image", "promotion_id", "item_type", "target_id"])
+def test_a_before_image_stays_as_it_was_taken(postgres: Postgres, column: str, owner: bool) -> None:
+    settings = postgres.migrated_database("environment")
+    database = postgres.open(settings, owner=owner)
+    with database.begin() as session:
+        session.execute(
+            sa.text("""
+            INSERT INTO promotion_before_images (promotion_id, item_type, target_id, image)
+            VALUES (gen_random_uuid(), 'rag_documents', gen_random_uuid(), '{"title": "old"}')
+            """)
+        )
+    new = {"image": {"title": "new"}, "item_type": "x"}.get(column, uuid4())
+    with pytest.raises(DBAPIError, match="never changed"), database.begin() as session:
+        session.execute(sa.update(PromotionBeforeImage).values({column: new}))
+    with database.begin() as session:  # that it was put back is all that may be added
+        session.execute(sa.text("UPDATE promotion_before_images SET restored_by = gen_random_uuid()"))
+        kept = session.execute(sa.text("SELECT image, restored_by FROM promotion_before_images")).one()
+    assert kept.image == {"title": "old"}
+    assert kept.restored_by is not None
+
+
+def test_nobody_deletes_a_before_image(postgres: Postgres) -> None:
+    settings = postgres.migrated_database("environment")
+    with pytest.raises(DBAPIError, match="permission denied"), postgres.open(settings).begin() as session:
+        session.execute(sa.text("DELETE FROM promotion_before_images"))
 
 
 def test_a_role_may_be_called_anything(postgres: Postgres) -> None:
