@@ -22,6 +22,7 @@ from wisqu_pipelines.ports.embedding import Embedder
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.vectors import CollectionInfo
 from wisqu_pipelines.promotion.approvals import ApprovalService
+from wisqu_pipelines.promotion.freezes import FreezeService
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
 from wisqu_pipelines.storage.qdrant import QdrantVectorIndex
@@ -63,6 +64,7 @@ class Services:
     """By name. The stores are checked when an environment is first asked for; a swapped setting raises `WrongStore`."""
     promotions: EnvironmentPromotionService
     approvals: ApprovalService
+    freezes: FreezeService
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -93,6 +95,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Iterator[Se
             environments=environments,
             promotions=EnvironmentPromotionService(control, environments, open_transfer, settings, clock),
             approvals=ApprovalService(control, settings, clock),
+            freezes=FreezeService(control, settings, clock),
         )
 
 

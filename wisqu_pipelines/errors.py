@@ -189,6 +189,32 @@ class PromotionRefused(Refused):
     """The promotion {promotion_id} cannot be {act}: {reason}."""
 
 
+class PathClosed(Refused):
+    """{message}"""
+
+
+class PathFrozen(PathClosed):
+    """The promotion {promotion_id} is not executed now: {path} is frozen until {until} ({reason}; freeze {freeze_id}).
+    It waits. To let it go before that, two people say so with 'wisqu freeze override {promotion_id} --as PERSON
+    --reason WHY'. A rollback is never frozen.
+    """
+
+
+class PathHeld(PathClosed):
+    """The promotion {promotion_id} is not executed now: {path} is held since the promotion {holding_id} did not pass
+    its verification ({reason}). It waits. When that is looked at, 'wisqu freeze release "{path}" --as PERSON --reason
+    WHY' opens the path. A rollback is never held.
+    """
+
+
+class FreezeNotFound(Refused):
+    """There is no freeze {freeze_id}."""
+
+
+class FreezeRefused(Refused):
+    """The freeze {freeze_id} cannot be {act}: {reason}."""
+
+
 class ClaimLost(Refused):
     """This run no longer holds the promotion {promotion_id}: the run {run_id} has taken it over. It stopped and changed
     nothing more.
@@ -207,6 +233,12 @@ class PromotionFailed(Failed):
 
 class ItemFailed(Failed):
     """The {type} '{label}' ({item_id}) could not be {act}: {reason}."""
+
+
+class VerificationFailed(Failed):
+    """The promotion {promotion_id} did not pass its verification in {environment}, and {outcome}: {findings}. Nothing
+    more goes along its path until a person releases it.
+    """
 
 
 class RollbackRefused(Refused):

@@ -13,7 +13,11 @@ from wisqu_pipelines.promotion.models import LEGAL_MOVES, PromotionState
 INSERT = """
     INSERT INTO promotions (id, promotion_type, source_environment, target_environment, state, plan_digest, selection,
         totals, policy, requested_via, created_at)
-    VALUES (%s, 'stored_files', 'dev', 'stage', %s, '', '{}', '{}', '{}', 'test', now())
+    VALUES (%s, 'stored_files', 'dev', 'stage', %s, '', '{}', '{}', '{"approvals": 1}', 'test', now())
+"""
+APPROVAL = """
+    INSERT INTO promotion_approvals (promotion_id, user_id, plan_digest, decision, role, decided_at, expires_at)
+    VALUES (%s, %s, '', 'approve', 'admin', now(), now())
 """
 
 
@@ -46,5 +50,6 @@ def _promotion_in(connection: psycopg.Connection, state: PromotionState) -> UUID
     promotion_id = uuid4()
     connection.execute("SET session_replication_role = replica")
     connection.execute(INSERT, (promotion_id, state))
+    connection.execute(APPROVAL, (promotion_id, uuid4()))  # enough people said yes to it
     connection.execute("SET session_replication_role = origin")
     return promotion_id

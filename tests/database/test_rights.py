@@ -17,6 +17,7 @@ from wisqu_pipelines.migrations import History
 
 ALL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 APPEND = {"SELECT", "INSERT"}
+KEEP = {"SELECT", "INSERT", "UPDATE"}
 AUDIT: list[tuple[History, str]] = [
     ("environment", "environment_promotions"),
     ("environment", "environment_access_logs"),
@@ -27,13 +28,13 @@ AUDIT: list[tuple[History, str]] = [
 WANTED: dict[History, dict[str, set[str]]] = {
     "environment": {
         "alembic_version": {"SELECT"},
-        "audit_chain_heads": {"SELECT", "INSERT", "UPDATE"},
+        "audit_chain_heads": KEEP,
         "conversations": ALL,
         "developer_actions": APPEND,
         "environment_access_logs": APPEND,
         "environment_promotions": APPEND,
         "messages": ALL,
-        "promotion_before_images": {"SELECT", "INSERT", "UPDATE"},
+        "promotion_before_images": KEEP,
         "rag_documents": ALL,
         "store_marker": {"SELECT"},
         "stored_files": ALL,
@@ -42,12 +43,15 @@ WANTED: dict[History, dict[str, set[str]]] = {
     },
     "control": {
         "alembic_version": {"SELECT"},
-        "audit_chain_heads": {"SELECT", "INSERT", "UPDATE"},
+        "audit_chain_heads": KEEP,
         "audit_checkpoints": APPEND,
-        "central_users": {"SELECT", "INSERT", "UPDATE"},
+        "central_users": KEEP,
         "environment_access_log": APPEND,
         "environments": {"SELECT"},
-        "promotion_approvals": ALL,
+        "freeze_overrides": KEEP,
+        "freeze_windows": KEEP,
+        "path_holds": KEEP,
+        "promotion_approvals": KEEP,
         "promotion_items": ALL,
         "promotion_journal": ALL,
         "promotions": ALL,

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from wisqu_pipelines.cli import approvals, audit, documents, env, promote, stack
+from wisqu_pipelines.cli import approvals, audit, documents, env, freezes, promote, stack
 from wisqu_pipelines.cli.demo import command as demo
 from wisqu_pipelines.errors import Refused, WisquError
 
@@ -21,6 +21,7 @@ app.command()(documents.ingest)
 app.command()(documents.search)
 app.add_typer(promote.app, name="promote")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(freezes.app, name="freeze")
 app.add_typer(audit.app, name="audit")
 app.command()(demo.demo)
 

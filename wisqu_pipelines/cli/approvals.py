@@ -16,6 +16,7 @@ def list_(as_json: AsJson = False) -> None:
     """List the plans that wait for a decision, oldest first."""
     with services() as opened:
         waiting = [opened.promotions.status(each) for each in opened.approvals.pending()]
+        standing = {each.promotion_id: len(opened.approvals.standing(each.promotion_id)) for each in waiting}
     if as_json:
         print_json(waiting)
         return
@@ -29,7 +30,7 @@ def list_(as_json: AsJson = False) -> None:
                 f"{each.source_environment} → {each.target_environment}",
                 sum(total["items"] for total in moving),
                 size(sum(total["bytes"] for total in moving)),
-                f"{len(each.approvals)} of {each.approvals_needed}",
+                f"{standing[each.promotion_id]} of {each.approvals_needed}",
                 each.requested_by or f"unverified ({each.requested_via})",
                 each.reason,
             ]
@@ -59,3 +60,15 @@ def reject(
     with services() as opened:
         opened.approvals.reject(promotion, required_person(opened, person), reason)
     OUT.print(f"Promotion {promotion} is rejected.")
+
+
+@app.command()
+def revoke(
+    promotion: PromotionId,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")],
+    person: Person = None,
+) -> None:
+    """Take your own yes to a plan back, until a run claims the promotion."""
+    with services() as opened:
+        state = opened.approvals.revoke(promotion, required_person(opened, person), reason)
+    OUT.print(f"Your yes is taken back; promotion {promotion} is {state}.")

@@ -11,6 +11,8 @@ from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.migrations.histories import HISTORIES, metadata_of
 from wisqu_pipelines.migrations.waiting import wait_for_turn
+from wisqu_pipelines.promotion.freeze_models import FreezeOverride, FreezeWindow, PathHold
+from wisqu_pipelines.promotion.models import PromotionApproval
 
 READ = "SELECT"
 APPEND = "SELECT, INSERT"
@@ -26,6 +28,10 @@ EXCEPTIONS = {
     EnvironmentChainHead.__tablename__: KEEP,
     PromotionBeforeImage.__tablename__: KEEP,
     CentralUser.__tablename__: KEEP,
+    PromotionApproval.__tablename__: KEEP,
+    FreezeWindow.__tablename__: KEEP,
+    FreezeOverride.__tablename__: KEEP,
+    PathHold.__tablename__: KEEP,
 }
 """The tables on which the application's role may not do all of `CHANGE`; on a table that no model declares it may do
 nothing."""

@@ -1,7 +1,8 @@
-"""The gate: who says yes or no to a plan, and whether enough people have."""
+"""The gate: who says yes or no to a plan, who takes a yes back, and whether enough people have said it."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,14 +11,18 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.errors import NotPermitted, PromotionRefused
+from wisqu_pipelines.errors import NotPermitted, PlanStale, PromotionRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, move
 from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.promotion.plan import policy_of
 from wisqu_pipelines.settings import PathSettings, Settings
+
+REVOCABLE = frozenset({PromotionState.PLANNED, PromotionState.APPROVED, PromotionState.FAILED})
+"""The states in which no run holds a promotion, and the next one counts its approvals anew."""
 
 
 class ApprovalService:
@@ -39,6 +44,7 @@ class ApprovalService:
             NotPermitted: the person's role in the target is not one that approves, or the plan is their own and the
                 path forbids self-approval.
             PromotionRefused: the plan waits for no approval, moves nothing, or the person has decided already.
+            PlanStale: the path's policy is not the one that the plan was made under.
         """
         reason = check_reason(reason)
         with self._control.begin() as session:
@@ -48,6 +54,8 @@ class ApprovalService:
             by_effect = promotion.totals["by_effect"]
             if not by_effect["create"]["items"] + by_effect["update"]["items"]:
                 self._refuse(promotion, "approved", "its plan moves nothing")
+            if promotion.policy != policy_of(path):
+                raise PlanStale(promotion_id=str(promotion.id), changes=f"the policy of {path.name} changed")
             if not path.self_approval:
                 self._check_not_own(promotion, path, user)
             self._decide(session, promotion, path, (user, role), Decision.APPROVE, reason)
@@ -78,6 +86,64 @@ class ApprovalService:
             promotion.finished_at = self._clock.now()
             return PromotionState.REJECTED
 
+    def revoke(self, promotion_id: UUID, person: str | UUID, reason: str) -> PromotionState:
+        """Take one's own yes back, until a run claims the promotion; returns the promotion's state after it.
+
+        The decision stays written down, so the same person does not say yes to this plan again. A promotion that is
+        left with too few approvals waits for other people's.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+            UnknownPerson: there is no such active person.
+            PromotionRefused: a run has claimed the promotion, no reason is given, or the person has not approved it.
+        """
+        why = check_reason(reason)
+        with self._control.begin() as session:
+            promotion = self._ledger.get(session, promotion_id, lock=True)
+            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            user = people.find(session, person)
+            given = session.get(PromotionApproval, (promotion.id, user.id), populate_existing=True)
+            if why is None:
+                self._refuse_revocation(promotion, "who takes an approval back says why")
+            if given is None or given.decision != Decision.APPROVE:
+                self._refuse_revocation(promotion, f"{user.email} has not approved it")
+            if given.revoked_at is not None:
+                self._refuse_revocation(promotion, f"{user.email} has taken their approval back already")
+            if promotion.state not in REVOCABLE:
+                run = f", claimed by the run {promotion.run_id}" if promotion.run_id else ""
+                self._refuse_revocation(
+                    promotion, f"it is {promotion.state}{run}, and an approval can be taken back until the claim"
+                )
+            now = self._clock.now()
+            given.revoked_at, given.revoked_reason = now, why
+            session.flush()
+            needed = max(path.approvals, int(promotion.policy["approvals"]))
+            if promotion.state == PromotionState.APPROVED and len(valid(session, promotion, path, now)) < needed:
+                move(promotion, PromotionState.PLANNED)
+            append(
+                session,
+                EnvironmentAccess(
+                    user_id=user.id,
+                    environment=path.target,
+                    action="promotion_approval_revoked",
+                    reason=why,
+                    details={"promotion_id": str(promotion.id), "plan_digest": promotion.plan_digest},
+                    occurred_at=now,
+                ),
+            )
+            return PromotionState(promotion.state)
+
+    def standing(self, promotion_id: UUID) -> Sequence[UUID]:
+        """The people whose approval of a promotion counts now, in the order in which they gave it.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+        """
+        with self._control.begin() as session:
+            promotion = self._ledger.get(session, promotion_id)
+            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            return [each.user_id for each in valid(session, promotion, path, self._clock.now())]
+
     def pending(self) -> Sequence[UUID]:
         """The promotions that wait for a decision, oldest first."""
         with self._control.begin() as session:
@@ -92,8 +158,10 @@ class ApprovalService:
         path = self._settings.path(promotion.source_environment, promotion.target_environment)
         user = people.find(session, person)
         role = people.require_role(user, path.target, path.approver_roles, act)
-        if session.get(PromotionApproval, (promotion.id, user.id)) is not None:
-            self._refuse(promotion, "decided twice by one person", f"{user.email} has decided already")
+        given = session.get(PromotionApproval, (promotion.id, user.id))
+        if given is not None:
+            back = " and taken it back" if given.revoked_at is not None else ""
+            self._refuse(promotion, "decided twice by one person", f"{user.email} has decided already{back}")
         return promotion, path, user, role
 
     @staticmethod
@@ -142,12 +210,17 @@ class ApprovalService:
         )
 
     @staticmethod
-    def _refuse(promotion: Promotion, act: str, reason: str) -> None:
+    def _refuse(promotion: Promotion, act: str, reason: str) -> NoReturn:
         raise PromotionRefused(promotion_id=str(promotion.id), act=act, reason=reason)
+
+    def _refuse_revocation(self, promotion: Promotion, reason: str) -> NoReturn:
+        self._refuse(promotion, "relieved of an approval", reason)
 
 
 def valid(session: Session, promotion: Promotion, path: PathSettings, now: datetime) -> list[PromotionApproval]:
-    """The approvals that count now: for this very plan, not expired, by people who still hold a role that approves."""
+    """The approvals that count now: for this very plan, not expired, not revoked, by people who still hold a role that
+    approves.
+    """
     rows = session.execute(
         select(PromotionApproval, CentralUser)
         .join(CentralUser, CentralUser.id == PromotionApproval.user_id)
@@ -156,6 +229,7 @@ def valid(session: Session, promotion: Promotion, path: PathSettings, now: datet
             PromotionApproval.decision == Decision.APPROVE,
             PromotionApproval.plan_digest == promotion.plan_digest,
             PromotionApproval.expires_at > now,
+            PromotionApproval.revoked_at.is_(None),
         )
         .order_by(PromotionApproval.decided_at)
     )

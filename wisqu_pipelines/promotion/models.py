@@ -202,7 +202,12 @@ class PromotionApproval(ControlBase):
     reason: Mapped[str | None] = mapped_column(Text)
     decided_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    """When its giver took it back. The row stays, so nobody says yes to a plan twice."""
+    revoked_reason: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
         CheckConstraint(f"decision IN ({', '.join(repr(each.value) for each in Decision)})", name="decision"),
+        CheckConstraint("(revoked_at IS NULL) = (revoked_reason IS NULL)", name="revoked_says_why"),
+        CheckConstraint("revoked_at IS NULL OR decision = 'approve'", name="revoked_was_approved"),
     )
