@@ -18,7 +18,7 @@ from wisqu_pipelines.errors import (
     StoreFailed,
 )
 from wisqu_pipelines.ports.hashing import sha256_of
-from wisqu_pipelines.ports.objects import ObjectInfo, ObjectStore
+from wisqu_pipelines.ports.objects import CopyRequest, ObjectInfo, ObjectStore
 
 MIB = 1024 * 1024
 KEYS = [
@@ -159,8 +159,9 @@ def test_a_key_may_be_any_printable_text(objects: Objects, key: str) -> None:
     assert get(objects.store, objects.bucket, key) == key.encode()
     assert [each.key for each in objects.store.list(objects.bucket)] == [key]
     assert [each.key for each in objects.store.list(objects.bucket, key[:2])] == [key]
-    copied = objects.store.copy(objects.bucket, key, objects.bucket, f"copy of/{key}", source_etag=written.etag)
-    assert copied.key == f"copy of/{key}"
+    objects.store.copy(
+        objects.bucket, key, objects.bucket, f"copy of/{key}", source_etag=written.etag, size=written.size
+    )
     objects.store.delete(objects.bucket, [key])
     assert [each.key for each in objects.store.list(objects.bucket)] == [f"copy of/{key}"]
 
@@ -260,16 +261,24 @@ def test_an_object_that_several_create_in_parts_is_one_of_theirs(objects: Object
 
 
 @pytest.mark.parametrize("size", [0, 20_000, 9 * MIB])
-def test_a_copy_has_bytes_type_and_metadata(objects: Objects, size: int) -> None:
+@pytest.mark.parametrize("told", [True, False])
+def test_a_copy_has_bytes_type_and_metadata(objects: Objects, size: int, told: bool) -> None:
     data = b"x" * size
     written = objects.store.put(
         objects.bucket, "from", io.BytesIO(data), size, content_type="a/b", metadata={"name": "سند "}, create_only=True
     )
-    made = objects.transfer.copy(objects.bucket, "from", objects.neighbour_bucket, "to/it", source_etag=written.etag)
+    made = objects.transfer.copy(
+        objects.bucket,
+        "from",
+        objects.neighbour_bucket,
+        "to/it",
+        source_etag=written.etag,
+        size=size if told else None,
+    )
     found = objects.neighbour.stat(objects.neighbour_bucket, "to/it")
     assert found is not None
     assert (found.size, found.content_type, found.metadata) == (size, "a/b", {"name": "سند "})
-    assert (made.key, made.size, made.etag, made.metadata) == ("to/it", size, found.etag, found.metadata)
+    assert made == found.etag
     assert get(objects.neighbour, objects.neighbour_bucket, "to/it") == data
 
 
@@ -277,37 +286,76 @@ def test_a_copy_is_pinned_to_the_sources_version(objects: Objects) -> None:
     old = put(objects.store, objects.bucket, "from", b"old")
     put(objects.store, objects.bucket, "from", b"new")
     with pytest.raises(ObjectChanged, match="'from'"):
-        objects.store.copy(objects.bucket, "from", objects.bucket, "to", source_etag=old.etag)
+        objects.store.copy(objects.bucket, "from", objects.bucket, "to", source_etag=old.etag, size=3)
     assert objects.store.stat(objects.bucket, "to") is None
 
 
 def test_a_copy_overwrites_nothing(objects: Objects) -> None:
     written = put(objects.store, objects.bucket, "from", b"new")
     put(objects.store, objects.bucket, "to", b"old")
-    with pytest.raises(ObjectExists, match="'to'"):
-        objects.store.copy(objects.bucket, "from", objects.bucket, "to", source_etag=written.etag)
+    for size in (3, None):
+        with pytest.raises(ObjectExists, match="'to'"):
+            objects.store.copy(objects.bucket, "from", objects.bucket, "to", source_etag=written.etag, size=size)
     assert get(objects.store, objects.bucket, "to") == b"old"
 
 
+def test_a_copy_that_was_made_before_is_made(objects: Objects) -> None:
+    written = put(objects.store, objects.bucket, "from", b"same")
+    made = [
+        objects.store.copy(objects.bucket, "from", objects.bucket, "to", source_etag=written.etag, size=4)
+        for _ in range(2)
+    ]
+    assert made[0] == made[1] == written.etag
+
+
 def test_a_copy_of_nothing_is_missing(objects: Objects) -> None:
-    with pytest.raises(ObjectMissing, match="'from'"):
-        objects.store.copy(objects.bucket, "from", objects.bucket, "to", source_etag="0" * 32)
+    for bucket in (objects.bucket, objects.unmade_bucket):
+        with pytest.raises(ObjectMissing):
+            objects.store.copy(bucket, "from", objects.bucket, "to", source_etag="0" * 32, size=1)
 
 
 def test_of_concurrent_copies_exactly_one_wins(objects: Objects) -> None:
     etags = [put(objects.store, objects.bucket, f"from-{each}", str(each).encode()).etag for each in range(6)]
-
-    def copy(number: int) -> bool:
-        try:
-            objects.store.copy(objects.bucket, f"from-{number}", objects.bucket, "to", source_etag=etags[number])
-        except ObjectExists:
-            return False
-        return True
-
-    with ThreadPoolExecutor(6) as pool:
-        won = list(pool.map(copy, range(6)))
+    requests = [CopyRequest(objects.bucket, f"from-{each}", etags[each], objects.bucket, "to", 1) for each in range(6)]
+    won = [outcome.error is None for outcome in objects.store.copy_many(requests)]
     assert won.count(True) == 1
     assert get(objects.store, objects.bucket, "to") == str(won.index(True)).encode()
+
+
+def test_of_many_copies_each_says_what_became_of_it(objects: Objects) -> None:
+    written = put(objects.store, objects.bucket, "from", b"new")
+    put(objects.neighbour, objects.neighbour_bucket, "taken", b"old")
+
+    def request(key: str, source: str = "from", etag: str = written.etag) -> CopyRequest:
+        return CopyRequest(objects.bucket, source, etag, objects.neighbour_bucket, key, 3)
+
+    bad = {50: request("taken"), 60: request("none", "gone"), 70: request("other", etag="0" * 32), 80: request("a//b")}
+    requests = [bad.get(number, request(f"to/{number:03}")) for number in range(150)]
+    outcomes = list(objects.transfer.copy_many(iter(requests)))
+    assert [outcome.request for outcome in outcomes] == requests
+    errors = {number: type(outcome.error) for number, outcome in enumerate(outcomes) if outcome.error is not None}
+    assert errors == {50: ObjectExists, 60: ObjectMissing, 70: ObjectChanged, 80: BadInput}
+    assert {outcome.etag for outcome in outcomes} == {written.etag, None}
+    listed = [each.key for each in objects.neighbour.list(objects.neighbour_bucket)]
+    assert listed == ["taken", *(f"to/{number:03}" for number in range(150) if number not in bad)]
+
+
+def test_copies_end_when_nobody_listens(objects: Objects) -> None:
+    written = put(objects.store, objects.bucket, "from", b"new")
+    requests = (CopyRequest(objects.bucket, "from", written.etag, objects.bucket, f"to/{n}", 3) for n in range(1_000))
+    outcomes = objects.store.copy_many(requests)
+    assert next(outcomes).error is None
+    del outcomes
+    made = len(list(objects.store.list(objects.bucket, "to/")))
+    assert 1 <= made <= 100
+    assert next(requests).key  # not all were even asked for
+
+
+def test_the_stores_troubles_end_many_copies(objects: Objects) -> None:
+    written = put(objects.store, objects.bucket, "from", b"new")
+    request = CopyRequest(objects.bucket, "from", written.etag, objects.neighbour_bucket, "to", 3)
+    with pytest.raises(StoreDenied):
+        list(objects.store.copy_many([request] * 20))
 
 
 # Many objects

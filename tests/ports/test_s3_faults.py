@@ -157,10 +157,44 @@ def test_after_a_lost_reply_somebody_elses_object_still_exists(s3: Objects, acco
         store.put(s3.bucket, "key", io.BytesIO(b"data"), 4, create_only=True)
 
 
-def test_a_copy_of_which_the_reply_was_lost_is_our_own(s3: Objects, account: ObjectStoreSettings) -> None:
+@pytest.mark.parametrize("size", [4, None])
+def test_a_copy_of_which_the_reply_was_lost_is_our_own(
+    s3: Objects, account: ObjectStoreSettings, size: int | None
+) -> None:
     etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
     with through(account, first(1, Forward(lose_answer=True), is_put)) as (store, _):
-        assert store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag).size == 4
+        assert store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=size) == etag
+
+
+def test_a_copy_is_one_request(s3: Objects, account: ObjectStoreSettings) -> None:
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    with through(account, lambda _: Forward()) as (store, proxy):
+        store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4)
+        assert [request.method for request in proxy.seen] == ["PUT"]
+
+
+@pytest.mark.parametrize("trouble", [Drop(), BUSY, NO_XML, TOO_MANY], ids=["dropped", "503", "502", "429"])
+def test_a_copy_is_tried_again(s3: Objects, account: ObjectStoreSettings, trouble: Drop | Answer) -> None:
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    with through(account, first(2, trouble)) as (store, proxy):
+        assert store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4) == etag
+        assert len(proxy.seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"<Error><Code>InternalError</Code></Error>", StoreUnavailable),
+        (b"<Error><Code>InvalidRequest</Code></Error>", StoreFailed),
+        (b"<CopyObjectResult/>", StoreFailed),
+        (b"", StoreFailed),
+    ],
+)
+def test_a_copy_that_fails_after_its_answer_has_begun_is_none(
+    s3: Objects, account: ObjectStoreSettings, body: bytes, error: type[Exception]
+) -> None:
+    with through(account, lambda _: Answer(200, body)) as (store, _), pytest.raises(error):
+        store.copy(s3.bucket, "from", s3.bucket, "to", source_etag="0" * 32, size=4)
 
 
 # Long streams
@@ -286,7 +320,7 @@ def test_the_server_itself_checks_both_ends_of_a_copy(
         return lambda: s3.store.put(s3.bucket, key, io.BytesIO(b"other"), 5)
 
     with through(account, at_the_last_moment(make("to"))) as (store, _), pytest.raises(ObjectExists):
-        store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag)
+        store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=len(LARGE))
     with through(account, at_the_last_moment(make("from"))) as (store, _), pytest.raises(ObjectChanged):
         store.copy(s3.bucket, "from", s3.bucket, "to2", source_etag=etag)
     assert s3.store.stat(s3.bucket, "to2") is None

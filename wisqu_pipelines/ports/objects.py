@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
+from wisqu_pipelines.errors import BadInput, ObjectChanged, ObjectExists, ObjectMissing
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
@@ -19,6 +21,30 @@ class ObjectInfo:
     content_type: str = "application/octet-stream"
     metadata: Mapping[str, str] = field(default_factory=dict)
     modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRequest:
+    """One object to copy inside a server."""
+
+    source_bucket: str
+    source_key: str
+    source_etag: str
+    """The version that is wanted."""
+    bucket: str
+    key: str
+    size: int | None = None
+    """Bytes of that version. A store that copies large objects in parts looks itself where it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOutcome:
+    """What became of one copy: an etag, or an error."""
+
+    request: CopyRequest
+    etag: str | None = None
+    """The copy's."""
+    error: BadInput | ObjectMissing | ObjectChanged | ObjectExists | None = None
 
 
 class ObjectStore(Protocol):
@@ -92,16 +118,47 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def copy(self, source_bucket: str, source_key: str, bucket: str, key: str, *, source_etag: str) -> ObjectInfo:
-        """Copy inside the server, create-only and pinned to the source's version. Needs rights on both buckets.
+    def copy(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        *,
+        source_etag: str,
+        size: int | None = None,
+    ) -> str:
+        """Copy inside the server, pinned to the source's version. Needs rights on both buckets.
 
-        Content type and metadata go with the bytes.
+        Content type and metadata go with the bytes. Nothing is overwritten where the server heeds the condition on a
+        copy, so callers use keys that name the content: then an overwrite is the same bytes. An object in the way that
+        has the size and the etag of the source counts as this copy, of which the reply was lost.
+
+        Args:
+            source_bucket: From where.
+            source_key: Which object.
+            bucket: To where.
+            key: Under which name.
+            source_etag: The version that is wanted.
+            size: Its bytes, where they are known: see `CopyRequest`.
+
+        Returns:
+            The copy's etag.
 
         Raises:
             BadInput: the new key is not usable.
             ObjectMissing: the source is not there.
             ObjectChanged: the source is another version.
-            ObjectExists: there is an object at the target already.
+            ObjectExists: there is another object at the target already.
+        """
+        ...
+
+    def copy_many(self, requests: Iterable[CopyRequest]) -> Iterator[CopyOutcome]:
+        """`copy` for many, several at once: as many as the adapter finds good.
+
+        Requests are taken as they are needed, and outcomes come in their order. What is wrong with one of them (the
+        errors of `copy`) is in its outcome; troubles of the store are raised and end it all. Whoever stops listening
+        stops the copying.
         """
         ...
 

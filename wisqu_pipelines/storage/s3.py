@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, TypeVar
 from uuid import uuid4
 
 from minio import Minio
-from minio.commonconfig import REPLACE, ComposeSource, CopySource
+from minio.commonconfig import ComposeSource
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
@@ -17,14 +17,18 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from wisqu_pipelines.errors import ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
-from wisqu_pipelines.ports.objects import ObjectInfo
+from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
 from wisqu_pipelines.storage import s3_answers
+from wisqu_pipelines.storage.copies import copied
 from wisqu_pipelines.storage.keys import check_key
 from wisqu_pipelines.storage.retries import with_retries
 from wisqu_pipelines.storage.s3_answers import USER_METADATA, WRITE_MARK, NotDeletedError
 from wisqu_pipelines.storage.s3_reading import Reading
+from wisqu_pipelines.storage.s3_signing import path_of
 from wisqu_pipelines.storage.s3_transport import BoundedPool, CreateOnlyPool
+from wisqu_pipelines.storage.s3_wire import Wire
+from wisqu_pipelines.storage.side_by_side import side_by_side
 
 PART = 8 * 1024 * 1024
 """Bytes in one part of an upload, and what it holds in memory at a time. What is smaller goes in one request."""
@@ -32,6 +36,8 @@ COPY_PART = 256 * 1024 * 1024
 """Most bytes that the server copies for one request. S3 allows 5 GiB, but the answer must come before the timeout."""
 MOST_PARTS = 10_000
 """Parts of one object, as S3 allows."""
+COPIES_AT_ONCE = 16
+"""Copies that a server works on at a time."""
 AT_ONCE = 1_000
 """Keys in one request, as S3 allows."""
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
@@ -40,12 +46,15 @@ Result = TypeVar("Result")
 
 
 class S3ObjectStore:
-    """One S3 account, through the `minio` client. Safe to use from several threads."""
+    """One S3 account, through the `minio` client and, for what there is much of, libcurl. Safe to use from
+    several threads.
+    """
 
     def __init__(self, settings: ObjectStoreSettings) -> None:
         """Use the account that the settings name; nothing is connected yet."""
         self._endpoint = settings.endpoint
         self._pool = BoundedPool()
+        self._wire = Wire(settings)
 
         def client(pool: BoundedPool | CreateOnlyPool) -> Minio:
             return Minio(
@@ -67,6 +76,7 @@ class S3ObjectStore:
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         self._pool.clear()
+        self._wire.close()
 
     def ensure_bucket(self, bucket: str) -> None:
         """Make the bucket if it is not there."""
@@ -181,34 +191,77 @@ class S3ObjectStore:
         with closing(Reading(open_at, etag)) as reading:
             yield chunks()
 
-    def copy(self, source_bucket: str, source_key: str, bucket: str, key: str, *, source_etag: str) -> ObjectInfo:
-        """Copy inside the server, create-only and pinned to the source's version."""
+    def copy(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        *,
+        source_etag: str,
+        size: int | None = None,
+    ) -> str:
+        """Copy inside the server in one request, which names both conditions; only a refusal is looked into.
+
+        A server that does not heed `If-None-Match` on a copy overwrites: see the port. What is larger than `COPY_PART`,
+        or of a size that is not known, is looked at first, on both sides.
+        """
         check_key(key)
-        source = self._look(source_bucket, source_key)
-        if source is None:
-            raise ObjectMissing(bucket=source_bucket, key=source_key)
-        about = s3_answers.info(source)
-        if about.etag != source_etag:
-            raise ObjectChanged(bucket=source_bucket, key=source_key)
-        if self._look(bucket, key) is not None:  # not every server heeds the condition on a copy
+        if size is None or size > COPY_PART:
+            return self._copy_in_parts(source_bucket, source_key, bucket, key, source_etag)
+        headers = {
+            "x-amz-copy-source": path_of(source_bucket, source_key),
+            "x-amz-copy-source-if-match": f'"{source_etag}"',
+            "x-amz-metadata-directive": "COPY",
+            "if-none-match": "*",
+        }
+
+        def copy(_: int) -> str:
+            answer = self._wire.request("PUT", bucket, key, headers)
+            return s3_answers.copied_etag(answer.body)
+
+        try:
+            return self._do("copy", copy, source_bucket, source_key)
+        except (ObjectMissing, ObjectChanged) as refusal:  # because of which of the two?
+            source = self._unchanged(source_bucket, source_key, source_etag)
+            found = self._look(bucket, key)
+            if found is None:
+                raise
+            if not s3_answers.is_copy(found, source):
+                raise ObjectExists(bucket=bucket, key=key) from refusal
+            return s3_answers.info(found).etag
+
+    def copy_many(self, requests: Iterable[CopyRequest]) -> Iterator[CopyOutcome]:
+        """`copy` for many, `COPIES_AT_ONCE` at once."""
+        return side_by_side(partial(copied, self.copy), requests, COPIES_AT_ONCE)
+
+    def _copy_in_parts(self, source_bucket: str, source_key: str, bucket: str, key: str, source_etag: str) -> str:
+        source = self._unchanged(source_bucket, source_key, source_etag)
+        size = source.size or 0
+        if size <= COPY_PART:
+            return self.copy(source_bucket, source_key, bucket, key, source_etag=source_etag, size=size)
+        if self._look(bucket, key) is not None:  # before all its bytes are copied in vain
             raise ObjectExists(bucket=bucket, key=key)
         mark = uuid4().hex
         headers = _sdk_headers(s3_answers.kept_headers(source) | s3_answers.headers_of({WRITE_MARK: mark}))
+        parts = [
+            ComposeSource(source_bucket, source_key, offset=offset, length=length, match_etag=source_etag)
+            for offset, length in _parts(size)
+        ]
 
-        def copy(_: int) -> str:
-            if about.size <= COPY_PART:
-                whole = CopySource(source_bucket, source_key, match_etag=source_etag)
-                made = self._creator.copy_object(bucket, key, whole, metadata=headers, metadata_directive=REPLACE)
-            else:
-                parts = [
-                    ComposeSource(source_bucket, source_key, offset=offset, length=length, match_etag=source_etag)
-                    for offset, length in _parts(about.size)
-                ]
-                made = self._creator.compose_object(bucket, key, parts, metadata=headers)
-            return made.etag or ""
+        def compose(_: int) -> str:
+            return self._creator.compose_object(bucket, key, parts, metadata=headers).etag or ""
 
-        etag = self._create(lambda: self._do("copy", copy, source_bucket, source_key), bucket, key, mark)
-        return replace(about, key=key, etag=etag.strip('"'), modified=None)
+        etag = self._create(lambda: self._do("copy", compose, source_bucket, source_key), bucket, key, mark)
+        return etag.strip('"')
+
+    def _unchanged(self, bucket: str, key: str, etag: str) -> Object:
+        found = self._look(bucket, key)
+        if found is None:
+            raise ObjectMissing(bucket=bucket, key=key)
+        if s3_answers.info(found).etag != etag:
+            raise ObjectChanged(bucket=bucket, key=key)
+        return found
 
     def delete(self, bucket: str, keys: Iterable[str]) -> None:
         """Delete objects in bulk; one that is not there is no error."""

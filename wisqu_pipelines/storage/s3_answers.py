@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError, fromstring
 
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteError
@@ -20,6 +20,7 @@ from wisqu_pipelines.errors import (
     WisquError,
 )
 from wisqu_pipelines.ports.objects import ObjectInfo
+from wisqu_pipelines.storage.s3_wire import WireError, error_code
 
 STORE = "object store"
 WRITE_MARK = "wisqu-write"
@@ -44,7 +45,7 @@ _PASSING_CODES = {
 _PASSING_STATUS = {429, 500, 502, 503, 504}
 _PASSING_ERRORS = (HTTPTimeoutError, NewConnectionError, ProtocolError)
 
-VENDOR_ERRORS = (MinioException, HTTPError, ParseError, ValueError)
+VENDOR_ERRORS = (WireError, MinioException, HTTPError, ParseError, ValueError)
 """What the SDK raises; `ValueError` for what it cannot send and for an answer in which something is missing."""
 
 
@@ -64,6 +65,8 @@ def is_transient(error: Exception) -> bool:
     """Whether an error may pass."""
     if isinstance(error, HTTPError):
         return isinstance(error, _PASSING_ERRORS)
+    if isinstance(error, WireError) and error.passing:
+        return True
     return _code(error) in _PASSING_CODES or _status(error) in _PASSING_STATUS
 
 
@@ -87,12 +90,14 @@ def translated(error: Exception, operation: str, bucket: str, key: str) -> Wisqu
 
 
 def _code(error: Exception) -> str:
-    return error.code or "" if isinstance(error, S3Error | NotDeletedError) else ""
+    return error.code or "" if isinstance(error, S3Error | NotDeletedError | WireError) else ""
 
 
 def _status(error: Exception) -> int | None:
     if isinstance(error, S3Error):
         return getattr(error.response, "status", None)
+    if isinstance(error, WireError):
+        return error.status
     if isinstance(error, ServerError):
         return error.status_code
     if isinstance(error, InvalidResponseError):
@@ -116,9 +121,32 @@ def info(found: Object) -> ObjectInfo:
     )
 
 
+def copied_etag(answer: bytes) -> str:
+    """The etag of a copy. A copy's answer begins before the copy has ended, so its status says nothing.
+
+    Raises:
+        WireError: the server failed after it had begun to answer.
+        ParseError: it is not an answer of S3.
+    """
+    code = error_code(answer)
+    if code:
+        raise WireError(200, code)
+    etag = fromstring(answer).findtext("{*}ETag")  # noqa: S314 - see `error_code`
+    if etag is None:
+        raise ParseError("no etag in the answer")
+    return etag.strip('"')
+
+
 def mark(found: Object) -> str | None:
     """Which create-only write made an object, if one did."""
     return kept_headers(found).get(USER_METADATA + WRITE_MARK)
+
+
+def is_copy(found: Object, source: Object) -> bool:
+    """Whether an object is what a copy of the source would be; AWS gives the copy of an upload in parts a new etag."""
+    one, other = info(found), info(source)
+    same_mark = mark(found) is not None and mark(found) == mark(source)
+    return one.size == other.size and (one.etag == other.etag or same_mark)
 
 
 def kept_headers(found: Object) -> dict[str, str]:

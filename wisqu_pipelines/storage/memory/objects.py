@@ -17,7 +17,8 @@ from wisqu_pipelines.errors import (
     StoreFailed,
 )
 from wisqu_pipelines.ports.clock import Clock, SystemClock
-from wisqu_pipelines.ports.objects import ObjectInfo
+from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
+from wisqu_pipelines.storage.copies import copied
 from wisqu_pipelines.storage.keys import check_key
 
 STORE = "object store"
@@ -116,17 +117,32 @@ class MemoryObjectStore:
         data = self._find("read", bucket, key, etag).data
         yield (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
 
-    def copy(self, source_bucket: str, source_key: str, bucket: str, key: str, *, source_etag: str) -> ObjectInfo:
-        """Copy inside the server, create-only and pinned to the source's version."""
+    def copy(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        *,
+        source_etag: str,
+        size: int | None = None,
+    ) -> str:
+        """Copy inside the server, pinned to the source's version; overwrites nothing."""
         check_key(key)
         with self._server.lock:
             source = self._find("copy", source_bucket, source_key, source_etag)
             objects = self._bucket("copy", bucket)
-            if key in objects:
+            there = objects.get(key)
+            if there is None:
+                info = replace(source.info, key=key, modified=self._server.clock.now())
+                objects[key] = _Stored(info, source.data)
+            elif (there.info.size, there.info.etag) != (source.info.size, source.info.etag):
                 raise ObjectExists(bucket=bucket, key=key)
-            info = replace(source.info, key=key, modified=self._server.clock.now())
-            objects[key] = _Stored(info, source.data)
-        return info
+        return source.info.etag
+
+    def copy_many(self, requests: Iterable[CopyRequest]) -> Iterator[CopyOutcome]:
+        """`copy` for many."""
+        return (copied(self.copy, request) for request in requests)
 
     def delete(self, bucket: str, keys: Iterable[str]) -> None:
         """Delete objects; one that is not there is no error."""

@@ -1,0 +1,34 @@
+"""Doing the same thing to many, several at once."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+AHEAD = 4
+"""For each thread, how many that are begun or done may wait for a slow one before them."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def side_by_side(act: Callable[[Item], Result], items: Iterable[Item], at_once: int) -> Iterator[Result]:
+    """What `act` makes of each item, in the items' order; they are taken as they are needed.
+
+    Whoever stops listening stops the work: what has begun ends first, the rest is not begun.
+
+    Raises:
+        Exception: what `act` raised, after everything before it has been given.
+    """
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(act, item))
+                if len(waiting) >= AHEAD * at_once:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
