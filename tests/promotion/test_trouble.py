@@ -87,7 +87,7 @@ def test_a_store_that_fails_leaves_nothing_and_the_next_run_succeeds(
     ):
         world.services.promotions.execute(promotion, run_id="first")
     state = world.services.promotions.status(promotion).state
-    published = (store, method) in {("vectors", "set_payload"), ("cache", "delete")}
+    published = (store, method) in {("objects", "read"), ("vectors", "set_payload"), ("cache", "delete")}
     assert state == (PromotionState.PUBLISHED if published else PromotionState.FAILED)
     if not published:
         assert clean(world.state("stage")), "what was staged is swept"
@@ -122,8 +122,8 @@ def test_a_commit_whose_reply_is_lost_has_happened(world: World, monkeypatch: py
     promotion = approved(world)
     real = Execution._publish
 
-    def publish(self: Execution, skipped: dict[UUID, str]) -> Any:
-        real(self, skipped)
+    def publish(self: Execution) -> Any:
+        real(self)
         raise StoreUnavailable(store="database", operation="commit", cause="the line went dead")
 
     monkeypatch.setattr(Execution, "_publish", publish)
@@ -138,7 +138,7 @@ def test_of_two_executions_one_wins(world: World, monkeypatch: pytest.MonkeyPatc
     refusals = []
 
     def stage(self: Execution, progress: Any) -> Any:
-        if self._claim.run_id == "first":
+        if self._work.claim.run_id == "first":
             with pytest.raises(PromotionRefused) as refusal:
                 world.services.promotions.execute(promotion, run_id="second")
             refusals.append(str(refusal.value))
@@ -153,9 +153,10 @@ def test_a_run_that_lost_its_claim_changes_nothing_more(world: World, monkeypatc
     promotion = approved(world)
     real = Execution._publish
 
-    def publish(self: Execution, skipped: dict[UUID, str]) -> Any:
-        Ledger(world.services.control, world.services.clock).claim(promotion, self._claim.run_id)  # a newer epoch
-        return real(self, skipped)
+    def publish(self: Execution) -> Any:
+        run_id = self._work.claim.run_id
+        Ledger(world.services.control, world.services.clock).claim(promotion, run_id)  # a newer epoch
+        return real(self)
 
     with monkeypatch.context() as patch:
         patch.setattr(Execution, "_publish", publish)

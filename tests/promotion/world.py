@@ -14,7 +14,6 @@ from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.ports.vectors import Point
-from wisqu_pipelines.promotion.content import row_image
 from wisqu_pipelines.promotion.types import TYPES
 
 
@@ -111,7 +110,7 @@ class World:
         rows = {}
         with environment.database.snapshot() as session:
             for name, kind in TYPES.items():
-                rows[name] = {str(row.id): row_image(row) for row in session.scalars(select(kind.model))}
+                rows[name] = {str(row.id): dict(row._mapping) for row in session.execute(select(kind.table))}
         bucket = environment.settings.get_bucket_name(self.services.settings.default_bucket)
         objects = {}
         for found in environment.objects.list(bucket, "stored_files/"):

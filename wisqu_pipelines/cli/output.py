@@ -1,15 +1,25 @@
 """What the CLI prints: tables and progress for people on stderr and stdout, JSON for programs on stdout."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from wisqu_pipelines.errors import printable
 from wisqu_pipelines.ports import progress as ports
@@ -26,6 +36,20 @@ def print_json(value: Any) -> None:
     """Print a result as JSON on stdout, dataclasses by their fields."""
     text = TypeAdapter(Any).dump_json(value, indent=2, fallback=str).decode()
     OUT.out(text, highlight=False)
+
+
+def print_json_list(about: Mapping[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Print an object with a long list as its last member on stdout; one element is held at a time."""
+    adapter = TypeAdapter(Any)
+    head = adapter.dump_json(about, indent=2, fallback=str).decode()
+    OUT.out(head[: head.rindex("}")].rstrip() + f',\n  "{name}": [', end="", highlight=False)
+    for number, item in enumerate(items):
+        OUT.out(
+            (",\n    " if number else "\n    ") + adapter.dump_json(item, fallback=str).decode(),
+            end="",
+            highlight=False,
+        )
+    OUT.out("\n  ]\n}", highlight=False)
 
 
 def cell(value: Any) -> str:
@@ -54,6 +78,13 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
+class _Rate(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f}/s" if task.speed else "")
+
+
 @contextmanager
 def progress_bar() -> Iterator[ports.Progress]:
     """A progress bar on stderr, for a service to call; one line for each step."""
@@ -63,6 +94,7 @@ def progress_bar() -> Iterator[ports.Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[amount]}"),
+        _Rate(),
         TimeRemainingColumn(),
         console=ERR,
         transient=True,

@@ -1,13 +1,15 @@
-"""`wisqu promote …`: from an approved item to a promotion, and back."""
+"""`wisqu promote …`: from an approved item to a plan, and how a promotion stands."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import typer
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
+from wisqu_pipelines.cli import runs
 from wisqu_pipelines.cli.options import (
     AsJson,
     ItemIds,
@@ -19,16 +21,17 @@ from wisqu_pipelines.cli.options import (
     required_person,
     services,
 )
-from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, size, table
+from wisqu_pipelines.cli.output import OUT, cell, print_json, print_json_list, progress_bar, size, table
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.promotion.models import Effect, PromotionState
-from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, PromotionResult
+from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
 from wisqu_pipelines.promotion.types import promotable
 
 if TYPE_CHECKING:
     from wisqu_pipelines.bootstrap import Services
 
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
+runs.register(app)
 
 EnvironmentName = Annotated[
     str | None, typer.Option("--env", help="Where the item is. [default: the first configured]")
@@ -134,60 +137,44 @@ def preview(
 
 
 @app.command()
-def plan(promotion: PromotionId, as_json: AsJson = False) -> None:
-    """Show a promotion's plan as it was frozen."""
-    with services() as opened:
-        made = opened.promotions.preview(promotion)
-    _show_preview(made, as_json)
-
-
-@app.command()
-def execute(
-    promotion: Annotated[list[str], typer.Argument(metavar="PROMOTION_ID | MODEL SOURCE TARGET")],
-    item_ids: ItemIds = None,
-    person: Person = None,
-    reason: Reason = None,
-    as_json: AsJson = False,
-) -> None:
-    """Execute an approved promotion: by its id, or the one whose plan is what a preview would say now."""
-    with services() as opened:
-        who = required_person(opened, person)
-        with progress_bar() as progress:
-            match promotion:
-                case [promotion_id]:
-                    done = opened.promotions.execute(
-                        _uuid(promotion_id),
-                        run_id=f"cli:{uuid4()}",
-                        executed_by_user_id=who,
-                        progress=progress,
-                    )
-                case [model, source, target]:
-                    done = opened.promotions.execute_promotion(
-                        model, source, target, who, reason or "", item_ids, progress=progress
-                    )
-                case _:
-                    raise typer.BadParameter("give a promotion's id, or a type, a source and a target")
-    _show_result("Promoted", done, as_json)
-
-
-@app.command()
-def rollback(
+def plan(
     promotion: PromotionId,
-    person: Person = None,
-    reason: Reason = None,
-    request: Annotated[bool, typer.Option("--request", help="Only ask; Dagster's sensor carries it out.")] = False,
+    against: Annotated[
+        UUID | None, typer.Option("--against", metavar="PROMOTION_ID", help="Say how it differs from an earlier plan.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a promotion back: rows, files and vectors of the target are then what they were before it."""
+    """Show a promotion's plan as it was frozen; --json writes all of it, item by item."""
     with services() as opened:
-        who = required_person(opened, person)
-        if request:
-            opened.promotions.request_rollback(promotion, who, reason)
-            OUT.print(f"Asked for. The sensor starts the run; 'wisqu promote status {promotion}' shows it.")
+        if against is not None:
+            _show_differences(list(opened.promotions.compare(promotion, against)), as_json)
             return
-        with progress_bar() as progress:
-            done = opened.promotions.rollback_promotion(promotion, who, reason, progress=progress)
-    _show_result("Rolled back", done, as_json)
+        made = opened.promotions.preview(promotion)
+        if not as_json:
+            _show_preview(made, as_json)
+            return
+        about = {"preview": replace(made, items=()), "plan_digest": made.plan_digest}
+        print_json_list(about, "items", opened.promotions.plan(promotion))
+
+
+@app.command()
+def lineage(
+    item_id: Annotated[UUID, typer.Argument(metavar="ITEM_ID", help="The row's id in the environment that it is in.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show where a promoted item came from, hop by hop, back to its first source."""
+    with services() as opened:
+        hops = opened.promotions.lineage(item_id)
+    if as_json:
+        print_json(hops)
+        return
+    if not hops:
+        OUT.print(f"No promotion brought {item_id}.")
+        return
+    rows = [
+        [hop.target_environment, hop.target_id, hop.source_environment, hop.source_id, hop.promotion_id] for hop in hops
+    ]
+    OUT.print(table(f"The way of '{hops[0].label}'", ("in", "!as", "from", "!where it was", "!by promotion"), rows))
 
 
 @app.command()
@@ -253,7 +240,7 @@ def _show_preview(made: PromotionPreview, as_json: bool) -> None:
     OUT.print(table(f"Plan for {made.promotion_type}, {path}", ("effect", "#items", "#bytes", "#points"), rows))
     _show_items([item for item in made.items if item.effect != Effect.BLOCKED], made)
     if made.errors:
-        OUT.print(f"[yellow]Blocked ({len(made.errors)}):[/]")
+        OUT.print(f"[yellow]Blocked ({made.blocked_count}):[/]")
         for error in made.errors[:SHOWN_ITEMS]:
             OUT.print(f"  {cell(error)}")
     OUT.print(f"Promotion [bold]{made.promotion_id}[/] is {made.state}; plan digest {made.plan_digest}")
@@ -265,26 +252,30 @@ def _show_preview(made: PromotionPreview, as_json: bool) -> None:
 
 def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
     rows = [
-        [item.item_type, item.label, item.effect, size(item.bytes) if item.bytes else "", item.points or ""]
+        [
+            item.item_type,
+            item.label,
+            item.effect,
+            size(item.bytes) if item.bytes else "",
+            item.points or "",
+            ", ".join(item.diff or ()),
+        ]
         for item in shown[:SHOWN_ITEMS]
     ]
     if rows:
-        OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points"), rows))
-    if len(shown) > SHOWN_ITEMS:
-        OUT.print(f"… and {len(shown) - SHOWN_ITEMS} more: wisqu promote plan {made.promotion_id} --json")
+        OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points", "changes"), rows))
+    more = sum(int(total["items"]) for total in made.totals["by_effect"].values()) - made.blocked_count - len(rows)
+    if more > 0:
+        OUT.print(f"… and {more} more: wisqu promote plan {made.promotion_id} --json")
 
 
-def _show_result(verb: str, done: PromotionResult, as_json: bool) -> None:
+def _show_differences(found: Sequence[str], as_json: bool) -> None:
     if as_json:
-        print_json(done)
+        print_json(found)
         return
-    OUT.print(
-        f"{verb} {done.success_count} items ({size(done.bytes)}, {done.points} points) "
-        f"{done.source_environment} → {done.target_environment} in {done.duration_seconds:.1f} s; "
-        f"promotion {done.promotion_id} is [bold]{done.state}[/]."
-    )
-    for error in done.errors:
-        OUT.print(f"  [yellow]stayed behind:[/] {cell(error)}")
+    for sentence in found:
+        OUT.print(cell(sentence))
+    OUT.print(f"{len(found)} differences." if found else "The two plans are the same.")
 
 
 def _facts(report: PromotionReport) -> list[list[Any]]:
@@ -303,12 +294,18 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["seconds", report.duration_seconds],
         ["items", report.success_count],
         ["stayed behind", report.error_count],
+        ["rolled back", report.rolled_back_count or None],
+        ["verification", _verification(report)],
         ["run", report.run_id],
     ]
 
 
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no promotion's id") from None
+def _verification(report: PromotionReport) -> str | None:
+    """What reading back came to, in one line."""
+    if report.verification is None:
+        return None
+    checks = {name: each for name, each in report.verification["checks"].items() if each["checked"]}
+    counts = ", ".join(
+        f"{name} {each['checked'] - each['failed']} of {each['checked']}" for name, each in checks.items()
+    )
+    return f"{report.verification['outcome']} ({report.verification['level']}): {counts or 'nothing was compared'}"

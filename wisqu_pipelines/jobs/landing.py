@@ -10,7 +10,7 @@ from wisqu_pipelines.promotion.results import PromotionResult
 
 def landed(result: PromotionResult, plan_digest: str) -> Iterator[AssetMaterialization]:
     """An event for each asset of the target that the result touched."""
-    touched = {kind: len(ids) for kind, ids in result.target_ids.items() if kind in keys.KINDS and ids}
+    touched = {kind: count for kind, count in result.by_type.items() if kind in keys.KINDS and count}
     if result.points:
         touched[keys.VECTORS] = result.points
     touched[keys.RECEIPTS] = 1

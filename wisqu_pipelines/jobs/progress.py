@@ -17,14 +17,21 @@ class LoggedProgress:
     def __init__(self, log: DagsterLogManager | Logger) -> None:
         """Write to `log`."""
         self._log = log
+        self._began: dict[str, tuple[float, int]] = {}
+        """When each step was first heard of, and how far it was then."""
         self._written: dict[str, float] = {}
 
     def __call__(self, step: str, done: int, total: int, *, bytes: int = 0, points: int = 0) -> None:  # noqa: A002
         """Write a line if the step's last one is long enough ago, or if the step is done."""
         now = monotonic()
+        began, before = self._began.setdefault(step, (now, done))
         if done < total and now - self._written.get(step, float("-inf")) < SECONDS_BETWEEN_LINES:
             return
         self._written[step] = now
-        moved = [markdown.size(bytes)] if bytes else []
-        moved += [f"{markdown.number(points)} points"] if points else []
-        self._log.info(f"{step}: {done} of {total}{' (' + ', '.join(moved) + ')' if moved else ''}")
+        notes = [markdown.size(bytes)] if bytes else []
+        notes += [f"{markdown.number(points)} points"] if points else []
+        if done > before and now > began:
+            rate = (done - before) / (now - began)
+            notes.append(f"{rate:.0f} items/s")
+            notes += [f"{(total - done) / rate:.0f} s left"] if done < total else []
+        self._log.info(f"{step}: {done} of {total}{' (' + ', '.join(notes) + ')' if notes else ''}")

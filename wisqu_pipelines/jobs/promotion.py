@@ -76,7 +76,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
             context.run_id,
             promotion_tags(preview.promotion_id, preview.source_environment, preview.target_environment),
         )
-        shown = f"{preview.total_count} items of {preview.promotion_type} go, {len(preview.errors)} are blocked"
+        shown = f"{preview.total_count} items of {preview.promotion_type} go, {preview.blocked_count} are blocked"
         return Output(
             None,
             metadata={
@@ -85,7 +85,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
                 "plan digest": MetadataValue.text(preview.plan_digest),
                 "items to write": MetadataValue.int(preview.total_count),
-                "blocked": MetadataValue.int(len(preview.errors)),
+                "blocked": MetadataValue.int(preview.blocked_count),
                 "bytes": MetadataValue.int(preview.total_size_bytes),
                 "points": MetadataValue.int(preview.total_points),
             },

@@ -48,8 +48,8 @@ def report(preview: PromotionPreview, path: PathSettings, picture: str) -> str:
         _totals(preview),
         picture,
     ]
-    if preview.errors:
-        parts += [f"### Blocked: {markdown.number(len(preview.errors))}", _blocked(preview)]
+    if preview.blocked_count:
+        parts += [f"### Blocked: {markdown.number(preview.blocked_count)}", _blocked(preview)]
     parts += ["### Next", _next(preview, path)]
     return "\n\n".join(parts)
 

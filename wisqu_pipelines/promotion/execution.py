@@ -1,71 +1,75 @@
-"""One run of one approved promotion: hold, stage, verify, publish, reveal, mark.
+"""One run of one approved promotion: check, hold, stage, publish, reveal, verify, mark.
 
 Before the receipt nobody sees anything, and trouble ends with everything swept; after it the promotion has happened,
 and what is left can only be finished. Where a reply was lost the target's receipt decides, not what this run remembers.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice, zip_longest
+from threading import Event
 from typing import NoReturn
-from uuid import UUID
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
-from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccess, EnvironmentPromotion, ReceiptStatus
+from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.audit.verification import checkpoint
-from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.models import EnvironmentRow
-from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.errors import ClaimLost, Failed, PlanStale, PromotionFailed, PromotionRefused, Refused
-from wisqu_pipelines.ports.clock import Clock
-from wisqu_pipelines.ports.objects import ObjectStore
+from wisqu_pipelines.errors import (
+    ClaimLost,
+    Failed,
+    PathClosed,
+    PlanStale,
+    PromotionFailed,
+    PromotionRefused,
+    Refused,
+    VerificationFailed,
+)
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.approvals import valid
-from wisqu_pipelines.promotion.batches import chunks
-from wisqu_pipelines.promotion.ledger import LEASE, Claim, Ledger, move
-from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval, PromotionState, Step
-from wisqu_pipelines.promotion.plan import Plan, PlannedItem, changes
+from wisqu_pipelines.promotion.freezes import FreezeService, check_open
+from wisqu_pipelines.promotion.ledger import LEASE, move
+from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionApproval, PromotionState, Step
+from wisqu_pipelines.promotion.plan import PlannedItem, policy_of
 from wisqu_pipelines.promotion.planner import Planner
-from wisqu_pipelines.promotion.publishing import publish, receipt, source_rows
+from wisqu_pipelines.promotion.publishing import publish, receipt
 from wisqu_pipelines.promotion.results import PromotionResult, result
 from wisqu_pipelines.promotion.revealing import reveal
-from wisqu_pipelines.promotion.sources import hold, release
-from wisqu_pipelines.promotion.staging import Staging
-from wisqu_pipelines.promotion.types import TYPES, promotable
-from wisqu_pipelines.settings import PathSettings
+from wisqu_pipelines.promotion.rollback import Rollback
+from wisqu_pipelines.promotion.sources import hold, mark, release
+from wisqu_pipelines.promotion.staging import FILES_AT_ONCE, Staging
+from wisqu_pipelines.promotion.types import TYPES
+from wisqu_pipelines.promotion.verification import Verification, VerificationReport
+from wisqu_pipelines.promotion.work import Work
 
-ITEMS_AT_ONCE = 64
-"""Items staged, verified and journalled together."""
-
-
-@dataclass(frozen=True)
-class Route:
-    """A path with both ends open."""
-
-    path: PathSettings
-    source: Environment
-    target: Environment
-    transfer: ObjectStore | None
-    """An account that copies inside the server that both ends share, where there is one."""
+ITEMS_AT_ONCE = 128
+"""Items staged and journalled together."""
+PAGES_AT_ONCE = 4
+"""Such pages on their way."""
+CHANGES_NAMED = 20
+"""A refusal names so many of the items that changed."""
+ERRORS_KEPT = 1_000
+"""The receipt and the result name so many of the items that stayed behind; the journal has them all."""
+TAKEN = (*MOVING, Effect.UNCHANGED)
+"""The effects of items that are held and marked."""
 
 
 class Execution:
     """A claimed promotion being executed."""
 
-    def __init__(
-        self, claim: Claim, promotion: Promotion, plan: Plan, route: Route, ledger: Ledger, clock: Clock
-    ) -> None:
-        """Execute `promotion`, as `claim` allows, along `route`."""
-        self._claim = claim
-        self._promotion = promotion
-        self._plan = plan
-        self._route = route
-        self._ledger = ledger
-        self._clock = clock
-        self._staging = Staging(promotion.id, route.source, route.target, route.transfer)
-        self._taken = [item for item in plan.items if item.effect != Effect.BLOCKED]
+    def __init__(self, work: Work) -> None:
+        """Execute the promotion of `work`."""
+        self._work = work
+        self._route = work.route
+        self._ledger = work.ledger
+        self._staging = Staging(work.id, work.route)
         self._started = time.monotonic()
         self._doing = "check the plan"
+        self._stop = Event()
 
     def run(self, progress: Progress) -> PromotionResult:
         """Execute, or finish what an earlier run published.
@@ -73,6 +77,7 @@ class Execution:
         Raises:
             PromotionRefused, PlanStale: a rule said no; nothing was changed, and this promotion is over.
             PromotionFailed: something broke; nothing became visible, and it may be executed again.
+            VerificationFailed: it was published, and what was read back is not what was planned.
             ClaimLost: another run has taken the promotion over.
         """
         published = self._receipt()
@@ -85,185 +90,276 @@ class Execution:
                 published = self._receipt()
                 if published is None:
                     self._give_up(error)
-        return self._finish(published)
+                if not isinstance(error, Exception):  # cancelled after the commit point: the next run finishes it
+                    self._let_go()
+                    raise
+        try:
+            return self._finish(published, progress)
+        except (ClaimLost, VerificationFailed):
+            raise
+        except BaseException:
+            self._let_go()
+            raise
 
     def _until_the_receipt(self, progress: Progress) -> EnvironmentPromotion:
-        with self._ledger.guarded(self._claim) as (session, promotion):
-            self._require_enough(valid(session, promotion, self._route.path, self._clock.now()))
-        self._check_plan(progress)
+        with self._ledger.guarded(self._work.claim) as (session, promotion):
+            self._check_gate(session, promotion)
+        self._check_plan()
         self._doing = "hold the source's rows"
-        hold(self._route.source, self._promotion.id, self._taken)
-        return self._publish(self._stage(progress))
+        hold(self._route.source, self._work.id, self._ledger.pages(self._work.id, effects=TAKEN))
+        self._doing = "stage files and vectors"
+        self._stage(progress)
+        return self._publish()
 
-    def _require_enough(self, standing: Sequence[PromotionApproval]) -> None:
+    def _check_gate(self, session: Session, promotion: Promotion) -> list[PromotionApproval]:
+        """The approvals that count now, if they are enough and the path is open."""
+        now = self._work.clock.now()
+        counted = valid(session, promotion, self._route.path, now)
         needed = self._route.path.approvals
-        if len(standing) < needed:
+        if len(counted) < needed:
             reason = (
-                f"{len(standing)} of its approvals count now and {self._route.path.name} takes {needed}; "
+                f"{len(counted)} of its approvals count now and {self._route.path.name} takes {needed}; "
                 "an approval ends with its time, and with its giver's role"
             )
-            raise PromotionRefused(promotion_id=str(self._promotion.id), act="executed", reason=reason)
+            raise PromotionRefused(promotion_id=str(self._work.id), act="executed", reason=reason)
+        check_open(session, promotion, self._route.path, now)
+        return counted
 
-    def _check_plan(self, progress: Progress) -> None:
-        selected = [item.source_id for item in self._plan.items if item.required_by is None]
-        planner = Planner(self._route.source, self._route.target, self._route.path)
-        kind = promotable(self._plan.promotion_type)
-        now = planner.plan(kind, selected, held_by=self._promotion.id, progress=progress)
-        if now.digest != self._plan.digest:
-            raise PlanStale(promotion_id=str(self._promotion.id), changes="; ".join(changes(self._plan, now)))
+    def _check_plan(self) -> None:
+        changed: list[str] = []
+        if self._work.promotion.policy != policy_of(self._route.path):
+            changed.append(f"the policy of {self._route.path.name} changed")
+        planner = Planner(self._route.source, self._route.target)
+        items = planner.changes(self._ledger.pages(self._work.id, effects=TAKEN), held_by=self._work.id)
+        changed += islice(items, CHANGES_NAMED)
+        if changed:
+            more = sum(1 for _ in items)
+            changed += [f"and {more} more"] if more else []
+            raise PlanStale(promotion_id=str(self._work.id), changes="; ".join(changed))
 
-    def _stage(self, progress: Progress) -> dict[UUID, str]:
-        """Stage and verify what moves; returns the items that stay behind, with the reason."""
-        moving = [item for item in self._taken if item.moves]
-        passed = self._ledger.passed(self._promotion.id, Step.VERIFIED)
-        skipped: dict[UUID, str] = {}
+    def _stage(self, progress: Progress) -> None:
+        """Stage what moves and was not staged by an earlier run, so many pages of each type at a time."""
+        left = (Step.STAGED, Step.SKIPPED)
+        total = self._ledger.count(self._work.id, effects=MOVING)
+        staged = total - self._ledger.count(self._work.id, effects=MOVING, not_passed=left)
+        lanes = [
+            self._ledger.pages(self._work.id, kinds=[name], effects=MOVING, not_passed=left, size=ITEMS_AT_ONCE)
+            for name in TYPES
+        ]
         size = points = 0
-        for number, chunk in enumerate(chunks(moving, ITEMS_AT_ONCE)):
-            skipped |= self._stage_chunk([item for item in chunk if item.key not in passed])
-            size += sum(item.bytes for item in chunk)
-            points += sum(item.points for item in chunk)
-            progress("stage", number * ITEMS_AT_ONCE + len(chunk), len(moving), bytes=size, points=points)
-        return skipped
+        with ThreadPoolExecutor(FILES_AT_ONCE) as files, ThreadPoolExecutor(PAGES_AT_ONCE) as pages:
+            try:
+                stage = partial(self._stage_page, files=files)
+                for page in _in_turn(pages, stage, _interleaved(lanes)):
+                    staged += len(page)
+                    size += sum(item.bytes for item in page)
+                    points += sum(item.points for item in page)
+                    progress("stage", staged, total, bytes=size, points=points)
+            except BaseException:
+                self._stop.set()
+                raise
 
-    def _stage_chunk(self, items: Sequence[PlannedItem]) -> dict[UUID, str]:
-        skipped: dict[UUID, str] = {}
-        for step, doing, act in (
-            (Step.FILE_STAGED, "stage the files", self._staging.stage_files),
-            (Step.VECTORS_STAGED, "stage the vectors", self._staging.stage_vectors),
-            (Step.VERIFIED, "verify what was staged", self._staging.verify),
-        ):
-            self._doing = doing
-            failures = act([item for item in items if item.source_id not in skipped])
-            if failures and self._route.path.on_item_error == "abort":
-                raise next(iter(failures.values()))
-            skipped |= {source_id: str(failure) for source_id, failure in failures.items()}
-            self._ledger.journal(self._claim, [item for item in items if item.source_id not in skipped], step)
-        self._ledger.journal(self._claim, [item for item in items if item.source_id in skipped], Step.SKIPPED, skipped)
-        return skipped
+    def _stage_page(self, items: list[PlannedItem], files: ThreadPoolExecutor) -> list[PlannedItem]:
+        if self._stop.is_set():
+            return []
+        failures = self._staging.stage(items, files)
+        if failures and self._route.path.on_item_error == "abort":
+            raise next(iter(failures.values()))
+        behind = [item for item in items if item.source_id in failures]
+        self._ledger.journal(self._work.claim, [item for item in items if item.source_id not in failures], Step.STAGED)
+        reasons = {source_id: str(failure) for source_id, failure in failures.items()}
+        self._ledger.journal(self._work.claim, behind, Step.SKIPPED, reasons)
+        return items
 
-    def _publish(self, skipped: dict[UUID, str]) -> EnvironmentPromotion:
+    def _publish(self) -> EnvironmentPromotion:
         self._doing = "publish the rows"
-        rows = source_rows(self._route.source, self._promotion, self._taken)
-        skipped = _with_dependents(self._taken, rows, skipped)
-        items = [item for item in self._taken if item.source_id not in skipped]
-        going = sum(item.moves for item in items)
-        if not going:
+        self._ledger.leave_dependents(self._work.claim)
+        errors, named = self._ledger.skipped(self._work.id, ERRORS_KEPT)
+        if not self._ledger.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED,)):
             raise PromotionFailed(
-                promotion_id=str(self._promotion.id),
+                promotion_id=str(self._work.id),
                 step=self._doing,
-                cause="; ".join(skipped.values()),
+                cause="; ".join(each["error"] for each in named),
                 environment=self._route.target.name,
             )
-        with self._ledger.guarded(self._claim) as (control, promotion):
-            now = self._clock.now()
-            standing = valid(control, promotion, self._route.path, now)
-            self._require_enough(standing)
-            about = self._about(promotion, standing, skipped, going)
+        with self._ledger.guarded(self._work.claim) as (control, promotion):
+            counted = self._check_gate(control, promotion)
+            about = EnvironmentPromotion(
+                promotion_id=promotion.id,
+                promotion_type=promotion.promotion_type,
+                source_environment=promotion.source_environment,
+                target_environment=promotion.target_environment,
+                status=ReceiptStatus.SUCCESS,
+                error_count=errors,
+                promoted_by_user_id=promotion.executed_by_user_id or counted[-1].user_id,
+                reason=promotion.reason,
+                plan_digest=promotion.plan_digest,
+                approvals=[
+                    {"user_id": str(each.user_id), "role": each.role, "decided_at": each.decided_at.isoformat()}
+                    for each in counted
+                ],
+                errors=named or None,
+                duration_seconds=time.monotonic() - self._started,
+                occurred_at=self._work.clock.now(),
+            )
             with self._route.target.database.begin() as there:
-                publish(there, promotion, items, rows, self._staging, about)
+                publish(self._work, there, self._staging, about)
             move(promotion, PromotionState.PUBLISHED)
             promotion.success_count = about.success_count
             promotion.error_count = about.error_count
+            promotion.lease_until = self._work.clock.now() + LEASE
         return about
 
-    def _about(
-        self, promotion: Promotion, standing: Sequence[PromotionApproval], skipped: Mapping[UUID, str], going: int
-    ) -> EnvironmentPromotion:
-        return EnvironmentPromotion(
-            promotion_id=promotion.id,
-            promotion_type=promotion.promotion_type,
-            source_environment=promotion.source_environment,
-            target_environment=promotion.target_environment,
-            status=ReceiptStatus.SUCCESS,
-            success_count=going,
-            error_count=len(skipped),
-            promoted_by_user_id=promotion.executed_by_user_id or standing[-1].user_id,
-            reason=promotion.reason,
-            plan_digest=promotion.plan_digest,
-            approvals=[
-                {"user_id": str(each.user_id), "role": each.role, "decided_at": each.decided_at.isoformat()}
-                for each in standing
-            ],
-            errors=[{"source_id": str(source_id), "error": why} for source_id, why in skipped.items()] or None,
-            duration_seconds=time.monotonic() - self._started,
-            occurred_at=self._clock.now(),
-        )
-
-    def _finish(self, published: EnvironmentPromotion) -> PromotionResult:
-        """Show the points, drop what the target's cache knows, mark the source, close."""
-        arrived = {UUID(each) for each in published.items_promoted["source_ids"]}
-        moved = [item for item in self._taken if item.source_id in arrived]
-        behind = [item for item in self._taken if item.moves and item.source_id not in arrived]
-        sent = [*moved, *(item for item in self._taken if item.effect == Effect.UNCHANGED)]
-        reveal(self._route.target, self._staging, moved, published.rollback_data or {})
-        self._ledger.journal(self._claim, moved, Step.REVEALED)
-        self._staging.sweep(behind)
-        release(self._route.source, self._promotion.id, behind)
-        release(self._route.source, self._promotion.id, sent, PromotionStatus.PROMOTED, audit=self._sent(published))
-        self._ledger.journal(self._claim, sent, Step.SOURCE_MARKED)
-        target = self._route.target
-        with self._ledger.guarded(self._claim) as (session, promotion), target.database.snapshot() as there:
+    def _finish(self, published: EnvironmentPromotion, progress: Progress) -> PromotionResult:
+        """Show the points, read everything back, mark the source, close."""
+        with self._ledger.guarded(self._work.claim) as (_, promotion):
             if promotion.state == PromotionState.EXECUTING:  # the receipt was written, and this could not be
                 move(promotion, PromotionState.PUBLISHED)
+                promotion.success_count, promotion.error_count = published.success_count, published.error_count
+        self._doing = "reveal the vectors"
+        total = published.success_count
+        shown = total - self._ledger.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED))
+        for page in self._ledger.pages(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED)):
+            reveal(self._route.target, self._staging, page)
+            self._ledger.journal(self._work.claim, page, Step.REVEALED)
+            shown += len(page)
+            progress("reveal", shown, total)
+        for page in self._ledger.pages(self._work.id, effects=MOVING, passed=Step.SKIPPED):
+            self._staging.sweep(page)
+            release(self._route.source, self._work.id, [page])
+        self._doing = "read back what was published"
+        report = Verification(self._work, self._staging).run(progress)
+        if not report.passed and self._route.path.on_verification_failure == "roll_back":
+            self._take_back(report, progress)
+        self._doing = "mark the source's rows"
+        for page in self._ledger.pages(self._work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
+            mark(self._route.source, self._work.id, page, self._sent(published))
+            self._ledger.journal(self._work.claim, page, Step.SOURCE_MARKED)
+        self._close(published, report)
+        if not report.passed:
+            raise VerificationFailed(
+                promotion_id=str(self._work.id),
+                environment=self._route.target.name,
+                findings="; ".join(report.findings),
+                outcome="it stays, as the policy says",
+            )
+        return result(
+            self._work.promotion,
+            PromotionState.SUCCEEDED,
+            published,
+            self._ledger.amounts(self._work.id, not_passed=(Step.SKIPPED,)),
+            seconds=time.monotonic() - self._started,
+            verification=report.as_dict(),
+        )
+
+    def _close(self, published: EnvironmentPromotion, report: VerificationReport) -> None:
+        target = self._route.target
+        with self._ledger.guarded(self._work.claim) as (session, promotion), target.database.snapshot() as there:
             move(promotion, PromotionState.SUCCEEDED)
+            promotion.verification = report.as_dict()
+            self._hold_path(session, report)
             promotion.success_count = published.success_count
             promotion.error_count = published.error_count
-            promotion.finished_at = self._clock.now()
-            promotion.duration_seconds = published.duration_seconds
+            promotion.finished_at = self._work.clock.now()
+            promotion.duration_seconds = time.monotonic() - self._started
             promotion.lease_until = None
             checkpoint(session, there, target.name)
-            append(session, self._audited("promotion_executed", {"items": len(moved)}))
-        return result(
-            self._promotion, PromotionState.SUCCEEDED, published, moved, seconds=time.monotonic() - self._started
+            append(
+                session,
+                self._work.audited(
+                    "promotion_executed",
+                    promotion.executed_by_user_id,
+                    promotion.reason,
+                    items=published.success_count,
+                    verification=report.outcome,
+                ),
+            )
+
+    def _hold_path(self, session: Session, report: VerificationReport) -> None:
+        if not report.passed:
+            findings = "; ".join(report.findings)
+            FreezeService.hold(session, self._route.path.name, self._work.id, findings, self._work.clock.now())
+
+    def _take_back(self, report: VerificationReport, progress: Progress) -> NoReturn:
+        """What did not pass goes back at once, as the path's policy says."""
+        findings = "; ".join(report.findings)
+        with self._ledger.guarded(self._work.claim) as (session, promotion):
+            move(promotion, PromotionState.ROLLING_BACK)
+            promotion.verification = report.as_dict()
+            self._hold_path(session, report)
+            promotion.rollback_id = uuid4()
+            promotion.rollback_item_ids = None
+            promotion.rollback_reason = f"it did not pass its verification: {findings}"
+            promotion.rollback_requested_at = self._work.clock.now()
+            promotion.finished_at = self._work.clock.now()
+            append(
+                session,
+                self._work.audited(
+                    "verification_failed", None, promotion.reason, success=False, findings=list(report.findings)
+                ),
+            )
+            session.flush()
+            session.expunge(promotion)
+        Rollback(self._work.about(promotion)).run(progress)
+        raise VerificationFailed(
+            promotion_id=str(self._work.id),
+            environment=self._route.target.name,
+            findings=findings,
+            outcome="it was rolled back, as the policy says",
         )
 
     def _give_up(self, error: BaseException) -> NoReturn:
         """Sweep what was staged, let the source's rows go, and say why."""
-        refused = isinstance(error, Refused)
-        failure = error if refused or isinstance(error, PromotionFailed) else self._failure(error)
+        # A path that was closed meanwhile opens again, and the promotion may then be executed.
+        refused = isinstance(error, Refused) and not isinstance(error, PathClosed)
+        failure = error if isinstance(error, Refused | PromotionFailed) else self._failure(error)
         try:
-            self._staging.sweep([item for item in self._taken if item.moves])
-            release(self._route.source, self._promotion.id, self._taken)
+            for page in self._ledger.pages(self._work.id, effects=MOVING):
+                self._staging.sweep(page)
+            release(self._route.source, self._work.id, self._ledger.pages(self._work.id, effects=TAKEN))
         except Failed as trouble:
             # It stays `executing`, free for the next run, which finds what is staged under the same names.
-            with self._ledger.guarded(self._claim) as (_, promotion):
+            with self._ledger.guarded(self._work.claim) as (_, promotion):
                 promotion.error = f"{failure} What was staged could not be swept yet: {trouble}"
-                promotion.lease_until = self._clock.now() - LEASE
+                promotion.lease_until = self._work.clock.now() - LEASE
             raise failure from error
-        with self._ledger.guarded(self._claim) as (session, promotion):
+        with self._ledger.guarded(self._work.claim) as (session, promotion):
             self._ledger.forget(session, promotion.id)
             move(promotion, PromotionState.REFUSED if refused else PromotionState.FAILED)
             promotion.error = str(failure)
-            promotion.finished_at = self._clock.now()
+            promotion.finished_at = self._work.clock.now()
             promotion.lease_until = None
             action = "promotion_refused" if refused else "promotion_failed"
-            append(session, self._audited(action, {"error": str(failure)}, success=False))
+            append(
+                session,
+                self._work.audited(
+                    action, promotion.executed_by_user_id, promotion.reason, success=False, error=str(failure)
+                ),
+            )
         if failure is error or not isinstance(error, Exception):
             raise error
         raise failure from error
 
+    def _let_go(self) -> None:
+        """Let the next run come at once; if even that cannot be written, it comes when the lease is over."""
+        try:
+            with self._ledger.guarded(self._work.claim) as (_, promotion):
+                promotion.lease_until = self._work.clock.now() - LEASE
+        except (Failed, ClaimLost):
+            return
+
     def _failure(self, error: BaseException) -> PromotionFailed:
+        cancelled = not isinstance(error, Exception)
         return PromotionFailed(
-            promotion_id=str(self._promotion.id),
+            promotion_id=str(self._work.id),
             step=self._doing,
-            cause=str(error) or type(error).__name__,
+            cause="it was cancelled" if cancelled else str(error) or type(error).__name__,
             environment=self._route.target.name,
         )
 
     def _receipt(self) -> EnvironmentPromotion | None:
         with self._route.target.database.begin() as session:
-            return receipt(session, self._promotion.id, ReceiptStatus.SUCCESS)
-
-    def _audited(self, action: str, details: dict[str, object], *, success: bool = True) -> EnvironmentAccess:
-        return EnvironmentAccess(
-            user_id=self._promotion.executed_by_user_id,
-            environment=self._route.target.name,
-            action=action,
-            reason=self._promotion.reason,
-            details={"promotion_id": str(self._promotion.id), "run_id": self._claim.run_id, **details},
-            success=success,
-            occurred_at=self._clock.now(),
-        )
+            return receipt(session, self._work.id)
 
     def _sent(self, published: EnvironmentPromotion) -> DeveloperAction:
         return DeveloperAction(
@@ -271,19 +367,26 @@ class Execution:
             environment=self._route.source.name,
             action=f"promoted_to_{self._route.target.name}",
             reason=published.reason,
-            details={"promotion_id": str(self._promotion.id), "items": published.success_count},
-            occurred_at=self._clock.now(),
+            details={"promotion_id": str(self._work.id), "items": published.success_count},
+            occurred_at=self._work.clock.now(),
         )
 
 
-def _with_dependents(
-    items: Sequence[PlannedItem], rows: Mapping[tuple[str, UUID], EnvironmentRow], skipped: Mapping[UUID, str]
-) -> dict[UUID, str]:
-    """What stays behind, with what belongs to it."""
-    behind = dict(skipped)
-    for item in items if skipped else ():
-        for column, type_name in TYPES[item.item_type].belongs_to.items():
-            owner = getattr(rows.get(item.key), column, None)
-            if owner in skipped and item.moves:
-                behind.setdefault(item.source_id, f"the {type_name} {owner} that it belongs to stays behind")
-    return behind
+def _interleaved(lanes: Iterable[Iterator[list[PlannedItem]]]) -> Iterator[list[PlannedItem]]:
+    """A page of each lane in turn, so that files and vectors are on their way at the same time."""
+    return (page for round_ in zip_longest(*lanes) for page in round_ if page is not None)
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor,
+    act: Callable[[list[PlannedItem]], list[PlannedItem]],
+    pages: Iterator[list[PlannedItem]],
+) -> Iterator[list[PlannedItem]]:
+    """Act on several pages at once, and give them back in their order; the next is read when one is done."""
+    waiting: deque[Future[list[PlannedItem]]] = deque()
+    for page in pages:
+        waiting.append(pool.submit(act, page))
+        if len(waiting) > PAGES_AT_ONCE:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -41,7 +41,9 @@ LEGAL_MOVES: dict[PromotionState, frozenset[PromotionState]] = {
     PromotionState.APPROVED: frozenset(
         {PromotionState.PLANNED, PromotionState.EXECUTING, PromotionState.REJECTED, PromotionState.REFUSED}
     ),
-    PromotionState.EXECUTING: frozenset({PromotionState.PUBLISHED, PromotionState.FAILED, PromotionState.REFUSED}),
+    PromotionState.EXECUTING: frozenset(
+        {PromotionState.PUBLISHED, PromotionState.FAILED, PromotionState.REFUSED, PromotionState.APPROVED}
+    ),
     PromotionState.PUBLISHED: frozenset({PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK}),
     PromotionState.SUCCEEDED: frozenset({PromotionState.ROLLING_BACK}),
     PromotionState.FAILED: frozenset({PromotionState.EXECUTING, PromotionState.REFUSED}),
@@ -61,21 +63,21 @@ class Effect(StrEnum):
     BLOCKED = "blocked"
 
 
+MOVING = (Effect.CREATE, Effect.UPDATE)
+"""The effects for which something is written in the target."""
+
+
 class Step(StrEnum):
     """The steps of an item through a promotion, in their order."""
 
-    FILE_STAGED = "file_staged"
-    VECTORS_STAGED = "vectors_staged"
-    VERIFIED = "verified"
+    STAGED = "staged"
+    """Its file and vectors are in the target, hidden, and were compared with the plan."""
     SKIPPED = "skipped"
     """It could not be staged, and the policy lets it stay behind."""
-    PUBLISHED = "published"
     REVEALED = "revealed"
     SOURCE_MARKED = "source_marked"
-    RESTORED = "restored"
-    """A rollback put back what stood there before."""
-    SWEPT = "swept"
-    """What was staged or superseded for it is deleted."""
+    ROLLED_BACK = "rolled_back"
+    """A rollback put back what stood there before, and nothing of it is left."""
 
 
 class Decision(StrEnum):
@@ -162,6 +164,8 @@ class PromotionItem(ControlBase):
     """The same of the row that stands in the target, or None if there is none."""
     diff: Mapped[dict[str, Any] | None]
     """For an update, each field that changes: `{field: [in the target now, what comes]}`."""
+    belongs_to: Mapped[dict[str, Any] | None]
+    """The items that it belongs to: column → source id."""
     file: Mapped[dict[str, Any] | None]
     """`bucket`, `object_name`, `etag`, `size` at the source."""
     vectors: Mapped[dict[str, Any] | None]

@@ -1,17 +1,16 @@
 """The plan: what a promotion will do, item by item, and the digest that an approval names."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
 
-from wisqu_pipelines.promotion.content import digest
-from wisqu_pipelines.promotion.models import Effect
-from wisqu_pipelines.promotion.types import TYPES
+from wisqu_pipelines.promotion.content import canonical
+from wisqu_pipelines.promotion.models import MOVING, Effect
 from wisqu_pipelines.settings import PathSettings
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
 """Counts the shapes that the plan's canonical JSON has had; part of the digest."""
 
 
@@ -68,6 +67,10 @@ class PlannedItem:
     """What stood in the target when the plan was made: `row`, and the `object_name` and `vector_version` it had."""
     file: FileAt | None = None
     vectors: VectorsAt | None = None
+    diff: Mapping[str, Any] | None = None
+    """For an update, each field that changes: `{field: [in the target now, what comes]}`."""
+    belongs_to: Mapping[str, UUID] = field(default_factory=dict)
+    """The items that it belongs to: column → their source id."""
     bytes: int = 0
     points: int = 0
 
@@ -79,7 +82,7 @@ class PlannedItem:
     @property
     def moves(self) -> bool:
         """Whether something is written in the target for it."""
-        return self.effect in {Effect.CREATE, Effect.UPDATE}
+        return self.effect in MOVING
 
     def version(self, promotion_id: UUID) -> UUID:
         """The version that this promotion gives the item in the target: the same each time a step is repeated."""
@@ -100,46 +103,26 @@ class PlannedItem:
         }
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A frozen list of items, for one path, under one policy."""
+def plan_digest(
+    promotion_type: str, source: str, target: str, policy: Mapping[str, Any], items: Iterable[PlannedItem]
+) -> str:
+    """SHA-256 (hex) over the plan's canonical JSON (RFC 8785); one item is held at a time.
 
-    promotion_type: str
-    source: str
-    target: str
-    policy: Mapping[str, Any]
-    items: Sequence[PlannedItem] = ()
-    missing: Sequence[UUID] = field(default=())
-    """Ids that were asked for and are not there."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) over the plan's canonical JSON (RFC 8785)."""
-        return digest(
-            {
-                "format": PLAN_FORMAT,
-                "promotion_type": self.promotion_type,
-                "source": self.source,
-                "target": self.target,
-                "policy": self.policy,
-                "items": [item.frozen() for item in self.items],
-            }
-        )
-
-    def totals(self) -> dict[str, Any]:
-        """Items, bytes and points by effect and by type; blocked and unchanged ones move nothing."""
-        by_effect = {effect.value: _zero() for effect in Effect}
-        by_type: dict[str, dict[str, int]] = defaultdict(_zero)
-        for item in self.items:
-            for total in (by_effect[item.effect], *([by_type[item.item_type]] if item.moves else ())):
-                total["items"] += 1
-                total["bytes"] += item.bytes
-                total["points"] += item.points
-        return {"by_effect": by_effect, "by_type": dict(by_type)}
-
-
-def _zero() -> dict[str, int]:
-    return {"items": 0, "bytes": 0, "points": 0}
+    Args:
+        promotion_type: The type that was asked for.
+        source: Where the items are.
+        target: Where they go.
+        policy: The path's policy.
+        items: All items, in the order in which they are written.
+    """
+    hashed = hashlib.sha256(b'{"format":%d,"items":[' % PLAN_FORMAT)
+    for number, item in enumerate(items):
+        hashed.update(b"," if number else b"")
+        hashed.update(canonical(item.frozen()))
+    # The members stand in the order of their names, as RFC 8785 has them.
+    rest = {"policy": policy, "promotion_type": promotion_type, "source": source, "target": target}
+    hashed.update(b"]," + canonical(rest)[1:])
+    return hashed.hexdigest()
 
 
 def policy_of(path: PathSettings) -> dict[str, Any]:
@@ -155,38 +138,48 @@ def policy_of(path: PathSettings) -> dict[str, Any]:
     }
 
 
-def in_order(items: Iterable[PlannedItem]) -> list[PlannedItem]:
-    """Items in the order in which they are written: what others belong to first, then by id."""
-    rank = {name: position for position, name in enumerate(TYPES)}
-    return sorted(items, key=lambda item: (rank[item.item_type], item.source_id))
+def change(source: str, target: str, item: PlannedItem, now: PlannedItem | None) -> str | None:
+    """How an item differs from what was planned, as a sentence about it; None if it does not.
+
+    Args:
+        source: The source environment.
+        target: The target environment.
+        item: The item as it was planned.
+        now: The item as a new plan has it, or None if it has it no more.
+    """
+    if now is not None and now.frozen() == item.frozen():
+        return None
+    return f"{item.item_type} '{item.label}' ({item.source_id}) {_difference(source, target, item, now)}"
 
 
-def changes(planned: Plan, now: Plan) -> list[str]:
-    """How `now` differs from what was planned, a sentence for each item that changed; empty if it does not."""
-    found = []
-    if planned.policy != now.policy:
-        found.append(f"the policy of {planned.source}->{planned.target} changed")
-    current = {item.key: item for item in now.items}
-    for item in planned.items:
-        new = current.get(item.key)
-        if new is None or new.frozen() != item.frozen():
-            found.append(f"{item.item_type} '{item.label}' ({item.source_id}) {_change(planned, item, new)}")
-    known = {item.key for item in planned.items}
-    found += [
-        f"{new.item_type} '{new.label}' ({new.source_id}) is now part of it"
-        for new in now.items
-        if new.key not in known
-    ]
-    return found
+def differences(
+    pairs: Iterable[tuple[PlannedItem | None, PlannedItem | None]], source: str, target: str
+) -> Iterator[str]:
+    """How a plan differs from an earlier one, a sentence for each item.
+
+    Args:
+        pairs: Each item as it is now and as it was before; None where a plan does not have it.
+        source: The source environment.
+        target: The target environment.
+    """
+    for now, before in pairs:
+        if before is None and now is not None:
+            yield f"{now.item_type} '{now.label}' ({now.source_id}) is now part of it ({now.effect})"
+        elif now is None and before is not None:
+            yield f"{before.item_type} '{before.label}' ({before.source_id}) is no longer part of it"
+        elif before is not None:
+            sentence = change(source, target, before, now)
+            if sentence:
+                yield sentence
 
 
-def _change(plan: Plan, item: PlannedItem, now: PlannedItem | None) -> str:
+def _difference(source: str, target: str, item: PlannedItem, now: PlannedItem | None) -> str:
     if now is None:
-        return f"is gone from {plan.source}"
+        return f"is gone from {source}"
     if now.blocked_reason != item.blocked_reason:
         return f"is now blocked: {now.blocked_reason}" if now.blocked_reason else "is no longer blocked"
     old, new = item.source_hashes.as_dict(), now.source_hashes.as_dict()
     changed = [part for part in old if old[part] != new[part]]
     if changed:
-        return f"has another {' and '.join(changed)} in {plan.source}"
-    return f"meets something else in {plan.target}"
+        return f"has another {' and '.join(changed)} in {source}"
+    return f"meets something else in {target}"

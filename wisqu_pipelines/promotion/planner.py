@@ -1,35 +1,34 @@
 """Making a plan: reads both sides, each in one consistent state of its database, and writes nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, Table, func, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.filenames import check_filename
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.models import EnvironmentRow
 from wisqu_pipelines.catalog.points import point_id
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, printable
 from wisqu_pipelines.ports.progress import Progress, no_progress
-from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight, chunks
-from wisqu_pipelines.promotion.content import row_hash, vectors_hash
+from wisqu_pipelines.promotion.content import edited_since_arrival, reference, row_hash, standing, vectors_hash
 from wisqu_pipelines.promotion.models import Effect
-from wisqu_pipelines.promotion.plan import FileAt, Hashes, Plan, PlannedItem, VectorsAt, in_order, policy_of
-from wisqu_pipelines.promotion.types import TYPES, PromotableType
-from wisqu_pipelines.settings import PathSettings
+from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, VectorsAt, change
+from wisqu_pipelines.promotion.types import TYPES, PromotableType, table_of
 
-ROWS_AT_ONCE = 1_000
-"""Ids in one `IN (…)`."""
-POINTS_AT_ONCE = 1_024
-"""Points held in memory while they are hashed."""
-STATS_AT_ONCE = 8
+ITEMS_AT_ONCE = 1_000
+"""Items of the asked type that are examined together."""
+POINTS_AT_ONCE = 512
+"""Points in one batch that is read and hashed."""
+BATCHES_AT_ONCE = 2
+"""Such batches in memory."""
+STATS_AT_ONCE = 16
 """Concurrent questions to the object store."""
 
 
@@ -43,24 +42,38 @@ class _Draft:
     """An item while it is being examined."""
 
     kind: PromotableType
-    row: EnvironmentRow
+    row: Row[Any]
     required_by: UUID | None = None
     blocked: str | None = None
     file: FileAt | None = None
     vectors: VectorsAt | None = None
     vectors_sha256: str | None = None
-    twin: EnvironmentRow | None = None
-    twin_references: dict[str, UUID | None] = field(default_factory=dict)
+    twin: Row[Any] | None = None
 
     @property
     def hashes(self) -> Hashes:
         """What the item is, as far as it could be read."""
-        references = {column: getattr(self.row, column) for column in self.kind.belongs_to}
         return Hashes(
-            row=row_hash(self.kind, self.row, references),
-            file=_any(self.row).checksum_sha256 if self.file else None,
+            row=self.row.row_hash,
+            file=self.row.checksum_sha256 if self.file else None,
             vectors=self.vectors_sha256,
         )
+
+    @property
+    def effect(self) -> Effect:
+        """What will be done with it."""
+        if self.blocked:
+            return Effect.BLOCKED
+        if self.twin is None:
+            return Effect.CREATE
+        arrived = self.twin.promoted_hashes or {}
+        same = all(arrived.get(part) == value for part, value in self.hashes.as_dict().items())
+        return Effect.UNCHANGED if same else Effect.UPDATE
+
+    @property
+    def owners(self) -> dict[str, UUID]:
+        """The items that it belongs to: column → source id."""
+        return {column: getattr(self.row, column) for column in self.kind.belongs_to}
 
     def block(self, reason: str) -> None:
         """Keep the first reason only: it is the one to mend first."""
@@ -68,93 +81,102 @@ class _Draft:
 
 
 class Planner:
-    """Plans promotions along one path."""
+    """Plans promotions from one environment to another."""
 
-    def __init__(self, source: Environment, target: Environment, path: PathSettings) -> None:
-        """Plan from `source` to `target` under the policy of `path`."""
+    def __init__(self, source: Environment, target: Environment) -> None:
+        """Plan from `source` to `target`."""
         self._source = source
         self._target = target
-        self._path = path
 
-    def plan(
-        self,
-        kind: PromotableType,
-        item_ids: Sequence[UUID] | None,
-        *,
-        held_by: UUID | None = None,
-        progress: Progress = no_progress,
-    ) -> Plan:
-        """Make the plan.
+    def pages(
+        self, kind: PromotableType, item_ids: Collection[UUID] | None, *, progress: Progress = no_progress
+    ) -> Iterator[list[PlannedItem]]:
+        """The plan's items, so many of the asked type at a time, with what they belong to; what several belong to may
+        come more than once.
 
         Args:
             kind: The type to promote; what its items belong to is pulled in.
-            item_ids: The items, or None for all that are approved.
-            held_by: A promotion whose own hold on the rows does not count against them.
-            progress: Told of each item that has been read.
+            item_ids: The items, or None for all that are approved. Ids that are not there are left out.
+            progress: Told how many items of the type have been examined.
+        """
+        done = size = points = 0
+        with (
+            self._source.database.snapshot() as here,
+            self._target.database.snapshot() as there,
+            ThreadPoolExecutor(STATS_AT_ONCE) as files,
+            ThreadPoolExecutor(BATCHES_AT_ONCE) as vectors,
+        ):
+            total = _count_approved(here, kind) if item_ids is None else len(item_ids)
+            for rows in _selected(here, kind, item_ids):
+                drafts = [_Draft(kind, row) for row in rows]
+                for draft in drafts:
+                    _judge_selected(draft, None)
+                drafts += list(self._owners(here, drafts))
+                self._read_contents(drafts, files, vectors)
+                for each, members in _by_kind(drafts).items():
+                    self._meet_target(there, each, members)
+                _block_dependents(drafts)
+                items = [self._finished(draft) for draft in _needed(drafts)]
+                done += len(rows)
+                size += sum(item.bytes for item in items)
+                points += sum(item.points for item in items)
+                progress("plan", done, max(total, done), bytes=size, points=points)
+                yield items
+
+    def changes(self, pages: Iterable[Sequence[PlannedItem]], held_by: UUID) -> Iterator[str]:
+        """How items that were planned differ now, a sentence for each. Their rows are read again on both sides; files
+        and vectors are not, as a row names the version of either and staging pins both to what was planned.
+
+        Args:
+            pages: The items, in pages of one type each.
+            held_by: The promotion, whose own hold on the rows does not count against them.
         """
         with self._source.database.snapshot() as here, self._target.database.snapshot() as there:
-            rows = self._selected(here, kind, item_ids)
-            drafts = [_Draft(kind, row) for row in rows]
-            for draft in drafts:
-                _judge_selected(draft, held_by)
-            drafts += self._pulled_in(here, drafts, held_by)
-            self._read_files(drafts, progress)
-            self._read_vectors(drafts, progress)
-            self._find_twins(there, drafts)
-            self._check_needs(there, drafts)
-        self._block_dependents(drafts)
-        found = {row.id for row in rows}
-        return Plan(
-            promotion_type=kind.name,
-            source=self._source.name,
-            target=self._target.name,
-            policy=policy_of(self._path),
-            items=in_order(self._finished(draft) for draft in _needed(drafts)),
-            missing=[each for each in item_ids or () if each not in found],
-        )
+            for page in pages:
+                kind = TYPES[page[0].item_type]
+                planned = {item.source_id: item for item in page}
+                drafts = [_Draft(kind, row) for row in _by_ids(here, _rows(kind), planned)]
+                for draft in drafts:
+                    item = planned[draft.row.id]
+                    draft.required_by = item.required_by
+                    _judge(draft, held_by) if item.required_by else _judge_selected(draft, held_by)
+                    _take_contents(draft, item)
+                self._meet_target(there, kind, drafts)
+                now = {draft.row.id: self._finished(draft) for draft in drafts}
+                for item in page:
+                    if sentence := change(self._source.name, self._target.name, item, now.get(item.source_id)):
+                        yield sentence
 
-    def _selected(
-        self, session: Session, kind: PromotableType, item_ids: Sequence[UUID] | None
-    ) -> list[EnvironmentRow]:
-        model = kind.model
-        if item_ids is not None:
-            return _by_ids(session, model, item_ids)
-        return list(
-            session.scalars(
-                select(model).where(
-                    model.promotion_status == PromotionStatus.APPROVED,
-                    model.is_promotable,
-                    ~model.is_test_data,
-                    ~model.is_deleted,
-                )
-            )
-        )
-
-    def _pulled_in(self, session: Session, drafts: Sequence[_Draft], held_by: UUID | None) -> list[_Draft]:
+    def _owners(self, session: Session, drafts: Sequence[_Draft]) -> Iterator[_Draft]:
         """The rows that the selected ones belong to, once each."""
-        wanted: dict[str, dict[UUID, _Draft]] = defaultdict(dict)
+        wanted: dict[str, dict[UUID, UUID]] = defaultdict(dict)
         for draft in drafts:
             for column, type_name in draft.kind.belongs_to.items():
-                wanted[type_name].setdefault(getattr(draft.row, column), draft)
-        pulled = []
+                wanted[type_name].setdefault(getattr(draft.row, column), draft.row.id)
         for type_name, dependents in wanted.items():
-            for row in _by_ids(session, TYPES[type_name].model, list(dependents)):
-                dependent = _Draft(TYPES[type_name], row, required_by=dependents[row.id].row.id)
-                _judge(dependent, held_by)
-                pulled.append(dependent)
-        return pulled
+            for row in _by_ids(session, _rows(TYPES[type_name]), dependents):
+                owner = _Draft(TYPES[type_name], row, required_by=dependents[row.id])
+                _judge(owner, None)
+                yield owner
 
-    def _read_files(self, drafts: Sequence[_Draft], progress: Progress) -> None:
-        filed = [draft for draft in drafts if draft.kind.has_file]
-        done = size = 0
-        with ThreadPoolExecutor(STATS_AT_ONCE) as pool:
-            for draft in pool.map(self._read_file, filed):
-                done += 1
-                size += draft.file.size if draft.file else 0
-                progress("plan files", done, len(filed), bytes=size)
+    def _read_contents(self, drafts: Sequence[_Draft], files: ThreadPoolExecutor, vectors: ThreadPoolExecutor) -> None:
+        """Look at the objects and read the points, both at the same time."""
+        looked = files.map(self._read_file, [draft for draft in drafts if draft.kind.has_file])
+        collections: dict[str, list[_Draft]] = defaultdict(list)
+        for draft in drafts:
+            if draft.kind.has_vectors:
+                collections[draft.row.collection].append(draft)
+        for base, members in collections.items():
+            if mismatch := self._collection_mismatch(base):
+                for draft in members:
+                    draft.block(mismatch)
+            else:
+                batches = by_weight(members, POINTS_AT_ONCE, lambda each: int(each.row.point_count))
+                list(vectors.map(lambda batch, base=base: self._read_points(base, batch), batches))
+        list(looked)
 
-    def _read_file(self, draft: _Draft) -> _Draft:
-        row: Any = draft.row
+    def _read_file(self, draft: _Draft) -> None:
+        row = draft.row
         try:
             check_filename(row.filename)
         except BadInput as error:
@@ -169,25 +191,6 @@ class Planner:
             draft.block("its row has no checksum of the file")
         else:
             draft.file = FileAt(row.bucket, row.object_name, found.etag, found.size)
-        return draft
-
-    def _read_vectors(self, drafts: Sequence[_Draft], progress: Progress) -> None:
-        with_vectors: dict[str, list[_Draft]] = defaultdict(list)
-        for draft in drafts:
-            if draft.kind.has_vectors:
-                with_vectors[_any(draft.row).collection].append(draft)
-        total, done, points = sum(map(len, with_vectors.values())), 0, 0
-        for base, members in with_vectors.items():
-            mismatch = self._collection_mismatch(base)
-            for batch in by_weight(members, POINTS_AT_ONCE, lambda each: _any(each.row).point_count):
-                if mismatch:
-                    for draft in batch:
-                        draft.block(mismatch)
-                else:
-                    self._read_points(base, batch)
-                done += len(batch)
-                points += sum(each.vectors.count for each in batch if each.vectors)
-                progress("plan vectors", done, total, points=points)
 
     def _collection_mismatch(self, base: str) -> str | None:
         """Why points of this collection cannot go from one side to the other, or None if they can."""
@@ -207,15 +210,15 @@ class Planner:
 
     def _read_points(self, base: str, batch: Sequence[_Draft]) -> None:
         collection = self._source.settings.get_collection_name(base)
-        ids = {}
-        for draft in batch:
-            row = _any(draft.row)
-            # One more than there should be, so that a point too many is seen as well as one too few.
-            ids[row.id] = [point_id(row.vector_version, chunk) for chunk in range(row.point_count + 1)]
+        # One more than there should be, so that a point too many is seen as well as one too few.
+        ids = {
+            draft.row.id: [point_id(draft.row.vector_version, chunk) for chunk in range(draft.row.point_count + 1)]
+            for draft in batch
+        }
         found = self._source.vectors.retrieve(collection, [each for group in ids.values() for each in group])
         for draft in batch:
-            row = _any(draft.row)
-            points: list[Point] = [found[each] for each in ids[row.id] if each in found]
+            row = draft.row
+            points = [found[each] for each in ids[row.id] if each in found]
             if not row.point_count:
                 draft.block("it has no vectors")
             elif len(points) != row.point_count:
@@ -226,25 +229,28 @@ class Planner:
                 draft.vectors = VectorsAt(base, row.vector_version, row.point_count)
                 draft.vectors_sha256 = vectors_hash(points)
 
-    def _find_twins(self, session: Session, drafts: Sequence[_Draft]) -> None:
-        """Find what stands in the target for each item, and block what must not be written over."""
-        for kind, members in _by_kind(drafts).items():
-            twins: dict[UUID, EnvironmentRow] = {}
-            for ids in chunks([draft.row.id for draft in members], ROWS_AT_ONCE):
-                for twin in session.scalars(
-                    select(kind.model).where(
-                        kind.model.source_environment == self._source.name, kind.model.source_id.in_(ids)
-                    )
-                ):
-                    twins[twin.source_id or twin.id] = twin
-            references = references_of(session, kind, list(twins.values()))
-            for draft in members:
-                draft.twin = twins.get(draft.row.id)
-                if draft.twin is not None:
-                    draft.twin_references = references[draft.twin.id]
-                    self._judge_twin(draft, draft.twin)
+    def _meet_target(self, session: Session, kind: PromotableType, drafts: Sequence[_Draft]) -> None:
+        """Find what stands in the target for each item; block what must not be written over, or lacks something."""
+        table = kind.table
+        references = [
+            reference(table, column, owner).label(f"of_{column}") for column, owner in kind.belongs_to.items()
+        ]
+        twins = select(
+            table,
+            *references,
+            standing(kind, table).label("standing"),
+            edited_since_arrival(kind, table).label("is_edited"),
+        ).where(table.c.source_environment == self._source.name)
+        found: dict[UUID, Row[Any]] = {}
+        for ids in chunks([draft.row.id for draft in drafts], ITEMS_AT_ONCE):
+            found.update((row.source_id, row) for row in session.execute(twins.where(table.c.source_id.in_(ids))))
+        for draft in drafts:
+            draft.twin = found.get(draft.row.id)
+            if draft.twin is not None:
+                self._judge_twin(draft, draft.twin)
+        self._check_needs(session, kind, drafts)
 
-    def _judge_twin(self, draft: _Draft, twin: EnvironmentRow) -> None:
+    def _judge_twin(self, draft: _Draft, twin: Row[Any]) -> None:
         there = self._target.name
         if twin.is_deleted:
             draft.block(f"its twin {twin.id} in {there} is deleted")
@@ -252,36 +258,27 @@ class Planner:
             draft.block(f"its twin {twin.id} in {there} is marked as test data")
         elif twin.promotion_status == PromotionStatus.PROMOTING:
             draft.block(f"its twin {twin.id} in {there} is held by the promotion {twin.held_by_promotion_id}")
-        elif edited_since_arrival(draft.kind, twin, draft.twin_references):
+        elif twin.is_edited:
             draft.block(f"its twin {twin.id} in {there} was edited since it arrived")
 
-    def _check_needs(self, session: Session, drafts: Sequence[_Draft]) -> None:
-        for kind, members in _by_kind(drafts).items():
-            for column, model in kind.needs.items():
-                wanted = {getattr(draft.row, column) for draft in members}
-                there = {row.id for row in _by_ids(session, model, list(wanted)) if not row.is_deleted}
-                for draft in members:
-                    if getattr(draft.row, column) not in there:
-                        needed = f"{model.__tablename__} {getattr(draft.row, column)}"
-                        draft.block(f"{self._target.name} has no {needed}, which it needs")
-            for column in kind.unique:
-                attribute = getattr(kind.model, column)
-                for chunk in chunks([draft for draft in members if draft.twin is None], ROWS_AT_ONCE):
-                    values = [getattr(draft.row, column) for draft in chunk]
-                    taken = set(session.scalars(select(attribute).where(attribute.in_(values))))
-                    for draft in chunk:
-                        if getattr(draft.row, column) in taken:
-                            draft.block(f"{self._target.name} has a {kind.name} of its own with this {column}")
-
-    @staticmethod
-    def _block_dependents(drafts: Sequence[_Draft]) -> None:
-        by_id = {(draft.kind.name, draft.row.id): draft for draft in drafts}
-        for draft in drafts:
-            for column, type_name in draft.kind.belongs_to.items():
-                owner = by_id.get((type_name, getattr(draft.row, column)))
-                if owner is None or owner.blocked:
-                    reason = owner.blocked if owner else "it is gone"
-                    draft.block(f"the {type_name} that it belongs to cannot go: {reason}")
+    def _check_needs(self, session: Session, kind: PromotableType, drafts: Sequence[_Draft]) -> None:
+        for column, model in kind.needs.items():
+            needed = table_of(model)
+            there: set[UUID] = set()
+            for ids in chunks(sorted({getattr(draft.row, column) for draft in drafts}), ITEMS_AT_ONCE):
+                there |= set(session.scalars(select(needed.c.id).where(needed.c.id.in_(ids), ~needed.c.is_deleted)))
+            for draft in drafts:
+                if getattr(draft.row, column) not in there:
+                    what = f"{needed.name} {getattr(draft.row, column)}"
+                    draft.block(f"{self._target.name} has no {what}, which it needs")
+        for column in kind.unique:
+            attribute = kind.table.c[column]
+            for chunk in chunks([draft for draft in drafts if draft.twin is None], ITEMS_AT_ONCE):
+                values = [getattr(draft.row, column) for draft in chunk]
+                taken = set(session.scalars(select(attribute).where(attribute.in_(values))))
+                for draft in chunk:
+                    if getattr(draft.row, column) in taken:
+                        draft.block(f"{self._target.name} has a {kind.name} of its own with this {column}")
 
     def _finished(self, draft: _Draft) -> PlannedItem:
         kind, row, twin = draft.kind, draft.row, draft.twin
@@ -290,46 +287,19 @@ class Planner:
             source_id=row.id,
             target_id=twin.id if twin else target_id(row.id, kind.name, self._target.name),
             label=str(getattr(row, kind.label))[:500],
-            effect=_effect(draft),
+            effect=draft.effect,
             source_status=row.promotion_status,
             source_hashes=draft.hashes,
             blocked_reason=draft.blocked,
             required_by=draft.required_by,
-            target_hashes=twin_state(kind, twin, draft.twin_references) if twin else None,
+            target_hashes=twin.standing if twin else None,
             file=draft.file,
             vectors=draft.vectors,
+            diff=_diff(draft, twin) if twin and draft.effect == Effect.UPDATE else None,
+            belongs_to=draft.owners,
             bytes=draft.file.size if draft.file else 0,
             points=draft.vectors.count if draft.vectors else 0,
         )
-
-
-def references_of(
-    session: Session, kind: PromotableType, rows: Sequence[EnvironmentRow]
-) -> dict[UUID, dict[str, UUID | None]]:
-    """For each row of a target, the source-side ids of the rows that it belongs to, by column."""
-    found: dict[UUID, dict[str, UUID | None]] = {row.id: {} for row in rows}
-    for column, type_name in kind.belongs_to.items():
-        ids = {getattr(row, column) for row in rows}
-        sources = {owner.id: owner.source_id for owner in _by_ids(session, TYPES[type_name].model, list(ids))}
-        for row in rows:
-            found[row.id][column] = sources.get(getattr(row, column))
-    return found
-
-
-def twin_state(kind: PromotableType, twin: EnvironmentRow, references: Mapping[str, UUID | None]) -> dict[str, Any]:
-    """What a row in the target is: its content's hash, and which file and vectors it points to."""
-    state: dict[str, Any] = {"row": row_hash(kind, twin, references)}
-    if kind.has_file:
-        state["object_name"] = _any(twin).object_name
-    if kind.has_vectors:
-        state["vector_version"] = str(_any(twin).vector_version)
-    return state
-
-
-def edited_since_arrival(kind: PromotableType, twin: EnvironmentRow, references: Mapping[str, UUID | None]) -> bool:
-    """Whether a row in the target is no longer what the last promotion brought."""
-    arrived = twin.promoted_hashes or {}
-    return any(arrived.get(part) != now for part, now in twin_state(kind, twin, references).items())
 
 
 def _judge_selected(draft: _Draft, held_by: UUID | None) -> None:
@@ -350,14 +320,37 @@ def _judge(draft: _Draft, held_by: UUID | None) -> None:
         draft.block(f"the promotion {row.held_by_promotion_id} holds it")
 
 
-def _effect(draft: _Draft) -> Effect:
-    if draft.blocked:
-        return Effect.BLOCKED
-    if draft.twin is None:
-        return Effect.CREATE
-    arrived = draft.twin.promoted_hashes or {}
-    same = all(arrived.get(part) == value for part, value in draft.hashes.as_dict().items())
-    return Effect.UNCHANGED if same else Effect.UPDATE
+def _take_contents(draft: _Draft, item: PlannedItem) -> None:
+    """Take the hashes of file and vectors from the plan, where the row still names the versions that were planned."""
+    row, file, vectors = draft.row, item.file, item.vectors
+    if file and (row.bucket, row.object_name, row.file_size_bytes) == (file.bucket, file.object_name, file.size):
+        draft.file = file
+    if vectors and (row.collection, row.vector_version, row.point_count) == (
+        vectors.collection,
+        vectors.version,
+        vectors.count,
+    ):
+        draft.vectors, draft.vectors_sha256 = vectors, item.source_hashes.vectors
+
+
+def _diff(draft: _Draft, twin: Row[Any]) -> dict[str, Any]:
+    """Each field that an update changes: what is in the target now, and what comes."""
+    kind, row = draft.kind, draft.row
+    pairs = {column: [getattr(twin, column), getattr(row, column)] for column in kind.content}
+    pairs |= {column: [getattr(twin, f"of_{column}"), getattr(row, column)] for column in kind.belongs_to}
+    if kind.has_vectors:
+        pairs["vectors"] = [(twin.promoted_hashes or {}).get("vectors"), draft.vectors_sha256]
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _block_dependents(drafts: Sequence[_Draft]) -> None:
+    by_id = {(draft.kind.name, draft.row.id): draft for draft in drafts}
+    for draft in drafts:
+        for column, type_name in draft.kind.belongs_to.items():
+            owner = by_id.get((type_name, getattr(draft.row, column)))
+            if owner is None or owner.blocked:
+                reason = owner.blocked if owner else "it is gone"
+                draft.block(f"the {type_name} that it belongs to cannot go: {reason}")
 
 
 def _needed(drafts: Sequence[_Draft]) -> Iterator[_Draft]:
@@ -371,20 +364,50 @@ def _needed(drafts: Sequence[_Draft]) -> Iterator[_Draft]:
     return (draft for draft in drafts if draft.required_by is None or (draft.kind.name, draft.row.id) in needed)
 
 
-def _by_kind(drafts: Iterable[_Draft]) -> dict[PromotableType, list[_Draft]]:
-    groups: dict[str, list[_Draft]] = defaultdict(list)
+def _by_kind(drafts: Iterable[_Draft]) -> Mapping[PromotableType, list[_Draft]]:
+    groups: dict[PromotableType, list[_Draft]] = defaultdict(list)
     for draft in drafts:
-        groups[draft.kind.name].append(draft)
-    return {TYPES[name]: members for name, members in groups.items()}
+        groups[draft.kind].append(draft)
+    return groups
 
 
-def _by_ids(session: Session, model: type[EnvironmentRow], ids: Sequence[UUID]) -> list[EnvironmentRow]:
-    rows: list[EnvironmentRow] = []
-    for chunk in chunks(sorted(ids), ROWS_AT_ONCE):
-        rows.extend(session.scalars(select(model).where(model.id.in_(chunk)).order_by(model.id)))
-    return rows
+def _selected(
+    session: Session, kind: PromotableType, item_ids: Collection[UUID] | None
+) -> Iterator[Sequence[Row[Any]]]:
+    """The rows that were asked for, page by page, in the order of their ids."""
+    if item_ids is not None:
+        for ids in chunks(sorted(set(item_ids)), ITEMS_AT_ONCE):
+            yield _by_ids(session, _rows(kind), ids)
+        return
+    table = kind.table
+    page = _rows(kind).where(*_approved(table)).order_by(table.c.id).limit(ITEMS_AT_ONCE)
+    rows = session.execute(page).all()
+    while rows:
+        yield rows
+        rows = session.execute(page.where(table.c.id > rows[-1].id)).all() if len(rows) == ITEMS_AT_ONCE else ()
 
 
-def _any(row: EnvironmentRow) -> Any:
-    """The row, with the columns that its type's registry entry says it has."""
-    return row
+def _count_approved(session: Session, kind: PromotableType) -> int:
+    table = kind.table
+    return session.scalars(select(func.count()).select_from(table).where(*_approved(table))).one()
+
+
+def _approved(table: Table) -> tuple[Any, ...]:
+    return (
+        table.c.promotion_status == PromotionStatus.APPROVED,
+        table.c.is_promotable,
+        ~table.c.is_test_data,
+        ~table.c.is_deleted,
+    )
+
+
+def _rows(kind: PromotableType) -> Select[Any]:
+    table = kind.table
+    return select(table, row_hash(kind, table, twin=False).label("row_hash"))
+
+
+def _by_ids(session: Session, rows: Select[Any], ids: Iterable[UUID]) -> list[Row[Any]]:
+    found: list[Row[Any]] = []
+    for chunk in chunks(sorted(ids), ITEMS_AT_ONCE):
+        found += session.execute(rows.where(rows.selected_columns.id.in_(chunk)).order_by(rows.selected_columns.id))
+    return found

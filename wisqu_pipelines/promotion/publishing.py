@@ -1,301 +1,266 @@
-"""The one transaction in the target that makes a promotion happen, and the one that takes it back."""
+"""The one transaction in the target that makes a promotion happen. Rows go from database to database in bulk; Python
+sees their ids and hashes, and never their content.
+"""
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from pydantic_core import to_json
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Select,
+    String,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    false,
+    func,
+    insert,
+    literal,
+    literal_column,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.models import EnvironmentRow
-from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.errors import PlanStale, RollbackRefused
-from wisqu_pipelines.promotion.content import row_hash, row_image, row_values
-from wisqu_pipelines.promotion.models import Effect, Promotion
+from wisqu_pipelines.catalog.models import PromotionBeforeImage
+from wisqu_pipelines.database.bulk import as_table, copy_across, texts, uuids
+from wisqu_pipelines.errors import PlanStale
+from wisqu_pipelines.promotion.content import row_hash, standing
+from wisqu_pipelines.promotion.models import MOVING, Effect, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
-from wisqu_pipelines.promotion.planner import references_of, twin_state
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
+from wisqu_pipelines.promotion.work import Work, exclusive
 
-ROWS_AT_ONCE = 500
-"""Rows read, or written in one statement."""
+ROWS_AT_ONCE = 2_000
+"""Rows written by one statement."""
+IDS_IN_RECEIPT = 1_000
+"""The receipt names so many rows; the plan, whose digest it carries, names them all."""
 
 
-def receipt(session: Session, promotion_id: UUID, status: ReceiptStatus) -> EnvironmentPromotion | None:
-    """The target's own word on a promotion. Waits for a publishing transaction that is still open."""
-    _exclusive(session, promotion_id)
+def receipt(session: Session, promotion_id: UUID) -> EnvironmentPromotion | None:
+    """The target's own word on whether a promotion happened. Waits for a publishing transaction that is still open."""
+    exclusive(session, promotion_id)
     return session.scalar(
         select(EnvironmentPromotion).where(
-            EnvironmentPromotion.promotion_id == promotion_id, EnvironmentPromotion.status == status
+            EnvironmentPromotion.promotion_id == promotion_id, EnvironmentPromotion.status == ReceiptStatus.SUCCESS
         )
     )
 
 
-def publish(
-    session: Session,
-    promotion: Promotion,
-    items: Sequence[PlannedItem],
-    source_rows: Mapping[tuple[str, UUID], EnvironmentRow],
-    staging: Staging,
-    about: EnvironmentPromotion,
-) -> None:
-    """Write the items' rows, and the receipt with their before-images, in the caller's transaction.
+def publish(work: Work, session: Session, staging: Staging, about: EnvironmentPromotion) -> None:
+    """Write the rows of every item that moves and was not skipped, the before-images, and the receipt.
 
     Args:
-        session: A transaction in the target.
-        promotion: The promotion, whose claim the caller guards.
-        items: Every item of the plan that goes or stands there already, in the order in which it is written.
-        source_rows: The source's rows by item; only those of items that move are read.
+        work: The promotion, whose claim the caller guards.
+        session: A transaction in the target, which the caller ends.
         staging: Knows the keys of the staged files.
-        about: The receipt, with everything but the items.
+        about: The receipt, without the items.
 
     Raises:
         PlanStale: a row in the source or in the target is not what was planned.
     """
-    _exclusive(session, promotion.id)
-    moving = [item for item in items if item.moves]
-    targets = {item.key: item.target_id for item in items}
-    images: dict[str, list[dict[str, Any]]] = {}
-    created: dict[str, list[str]] = {}
-    for kind, members in _by_kind(moving):
-        before = _lock_twins(session, promotion, kind, members)
-        if before:
-            images[kind.name] = [row_image(row) for row in before]
-        new: list[dict[str, Any]] = []
-        changed: list[dict[str, Any]] = []
-        for item in members:
-            values = _values(kind, promotion, item, source_rows[item.key], targets, staging, about)
-            (new if item.effect == Effect.CREATE else changed).append(values)
-        created[kind.name] = [str(values["id"]) for values in new]
-        if new:
-            session.execute(insert(kind.model), new)
-        if changed:
-            session.execute(update(kind.model), changed)
+    exclusive(session, work.id)
+    counts: dict[Effect, dict[str, int]] = {effect: {} for effect in MOVING}
+    first: list[str] = []
+    with work.route.source.database.snapshot() as here:
+        for page in going(work):
+            kind = TYPES[page[0].item_type]
+            _require_planned(work, here, kind, page)
+            _require_standing(work, session, kind, page)
+            for effect in MOVING:
+                items = [item for item in page if item.effect == effect]
+                if items:
+                    rows = _arriving(work, kind, items, staging, about)
+                    _create(here, session, kind, rows) if effect == Effect.CREATE else _update(
+                        work.id, here, session, kind, items, rows
+                    )
+                    counts[effect][kind.name] = counts[effect].get(kind.name, 0) + len(items)
+            first += [str(item.target_id) for item in page[: IDS_IN_RECEIPT - len(first)]]
+    by_type = {name: sum(each.get(name, 0) for each in counts.values()) for name in TYPES}
+    about.success_count = sum(by_type.values())
     about.items_promoted = {
-        "promoted_ids": [str(item.target_id) for item in moving],
-        "source_ids": [str(item.source_id) for item in moving],
-        "total_count": len(moving),
+        "promoted_ids": first,
+        "total_count": about.success_count,
+        "by_type": {name: count for name, count in by_type.items() if count},
     }
     about.rollback_data = {
-        "created_item_ids": [each for ids in created.values() for each in ids],
-        "created": created,
-        "before_images": images,
+        "created": counts[Effect.CREATE],
+        "updated": counts[Effect.UPDATE],
+        "images_digest": images_digest(session, work.id),
     }
     append(session, about)
 
 
-def unpublish(
-    session: Session, promotion: Promotion, items: Sequence[PlannedItem], staging: Staging, at: datetime
-) -> EnvironmentPromotion:
-    """Put the target's rows back as they stood before, and write that down, in the caller's transaction.
+def going(work: Work) -> Iterator[list[PlannedItem]]:
+    """The items that move and were not skipped, in pages of one type."""
+    return work.ledger.pages(work.id, effects=MOVING, not_passed=(Step.SKIPPED,), size=ROWS_AT_ONCE)
 
-    Returns:
-        The receipt of the promotion that was taken back.
 
-    Raises:
-        RollbackRefused: an item is not what the promotion brought any more, or other rows refer to it.
+def images_digest(session: Session, promotion_id: UUID) -> str | None:
+    """SHA-256 (hex) over the hashes of a promotion's before-images, in the order of type and id; None if there are
+    none.
     """
-    _exclusive(session, promotion.id)
-    original = session.scalars(
-        select(EnvironmentPromotion).where(
-            EnvironmentPromotion.promotion_id == promotion.id, EnvironmentPromotion.status == ReceiptStatus.SUCCESS
-        )
-    ).one()
-    by_kind = _by_kind(items)
-    troubles = [
-        trouble for kind, members in by_kind for trouble in _not_as_arrived(session, promotion, kind, members, staging)
-    ]
-    if troubles:
-        raise RollbackRefused(promotion_id=str(promotion.id), reason="; ".join(troubles))
-    rollback_data = original.rollback_data or {}
-    try:
-        for kind, _ in reversed(by_kind):
-            created = [UUID(each) for each in rollback_data["created"].get(kind.name, [])]
-            for start in range(0, len(created), ROWS_AT_ONCE):
-                session.execute(delete(kind.model).where(kind.model.id.in_(created[start : start + ROWS_AT_ONCE])))
-        for kind, _ in by_kind:
-            images = rollback_data["before_images"].get(kind.name, [])
-            if images:
-                session.execute(update(kind.model), [row_values(kind.model, image) for image in images])
-        session.flush()
-    except IntegrityError as error:
-        raise RollbackRefused(
-            promotion_id=str(promotion.id),
-            reason=f"other rows in {promotion.target_environment} refer to what it brought",
-        ) from error
-    append(
-        session,
-        EnvironmentPromotion(
-            promotion_id=promotion.id,
-            promotion_type=promotion.promotion_type,
-            source_environment=promotion.source_environment,
-            target_environment=promotion.target_environment,
-            items_promoted=original.items_promoted,
-            status=ReceiptStatus.ROLLED_BACK,
-            success_count=original.success_count,
-            error_count=0,
-            promoted_by_user_id=promotion.rollback_requested_by_user_id,
-            reason=promotion.rollback_reason,
-            plan_digest=promotion.plan_digest,
-            approvals=[],
-            occurred_at=at,
-        ),
+    hashed = func.encode(func.sha256(func.convert_to(cast(PromotionBeforeImage.image, Text), "UTF8")), "hex")
+    order: Any = aggregate_order_by(
+        literal_column("''"), PromotionBeforeImage.item_type, PromotionBeforeImage.target_id
     )
-    return original
+    together: ColumnElement[str | None] = func.encode(
+        func.sha256(func.convert_to(func.string_agg(hashed, order), "UTF8")), "hex"
+    )
+    return session.scalars(select(together).where(PromotionBeforeImage.promotion_id == promotion_id)).one()
 
 
-def source_rows(
-    source: Environment, promotion: Promotion, items: Sequence[PlannedItem]
-) -> dict[tuple[str, UUID], EnvironmentRow]:
-    """The source's rows of the items that move, proved to be what was planned.
-
-    Raises:
-        PlanStale: one is not.
-    """
-    found: dict[tuple[str, UUID], EnvironmentRow] = {}
-    with source.database.snapshot() as session:
-        for kind, members in _by_kind([item for item in items if item.moves]):
-            for start in range(0, len(members), ROWS_AT_ONCE):
-                chunk = members[start : start + ROWS_AT_ONCE]
-                ids = [item.source_id for item in chunk]
-                rows = {row.id: row for row in session.scalars(select(kind.model).where(kind.model.id.in_(ids)))}
-                for item in chunk:
-                    row = rows.get(item.source_id)
-                    references = {column: getattr(row, column, None) for column in kind.belongs_to}
-                    if row is None or row_hash(kind, row, references) != item.source_hashes.row:
-                        raise _stale(promotion, item, f"is not what was planned in {source.name}")
-                    found[item.key] = row
-    return found
+def _require_planned(work: Work, here: Session, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
+    """The source's rows are what was planned."""
+    table = kind.table
+    given = as_table(
+        "given",
+        {
+            "id": uuids([item.source_id for item in page]),
+            "row_hash": texts([item.source_hashes.row for item in page]),
+        },
+    )
+    same = select(given.c.id).join(table, table.c.id == given.c.id)
+    found = set(here.scalars(same.where(row_hash(kind, table, twin=False) == given.c.row_hash)))
+    _refuse(work, [item for item in page if item.source_id not in found], work.route.source.name)
 
 
-def _values(
-    kind: PromotableType,
-    promotion: Promotion,
-    item: PlannedItem,
-    row: EnvironmentRow,
-    targets: Mapping[tuple[str, UUID], UUID],
-    staging: Staging,
-    about: EnvironmentPromotion,
-) -> dict[str, Any]:
-    """The columns of an item's row in the target."""
-    arrived: dict[str, Any] = item.source_hashes.as_dict()
-    own: dict[str, Any] = {}
-    if kind.has_file:
-        own["object_name"] = arrived["object_name"] = staging.object_name(item)
-    if kind.has_vectors:
-        own["vector_version"] = item.version(promotion.id)
-        arrived["vector_version"] = str(own["vector_version"])
-    return {
-        "id": item.target_id,
-        "environment": promotion.target_environment,
-        **{column: getattr(row, column) for column in kind.content},
-        **{column: targets[type_name, getattr(row, column)] for column, type_name in kind.belongs_to.items()},
-        **own,
-        "is_test_data": False,
-        "test_data_reason": None,
-        "is_promotable": False,
-        "promotion_status": PromotionStatus.DRAFT,
-        "source_id": item.source_id,
-        "source_environment": promotion.source_environment,
-        "promoted_at": about.occurred_at,
-        "promoted_by_user_id": about.promoted_by_user_id,
-        "promoted_hashes": arrived,
-        "is_deleted": False,
-        "deleted_at": None,
+def _require_standing(work: Work, there: Session, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
+    """What stands in the target is what was planned, and stays so: where a row is created, none may stand."""
+    table = kind.table
+    twins = select(table.c.source_id, standing(kind, table).label("standing"), table.c.promotion_status).where(
+        table.c.source_environment == work.promotion.source_environment,
+        table.c.source_id.in_([item.source_id for item in page]),
+    )
+    found = {row.source_id: row for row in there.execute(twins.order_by(table.c.id).with_for_update(of=table))}
+
+    def differs(item: PlannedItem) -> bool:
+        row = found.get(item.source_id)
+        if row is None or item.target_hashes is None:
+            return row is not None or item.target_hashes is not None
+        return bool(row.standing != item.target_hashes or row.promotion_status == PromotionStatus.PROMOTING)
+
+    _refuse(work, [item for item in page if differs(item)], work.route.target.name)
+
+
+def _refuse(work: Work, changed: Sequence[PlannedItem], environment: str) -> None:
+    if changed:
+        named = [f"{each.item_type} '{each.label}' ({each.source_id})" for each in changed]
+        raise PlanStale(
+            promotion_id=str(work.id), changes=f"{'; '.join(named)}: not what was planned in {environment} any more"
+        )
+
+
+def _arriving(
+    work: Work, kind: PromotableType, items: Sequence[PlannedItem], staging: Staging, about: EnvironmentPromotion
+) -> Select[Any]:
+    """A query in the source whose rows are what the items' rows in the target will be."""
+    row = kind.table
+    given = as_table("given", _given(work, kind, items, staging))
+    columns: dict[str, ColumnElement[Any]] = {
+        "id": given.c.target_id,
+        "environment": cast(literal(work.promotion.target_environment), String),
+        **{column: row.c[column] for column in kind.content},
+        **{column: given.c[f"of_{column}"] for column in kind.belongs_to},
+        "is_test_data": false(),
+        "test_data_reason": cast(null(), String),
+        "is_promotable": false(),
+        "promotion_status": cast(literal(PromotionStatus.DRAFT.value), String),
+        "source_id": row.c.id,
+        "source_environment": cast(literal(work.promotion.source_environment), String),
+        "promoted_at": cast(literal(about.occurred_at), DateTime(timezone=True)),
+        "promoted_by_user_id": cast(literal(about.promoted_by_user_id), Uuid),
+        "promoted_hashes": cast(given.c.arrived, JSONB),
+        "held_by_promotion_id": cast(null(), Uuid),
+        "is_deleted": cast(false(), Boolean),
+        "deleted_at": cast(null(), DateTime(timezone=True)),
     }
-
-
-def _lock_twins(
-    session: Session, promotion: Promotion, kind: PromotableType, members: Sequence[PlannedItem]
-) -> list[EnvironmentRow]:
-    """The rows that will be updated, locked and proved to be what was planned; where one is created, none may stand."""
-    rows: dict[UUID, EnvironmentRow] = {}
-    for start in range(0, len(members), ROWS_AT_ONCE):
-        ids = [item.source_id for item in members[start : start + ROWS_AT_ONCE]]
-        found = session.scalars(
-            select(kind.model)
-            .where(kind.model.source_environment == promotion.source_environment, kind.model.source_id.in_(ids))
-            .order_by(kind.model.id)
-            .with_for_update()
-        )
-        rows.update({row.source_id: row for row in found if row.source_id})
-    references = references_of(session, kind, list(rows.values()))
-    for item in members:
-        row = rows.get(item.source_id)
-        state = twin_state(kind, row, references[row.id]) if row else None
-        held = row is not None and row.promotion_status == PromotionStatus.PROMOTING
-        if state != (dict(item.target_hashes) if item.target_hashes else None) or held:
-            raise _stale(promotion, item, f"meets something else in {promotion.target_environment}")
-    return list(rows.values())
-
-
-def _not_as_arrived(
-    session: Session, promotion: Promotion, kind: PromotableType, members: Sequence[PlannedItem], staging: Staging
-) -> list[str]:
-    """Why items cannot be taken back: a sentence for each that is not what the promotion brought."""
-    rows: dict[UUID, EnvironmentRow] = {}
-    for start in range(0, len(members), ROWS_AT_ONCE):
-        ids = [item.target_id for item in members[start : start + ROWS_AT_ONCE]]
-        found = session.scalars(
-            select(kind.model).where(kind.model.id.in_(ids)).order_by(kind.model.id).with_for_update()
-        )
-        rows.update({row.id: row for row in found})
-    references = references_of(session, kind, list(rows.values()))
-    troubles = []
-    for item in members:
-        row = rows.get(item.target_id)
-        reason = _why_not_as_arrived(promotion, item, kind, row, references[row.id], staging) if row else "it is gone"
-        if reason:
-            troubles.append(f"{item.item_type} '{item.label}' ({item.target_id}): {reason}")
-    return troubles
-
-
-def _why_not_as_arrived(
-    promotion: Promotion,
-    item: PlannedItem,
-    kind: PromotableType,
-    row: EnvironmentRow,
-    references: Mapping[str, UUID | None],
-    staging: Staging,
-) -> str | None:
-    arrived: dict[str, Any] = {"row": item.source_hashes.row}
     if kind.has_file:
-        arrived["object_name"] = staging.object_name(item)
+        columns["object_name"] = cast(given.c.object_name, String)
     if kind.has_vectors:
-        arrived["vector_version"] = str(item.version(promotion.id))
-    if row.is_deleted:
-        return "it was deleted since"
-    if row.promotion_status in {PromotionStatus.PROMOTING, PromotionStatus.PROMOTED}:
-        return f"it was promoted on from {promotion.target_environment}; take that back first"
-    if twin_state(kind, row, references) != arrived:
-        return "it was edited since, or a later promotion updated it"
-    return None
+        columns["vector_version"] = given.c.vector_version
+    return select(*(value.label(name) for name, value in columns.items())).where(row.c.id == given.c.id)
 
 
-def _by_kind(items: Sequence[PlannedItem]) -> list[tuple[PromotableType, list[PlannedItem]]]:
-    """Items by type, in the order in which they are written."""
-    groups: dict[str, list[PlannedItem]] = defaultdict(list)
-    for item in items:
-        groups[item.item_type].append(item)
-    return [(kind, groups[name]) for name, kind in TYPES.items() if name in groups]
+def _given(
+    work: Work, kind: PromotableType, items: Sequence[PlannedItem], staging: Staging
+) -> Mapping[str, tuple[Any, Sequence[Any]]]:
+    """What the source's database cannot know of the items."""
+    given: dict[str, tuple[Any, Sequence[Any]]] = {
+        "id": uuids([item.source_id for item in items]),
+        "target_id": uuids([item.target_id for item in items]),
+        "arrived": texts([to_json(arrived(item, kind, staging)).decode() for item in items]),
+    }
+    if kind.has_file:
+        given["object_name"] = texts([staging.object_name(item) for item in items])
+    if kind.has_vectors:
+        given["vector_version"] = uuids([item.version(work.id) for item in items])
+    for column, owner in kind.belongs_to.items():
+        targets = work.ledger.targets(work.id, owner, {item.belongs_to[column] for item in items})
+        given[f"of_{column}"] = uuids([targets[item.belongs_to[column]] for item in items])
+    return given
 
 
-def _stale(promotion: Promotion, item: PlannedItem, change: str) -> PlanStale:
-    return PlanStale(
-        promotion_id=str(promotion.id), changes=f"{item.item_type} '{item.label}' ({item.source_id}) {change}"
+def arrived(item: PlannedItem, kind: PromotableType, staging: Staging) -> dict[str, str | None]:
+    """What a row in the target says of the promotion that brought it: the hashes, and the names of file and vectors."""
+    names: dict[str, str | None] = {}
+    if kind.has_file:
+        names["object_name"] = staging.object_name(item)
+    if kind.has_vectors:
+        names["vector_version"] = str(item.version(staging.promotion_id))
+    return {**item.source_hashes.as_dict(), **names}
+
+
+def _create(here: Session, there: Session, kind: PromotableType, rows: Select[Any]) -> None:
+    copy_across(here, rows, there, kind.name, rows.selected_columns.keys())
+
+
+def _update(
+    promotion_id: UUID,
+    here: Session,
+    there: Session,
+    kind: PromotableType,
+    items: Sequence[PlannedItem],
+    rows: Select[Any],
+) -> None:
+    table = kind.table
+    whole: ColumnElement[Any] = func.to_jsonb(literal_column(table.name))
+    images = select(literal(promotion_id), cast(literal(kind.name), String), table.c.id, whole).where(
+        table.c.id.in_([item.target_id for item in items])
     )
+    there.execute(insert(PromotionBeforeImage).from_select(["promotion_id", "item_type", "target_id", "image"], images))
+    row = rows.subquery("arriving")
+    found = here.scalars(select(cast(func.jsonb_agg(func.to_jsonb(literal_column(row.name))), Text)).select_from(row))
+    write_rows(there, kind, bindparam(None, found.one(), type_=Text), rows.selected_columns.keys())
 
 
-def _exclusive(session: Session, promotion_id: UUID) -> None:
-    """Let one transaction at a time speak about a promotion in this database, so that a commit whose reply was lost is
-    over before anyone asks whether it happened.
+def write_rows(there: Session, kind: PromotableType, rows: Any, columns: Sequence[str]) -> None:
+    """Give rows that are there the columns of a `jsonb` array of rows.
+
+    Args:
+        there: The transaction.
+        kind: The rows' type.
+        rows: An expression that gives the array.
+        columns: The columns that are set; `id` is among them.
     """
-    key = int.from_bytes(hashlib.sha256(promotion_id.bytes).digest()[:8], "big", signed=True)
-    session.execute(select(func.pg_advisory_xact_lock(key)))
+    table = kind.table
+    row = func.jsonb_populate_recordset(literal_column(f"NULL::{table.name}"), cast(rows, JSONB)).table_valued(
+        *(each.name for each in table.c), name="given_rows"
+    )
+    there.execute(
+        update(table)
+        .where(table.c.id == row.c.id)
+        .values({name: row.c[name] for name in columns if name != "id"})
+        .execution_options(synchronize_session=False)
+    )

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from wisqu_pipelines.audit.models import EnvironmentPromotion
-from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionState
+from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem
+
+ITEMS_SHOWN = 1_000
 
 
 @dataclass(frozen=True)
@@ -22,27 +24,36 @@ class PromotionPreview:
     target_environment: str
     state: PromotionState
     items: Sequence[PlannedItem]
+    """The first `ITEMS_SHOWN`, those that are blocked first; `EnvironmentPromotionService.plan` gives them all."""
     totals: Mapping[str, Any]
     """`by_effect` and `by_type`: name → `items`, `bytes`, `points`."""
 
     @property
     def total_count(self) -> int:
         """How many items will be created or updated in the target."""
-        return sum(item.moves for item in self.items)
+        return self._moving("items")
 
     @property
     def total_size_bytes(self) -> int:
         """How many bytes of files will be copied."""
-        return sum(item.bytes for item in self.items if item.moves)
+        return self._moving("bytes")
 
     @property
     def total_points(self) -> int:
         """How many vectors will be copied."""
-        return sum(item.points for item in self.items if item.moves)
+        return self._moving("points")
+
+    @property
+    def blocked_count(self) -> int:
+        """How many items are blocked."""
+        return int(self.totals["by_effect"][Effect.BLOCKED.value]["items"])
+
+    def _moving(self, what: str) -> int:
+        return sum(int(self.totals["by_effect"][effect.value][what]) for effect in MOVING)
 
     @property
     def errors(self) -> list[str]:
-        """A sentence for each blocked item."""
+        """A sentence for each blocked item among `items`."""
         return [
             f"{item.item_type} '{item.label}' ({item.source_id}): {item.blocked_reason}"
             for item in self.items
@@ -65,22 +76,23 @@ class PromotionResult:
     points: int
     duration_seconds: float
     errors: Sequence[str] = ()
-    target_ids: Mapping[str, Sequence[UUID]] = field(default_factory=dict)
-    """The rows in the target that were written, or for a rollback restored or removed, by type."""
+    """The first of what stayed behind, with the reason; `error_count` counts them all."""
+    by_type: Mapping[str, int] = field(default_factory=dict)
+    """How many rows in the target were written, or for a rollback restored or removed, by type."""
+    verification: Mapping[str, Any] | None = None
+    """What reading back came to (`VerificationReport.as_dict`)."""
 
 
 def result(
     promotion: Promotion,
     state: PromotionState,
     about: EnvironmentPromotion,
-    items: Sequence[PlannedItem],
+    amounts: Mapping[str, Mapping[str, int]],
     *,
     seconds: float,
+    verification: Mapping[str, Any] | None = None,
 ) -> PromotionResult:
-    """What a receipt and its items come to."""
-    target_ids: dict[str, list[UUID]] = {}
-    for item in items:
-        target_ids.setdefault(item.item_type, []).append(item.target_id)
+    """What a receipt and the amounts (by type: `items`, `bytes`, `points`) come to."""
     return PromotionResult(
         promotion_id=promotion.id,
         promotion_type=promotion.promotion_type,
@@ -89,11 +101,12 @@ def result(
         state=state,
         success_count=about.success_count,
         error_count=about.error_count,
-        bytes=sum(item.bytes for item in items),
-        points=sum(item.points for item in items),
+        bytes=sum(each["bytes"] for each in amounts.values()),
+        points=sum(each["points"] for each in amounts.values()),
         duration_seconds=seconds,
         errors=[each["error"] for each in about.errors or []],
-        target_ids=target_ids,
+        by_type={name: each["items"] for name, each in amounts.items()},
+        verification=verification,
     )
 
 
@@ -135,5 +148,32 @@ class PromotionReport:
     success_count: int
     error_count: int
     error: str | None
+    verification: Mapping[str, Any] | None = None
+    """What reading back came to, or None if nothing was published."""
+    rolled_back_count: int = 0
+    """How many of its items were taken back."""
     steps: Mapping[str, int] = field(default_factory=dict)
     """How many items have passed each step."""
+
+
+@dataclass(frozen=True)
+class RollbackPreview:
+    """What taking a promotion back, or a part of it, would do."""
+
+    promotion_id: UUID
+    source_environment: str
+    target_environment: str
+    removed: Mapping[str, int]
+    """How many rows it would remove, by type."""
+    restored: Mapping[str, int]
+    """How many rows it would give back as they were, by type."""
+    bytes: int
+    """Bytes of files that would go."""
+    points: int
+    """Vectors that would go."""
+    in_the_way: Sequence[str]
+    """A sentence for each of the first items that cannot be taken back; then none is."""
+    items: Sequence[PlannedItem]
+    """The first `ITEMS_SHOWN` items."""
+    rehearsed: bool
+    """Whether its transaction was tried out in the target, and then undone."""

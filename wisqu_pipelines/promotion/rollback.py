@@ -1,38 +1,34 @@
 """Taking a promotion back: rows first, in one transaction, then what belonged to them."""
 
 import time
+from collections.abc import Collection
+from uuid import UUID
 
 from wisqu_pipelines.audit.chain import append
-from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccess, EnvironmentPromotion, ReceiptStatus
+from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion
 from wisqu_pipelines.audit.verification import checkpoint
-from wisqu_pipelines.errors import RollbackRefused
-from wisqu_pipelines.ports.clock import Clock
+from wisqu_pipelines.errors import ClaimLost, Failed, RollbackRefused
 from wisqu_pipelines.ports.progress import Progress
-from wisqu_pipelines.promotion.execution import Route
-from wisqu_pipelines.promotion.ledger import Claim, Ledger, move
-from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionState, Step
-from wisqu_pipelines.promotion.plan import Plan
-from wisqu_pipelines.promotion.publishing import receipt, unpublish
+from wisqu_pipelines.promotion.ledger import LEASE, move
+from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
 from wisqu_pipelines.promotion.results import PromotionResult, result
 from wisqu_pipelines.promotion.revealing import forget_cached, restore_superseded
 from wisqu_pipelines.promotion.sources import give_back
 from wisqu_pipelines.promotion.staging import Staging
+from wisqu_pipelines.promotion.unpublishing import Scope, rolled_back, unpublish
+from wisqu_pipelines.promotion.work import Work
 
 
 class Rollback:
-    """A claimed rollback being carried out. Each step may be repeated; the target's receipts say how far it came."""
+    """A claimed rollback being carried out. Each step may be repeated; the target's own lines say how far it came."""
 
-    def __init__(
-        self, claim: Claim, promotion: Promotion, plan: Plan, route: Route, ledger: Ledger, clock: Clock
-    ) -> None:
-        """Take `promotion` back, as `claim` allows, along `route`."""
-        self._claim = claim
-        self._promotion = promotion
-        self._plan = plan
-        self._route = route
-        self._ledger = ledger
-        self._clock = clock
-        self._staging = Staging(promotion.id, route.source, route.target, route.transfer)
+    def __init__(self, work: Work) -> None:
+        """Take the promotion of `work` back, or the items of it that were asked for."""
+        self._work = work
+        self._route = work.route
+        self._ledger = work.ledger
+        self._staging = Staging(work.id, work.route)
+        self._scope = Scope(work.promotion, work.ledger, self._staging, asked_for(work.promotion.rollback_item_ids))
 
     def run(self, progress: Progress) -> PromotionResult:
         """Take it back, or finish taking it back.
@@ -42,68 +38,88 @@ class Rollback:
             ClaimLost: another run has taken it over.
             StoreUnavailable, StoreFailed: a store broke; a later run finishes it.
         """
+        try:
+            return self._run(progress)
+        except (RollbackRefused, ClaimLost):
+            raise
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _run(self, progress: Progress) -> PromotionResult:
         started = time.monotonic()
-        original = self._rows()
-        arrived = set(original.items_promoted["source_ids"])
-        moved = [item for item in self._plan.items if str(item.source_id) in arrived]
-        progress("rows restored", len(moved), len(moved))
-        self._ledger.journal(self._claim, moved, Step.RESTORED)
-        self._staging.sweep(moved)
-        restore_superseded(self._route.target, original.rollback_data or {})
-        forget_cached(self._route.target, moved)
-        self._ledger.journal(self._claim, moved, Step.SWEPT)
-        give_back(
-            self._route.source,
-            [*moved, *(item for item in self._plan.items if item.effect == Effect.UNCHANGED)],
-            self._given_back(),
-        )
-        target = self._route.target
-        with self._ledger.guarded(self._claim) as (session, promotion), target.database.snapshot() as there:
-            move(promotion, PromotionState.ROLLED_BACK)
-            promotion.rolled_back_at = self._clock.now()
-            promotion.lease_until = None
-            checkpoint(session, there, target.name)
-            append(session, self._audited())
-        progress("swept", len(moved), len(moved))
-        return result(self._promotion, PromotionState.ROLLED_BACK, original, moved, seconds=time.monotonic() - started)
+        amounts = self._scope.amounts()
+        total, done = sum(each["items"] for each in amounts.values()), 0
+        about = self._rows()
+        for page in self._scope.pages():
+            self._staging.sweep(page)
+            restore_superseded(self._route.target, self._work.id, page)
+            forget_cached(self._route.target, page)
+            done += len(page)
+            progress("roll back", done, total)
+        give_back(self._route.source, self._work.id, self._scope.pages(), self._given_back())
+        if self._scope.only is None:
+            unchanged = self._ledger.pages(self._work.id, effects=(Effect.UNCHANGED,))
+            give_back(self._route.source, self._work.id, unchanged, self._given_back())
+        state = self._close(about)
+        return result(self._work.promotion, state, about, amounts, seconds=time.monotonic() - started)
 
     def _rows(self) -> EnvironmentPromotion:
-        """Restore the rows, unless an earlier run has; returns the promotion's receipt."""
+        """Restore the rows, unless an earlier run has; returns the target's line about it."""
         try:
-            with self._ledger.guarded(self._claim) as (_, promotion), self._route.target.database.begin() as there:
-                original = receipt(there, promotion.id, ReceiptStatus.SUCCESS)
-                if original is not None and receipt(there, promotion.id, ReceiptStatus.ROLLED_BACK) is not None:
-                    return original
-                if original is None:
-                    reason = f"{self._route.target.name} has no receipt of it"
-                    raise RollbackRefused(promotion_id=str(promotion.id), reason=reason)
-                arrived = set(original.items_promoted["source_ids"])
-                moved = [item for item in self._plan.items if str(item.source_id) in arrived]
-                return unpublish(there, promotion, moved, self._staging, self._clock.now())
+            with self._ledger.guarded(self._work.claim), self._route.target.database.begin() as there:
+                return rolled_back(there, self._work.promotion) or unpublish(there, self._scope, self._work.clock.now())
         except RollbackRefused as refusal:
-            with self._ledger.guarded(self._claim) as (_, promotion):
+            with self._ledger.guarded(self._work.claim) as (_, promotion):
                 move(promotion, PromotionState.SUCCEEDED)
                 promotion.error = str(refusal)
                 promotion.rollback_requested_at = None
                 promotion.lease_until = None
             raise
 
+    def _close(self, about: EnvironmentPromotion) -> PromotionState:
+        for page in self._scope.pages():
+            self._ledger.journal(self._work.claim, page, Step.ROLLED_BACK)
+        target = self._route.target
+        with self._ledger.guarded(self._work.claim) as (session, promotion), target.database.snapshot() as there:
+            left = self._ledger.count(promotion.id, not_passed=(Step.SKIPPED, Step.ROLLED_BACK))
+            move(promotion, PromotionState.SUCCEEDED if left else PromotionState.ROLLED_BACK)
+            promotion.rolled_back_count = promotion.success_count - left
+            promotion.rolled_back_at = self._work.clock.now()
+            promotion.rollback_requested_at = None
+            promotion.lease_until = None
+            checkpoint(session, there, target.name)
+            append(
+                session,
+                self._work.audited(
+                    "promotion_rolled_back",
+                    promotion.rollback_requested_by_user_id,
+                    promotion.rollback_reason,
+                    items=about.success_count,
+                ),
+            )
+            return PromotionState(promotion.state)
+
+    def _let_go(self) -> None:
+        """Let the next run come at once; if even that cannot be written, it comes when the lease is over."""
+        try:
+            with self._ledger.guarded(self._work.claim) as (_, promotion):
+                promotion.lease_until = self._work.clock.now() - LEASE
+        except (Failed, ClaimLost):
+            return
+
     def _given_back(self) -> DeveloperAction:
+        promotion = self._work.promotion
         return DeveloperAction(
-            developer_id=self._promotion.rollback_requested_by_user_id,
+            developer_id=promotion.rollback_requested_by_user_id,
             environment=self._route.source.name,
             action=f"rolled_back_from_{self._route.target.name}",
-            reason=self._promotion.rollback_reason,
-            details={"promotion_id": str(self._promotion.id)},
-            occurred_at=self._clock.now(),
+            reason=promotion.rollback_reason,
+            details={"promotion_id": str(self._work.id), "rollback_id": str(promotion.rollback_id)},
+            occurred_at=self._work.clock.now(),
         )
 
-    def _audited(self) -> EnvironmentAccess:
-        return EnvironmentAccess(
-            user_id=self._promotion.rollback_requested_by_user_id,
-            environment=self._route.target.name,
-            action="promotion_rolled_back",
-            reason=self._promotion.rollback_reason,
-            details={"promotion_id": str(self._promotion.id), "run_id": self._claim.run_id},
-            occurred_at=self._clock.now(),
-        )
+
+def asked_for(item_ids: Collection[str] | None) -> frozenset[UUID] | None:
+    """The items of a rollback as the control database keeps them."""
+    return None if item_ids is None else frozenset(UUID(each) for each in item_ids)

@@ -1,9 +1,10 @@
 """The promotion service: what every door (CLI, Dagster, API) calls."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
@@ -11,7 +12,7 @@ from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.catalog.models import EnvironmentRow
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.errors import ItemNotFound, ItemRefused, NotPermitted, PromotionRefused
+from wisqu_pipelines.errors import ItemNotFound, ItemRefused, NotPermitted, PromotionRefused, RollbackRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.reasons import check_reason
@@ -19,16 +20,31 @@ from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.promotion.approvals import valid
-from wisqu_pipelines.promotion.execution import Execution, Route
+from wisqu_pipelines.promotion.execution import Execution
+from wisqu_pipelines.promotion.foresight import foresee, unneeded
+from wisqu_pipelines.promotion.freezes import check_open, closed_to
 from wisqu_pipelines.promotion.ledger import Claim, Ledger
+from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
 from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval, PromotionState
-from wisqu_pipelines.promotion.plan import Plan, policy_of
+from wisqu_pipelines.promotion.plan import PlannedItem, differences, policy_of
 from wisqu_pipelines.promotion.planner import Planner
-from wisqu_pipelines.promotion.results import ApprovalGiven, PromotionPreview, PromotionReport, PromotionResult
+from wisqu_pipelines.promotion.results import (
+    ITEMS_SHOWN,
+    ApprovalGiven,
+    PromotionPreview,
+    PromotionReport,
+    PromotionResult,
+    RollbackPreview,
+)
 from wisqu_pipelines.promotion.rollback import Rollback
+from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import promotable
+from wisqu_pipelines.promotion.unpublishing import Scope
+from wisqu_pipelines.promotion.work import Route, Work
 from wisqu_pipelines.settings import PathSettings, Settings
 
+UNFINISHED = (PromotionState.EXECUTING, PromotionState.PUBLISHED)
+"""The states of a promotion that a run is at, or was."""
 OpenTransfer = Callable[[PathSettings], ObjectStore | None]
 """Opens the account that copies inside the server which both ends of a path share, where there is one."""
 
@@ -86,29 +102,42 @@ class EnvironmentPromotionService:
         kind = promotable(model_class)
         route = self._route(source_env, target_env)
         self._check_requester(requested_by_user_id, route)
-        plan = Planner(route.source, route.target, route.path).plan(kind, item_ids, progress=progress)
-        if item_ids is not None:
-            _refuse_named(plan, kind.name)
+        promotion = Promotion(
+            id=uuid4(),
+            promotion_type=kind.name,
+            source_environment=route.source.name,
+            target_environment=route.target.name,
+            state=PromotionState.PLANNED,
+            plan_digest="",
+            selection={"item_ids": None if item_ids is None else sorted(str(each) for each in item_ids)},
+            totals={},
+            policy=policy_of(route.path),
+            reason=reason,
+            requested_by_user_id=requested_by_user_id,
+            requested_via=requested_via,
+            created_at=self._clock.now(),
+        )
         with self._control.begin() as session:
-            promotion = self._open_twin(session, plan, requested_by_user_id, reason)
-            if promotion is None:
-                promotion = Promotion(
-                    id=uuid4(),
-                    promotion_type=kind.name,
-                    source_environment=route.source.name,
-                    target_environment=route.target.name,
-                    state=PromotionState.PLANNED,
-                    plan_digest=plan.digest,
-                    selection={"item_ids": None if item_ids is None else sorted(str(each) for each in item_ids)},
-                    totals=plan.totals(),
-                    policy=policy_of(route.path),
-                    reason=reason,
-                    requested_by_user_id=requested_by_user_id,
-                    requested_via=requested_via,
-                    created_at=self._clock.now(),
-                )
-                self._ledger.save(session, promotion, plan)
-            return _preview(promotion, plan)
+            making = session.begin_nested()
+            session.add(promotion)
+            session.flush()
+            named: set[UUID] = set()
+            for page in Planner(route.source, route.target).pages(kind, item_ids, progress=progress):
+                if item_ids is not None:
+                    _refuse_blocked(page, route)
+                    named |= {item.source_id for item in page}
+                self._ledger.add(session, promotion.id, page)
+            for item_id in item_ids or ():
+                if item_id not in named:
+                    raise ItemNotFound(type=kind.name, item_id=str(item_id), environment=route.source.name)
+            self._ledger.seal(session, promotion)
+            session.flush()
+            standing = self._open_twin(session, promotion)
+            if standing is None:
+                making.commit()
+            else:
+                making.rollback()
+            return self._preview(session, standing or promotion)
 
     def execute_promotion(
         self,
@@ -175,11 +204,37 @@ class EnvironmentPromotionService:
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
             route = self._route(promotion.source_environment, promotion.target_environment)
+            if promotion.state in {PromotionState.APPROVED, PromotionState.FAILED}:
+                check_open(session, promotion, route.path, self._clock.now())
         self._check_requester(executed_by_user_id, route)
         claim = self._ledger.claim(promotion_id, run_id)
-        promotion, plan = self._claimed(claim, executed_by_user_id)
+        work = self._claimed(claim, route, executed_by_user_id)
         with self._ledger.kept(claim):
-            return Execution(claim, promotion, plan, route, self._ledger, self._clock).run(progress)
+            return Execution(work).run(progress)
+
+    def resume(
+        self, promotion_id: UUID, *, run_id: str, person: UUID | None = None, progress: Progress = no_progress
+    ) -> PromotionResult:
+        """Go on with a promotion, or with a rollback, whose run is gone, from where the stores say it stands.
+
+        Args:
+            promotion_id: The promotion.
+            run_id: Who goes on.
+            person: Who asks for it, where a person is known; they need a role in the source or target.
+            progress: Told how far it is.
+
+        Raises:
+            PromotionRefused: nothing of it is left to do, or its run lives.
+            Any error of `execute` and of `rollback`.
+        """
+        with self._control.begin() as session:
+            promotion = self._ledger.get(session, promotion_id)
+            asked_back = promotion.rollback_requested_at is not None
+            state, route = promotion.state, self._route(promotion.source_environment, promotion.target_environment)
+        if state == PromotionState.ROLLING_BACK or (state == PromotionState.SUCCEEDED and asked_back):
+            self._check_requester(person, route)
+            return self.rollback(promotion_id, run_id=run_id, progress=progress)
+        return self.execute(promotion_id, run_id=run_id, executed_by_user_id=person, progress=progress)
 
     def rollback_promotion(
         self,
@@ -187,18 +242,34 @@ class EnvironmentPromotionService:
         rolled_back_by_user_id: UUID,
         reason: str | None = None,
         *,
+        item_ids: Collection[UUID] | None = None,
         progress: Progress = no_progress,
     ) -> PromotionResult:
-        """Take a promotion back now: `request_rollback` and `rollback` in one."""
-        self.request_rollback(promotion_id, rolled_back_by_user_id, reason)
+        """Take a promotion back now, or a part of it: `request_rollback` and `rollback` in one."""
+        self.request_rollback(promotion_id, rolled_back_by_user_id, reason, item_ids)
         return self.rollback(promotion_id, run_id=f"service:{uuid4()}", progress=progress)
 
-    def request_rollback(self, promotion_id: UUID, person: str | UUID, reason: str | None = None) -> None:
+    def request_rollback(
+        self,
+        promotion_id: UUID,
+        person: str | UUID,
+        reason: str | None = None,
+        item_ids: Collection[UUID] | None = None,
+    ) -> None:
         """Ask, as a person who may approve on this path, that a promotion be taken back.
 
+        Args:
+            promotion_id: The promotion.
+            person: Who asks.
+            reason: Why.
+            item_ids: The items to take back, by their ids on either side, or None for all. What was pulled in for them
+                alone goes with them.
+
         Raises:
-            PromotionNotFound, PromotionRefused: it is not there, or has not happened.
-            UnknownPerson, NotPermitted: the person is unknown or has no role that approves.
+            PromotionNotFound, PromotionRefused: it is not there, has not happened, or is too old.
+            UnknownPerson, NotPermitted: the person is unknown, or has no such role.
+            BadInput: the reason cannot be kept.
+            RollbackRefused: the promotion brought no such item, or it was taken back already.
         """
         reason = check_reason(reason)
         with self._control.begin() as session:
@@ -206,12 +277,12 @@ class EnvironmentPromotionService:
             path = self._settings.path(promotion.source_environment, promotion.target_environment)
             user = people.find(session, person)
             role = people.require_role(user, path.target, path.approver_roles, "take this promotion back")
-            if promotion.state == PromotionState.ROLLED_BACK:
-                return  # it is as asked for
-            if promotion.state not in {PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK}:
-                raise PromotionRefused(
-                    promotion_id=str(promotion_id), act="rolled back", reason=f"it is {promotion.state}"
-                )
+            if promotion.state in {PromotionState.ROLLED_BACK, PromotionState.ROLLING_BACK}:
+                return  # it is as asked for, or will be
+            self._check_can_go_back(promotion, path)
+            only = None if item_ids is None else self._scoped(promotion, item_ids)
+            promotion.rollback_id = uuid4()
+            promotion.rollback_item_ids = None if only is None else sorted(str(each) for each in only)
             promotion.rollback_requested_by_user_id = user.id
             promotion.rollback_reason = reason
             promotion.rollback_requested_at = self._clock.now()
@@ -222,10 +293,63 @@ class EnvironmentPromotionService:
                     environment=path.target,
                     action="rollback_requested",
                     reason=reason,
-                    details={"promotion_id": str(promotion_id), "role": role},
+                    details={
+                        "promotion_id": str(promotion_id),
+                        "rollback_id": str(promotion.rollback_id),
+                        "items": "all" if only is None else len(only),
+                        "role": role,
+                    },
                     occurred_at=self._clock.now(),
                 ),
             )
+
+    def preview_rollback(
+        self, promotion_id: UUID, item_ids: Collection[UUID] | None = None, *, rehearse: bool = False
+    ) -> RollbackPreview:
+        """Say what taking a promotion back, or a part of it, would do; nothing is changed.
+
+        Args:
+            promotion_id: The promotion.
+            item_ids: As for `request_rollback`.
+            rehearse: Whether its transaction is carried out in the target and then undone, which finds what only the
+                database knows: rows that refer to what would go.
+
+        Raises:
+            PromotionNotFound, PromotionRefused: it is not there, has not happened, or is too old.
+            RollbackRefused: the promotion brought no such item; or the rehearsed transaction was refused.
+        """
+        with self._control.begin() as session:
+            promotion = self._ledger.get(session, promotion_id)
+            session.expunge(promotion)
+        route = self._route(promotion.source_environment, promotion.target_environment)
+        self._check_can_go_back(promotion, route.path)
+        only = None if item_ids is None else self._scoped(promotion, item_ids)
+        scope = Scope(promotion, self._ledger, Staging(promotion.id, route), only)
+        return foresee(scope, route.target, self._clock.now(), rehearse=rehearse)
+
+    def _check_can_go_back(self, promotion: Promotion, path: PathSettings) -> None:
+        if promotion.state != PromotionState.SUCCEEDED:
+            reason = f"it is {promotion.state}"
+        elif promotion.finished_at and self._clock.now() > promotion.finished_at + timedelta(days=path.rollback_days):
+            reason = (
+                f"it ended at {promotion.finished_at:%Y-%m-%d %H:%M} UTC, and {path.name} keeps what a rollback needs "
+                f"for {path.rollback_days} days"
+            )
+        else:
+            return
+        raise PromotionRefused(promotion_id=str(promotion.id), act="rolled back", reason=reason)
+
+    def _scoped(self, promotion: Promotion, item_ids: Collection[UUID]) -> set[UUID]:
+        """The source ids of the items that a rollback in part takes back."""
+        target = self._environments[promotion.target_environment]
+        found = self._ledger.brought(promotion.id, item_ids)
+        known = {each for item in found for each in (item.source_id, item.target_id)}
+        for item_id in item_ids:
+            if item_id not in known:
+                reason = f"it brought no item {item_id}, or that was taken back already"
+                raise RollbackRefused(promotion_id=str(promotion.id), reason=reason)
+        owners = self._ledger.pulled_in(promotion.id, {item.source_id for item in found})
+        return {item.source_id for item in [*found, *unneeded(target, owners, found)]}
 
     def rollback(self, promotion_id: UUID, *, run_id: str, progress: Progress = no_progress) -> PromotionResult:
         """Take a promotion back that a person has asked to be taken back; doing it again changes nothing.
@@ -243,9 +367,9 @@ class EnvironmentPromotionService:
                 reason = f"nobody has asked for it; 'wisqu promote rollback {promotion_id} --as PERSON' does that"
                 raise PromotionRefused(promotion_id=str(promotion_id), act="rolled back", reason=reason)
         claim = self._ledger.claim(promotion_id, run_id, rollback=True)
-        promotion, plan = self._claimed(claim, None)
+        work = self._claimed(claim, route, None)
         with self._ledger.kept(claim):
-            return Rollback(claim, promotion, plan, route, self._ledger, self._clock).run(progress)
+            return Rollback(work).run(progress)
 
     def status(self, promotion_id: UUID) -> PromotionReport:
         """How a promotion stands.
@@ -263,8 +387,43 @@ class EnvironmentPromotionService:
             PromotionNotFound: there is none.
         """
         with self._control.begin() as session:
-            promotion = self._ledger.get(session, promotion_id)
-            return _preview(promotion, self._ledger.plan(promotion, session))
+            return self._preview(session, self._ledger.get(session, promotion_id))
+
+    def plan(self, promotion_id: UUID) -> Iterator[PlannedItem]:
+        """All items of a promotion's plan, in the order in which they are written.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+        """
+        with self._control.begin() as session:
+            self._ledger.get(session, promotion_id)
+        return (item for page in self._ledger.pages(promotion_id) for item in page)
+
+    def compare(self, promotion_id: UUID, earlier_id: UUID) -> Iterator[str]:
+        """How a plan differs from an earlier one, a sentence for each difference.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+            PromotionRefused: the two are not along one path.
+        """
+        with self._control.begin() as session:
+            now, before = self._ledger.get(session, promotion_id), self._ledger.get(session, earlier_id)
+            ends = [(each.source_environment, each.target_environment) for each in (now, before)]
+        if ends[0] != ends[1]:
+            reason = f"{earlier_id} goes {ends[1][0]}->{ends[1][1]}, and this one {ends[0][0]}->{ends[0][1]}"
+            raise PromotionRefused(promotion_id=str(promotion_id), act="compared", reason=reason)
+        if now.policy != before.policy:
+            yield f"the policy of {ends[0][0]}->{ends[0][1]} changed"
+        yield from differences(self._ledger.both(promotion_id, earlier_id), *ends[0])
+
+    def lineage(self, item_id: UUID) -> Sequence[Ancestor]:
+        """Where an item came from, hop by hop, back to its first source; nearest first.
+
+        Args:
+            item_id: The row's id in the environment that it came to.
+        """
+        with self._control.begin() as session:
+            return ancestors(session, item_id)
 
     def list(self, *, state: PromotionState | None = None, limit: int = 50) -> Sequence[PromotionReport]:
         """The promotions, newest first."""
@@ -275,24 +434,34 @@ class EnvironmentPromotionService:
             return [self._report(session, promotion) for promotion in session.scalars(wanted)]
 
     def ready(self) -> Sequence[UUID]:
-        """The promotions that are approved and wait for a run, oldest first."""
+        """The promotions that wait for a run, oldest first: approved ones whose path is open, and those whose run is
+        gone.
+        """
         with self._control.begin() as session:
             promotions = session.scalars(
-                select(Promotion).where(Promotion.state == PromotionState.APPROVED).order_by(Promotion.created_at)
+                select(Promotion)
+                .where(
+                    or_(
+                        Promotion.state == PromotionState.APPROVED,
+                        and_(Promotion.state.in_(UNFINISHED), Promotion.lease_until < self._clock.now()),
+                    )
+                )
+                .order_by(Promotion.created_at)
             ).all()
-            return [
-                promotion.id
-                for promotion in promotions
-                if f"{promotion.source_environment}->{promotion.target_environment}" in self._settings.paths
-                and self._enough(session, promotion)
-            ]
+            return [each.id for each in promotions if each.state in UNFINISHED or self._may_begin(session, each)]
 
     def rollbacks_requested(self) -> Sequence[UUID]:
-        """The promotions that a person has asked to be taken back and no run has begun with, oldest request first."""
+        """The promotions that a person has asked to be taken back and no living run is at, oldest request first."""
         with self._control.begin() as session:
             return session.scalars(
                 select(Promotion.id)
-                .where(Promotion.state == PromotionState.SUCCEEDED, Promotion.rollback_requested_at.is_not(None))
+                .where(
+                    Promotion.rollback_requested_at.is_not(None),
+                    or_(
+                        Promotion.state == PromotionState.SUCCEEDED,
+                        and_(Promotion.state == PromotionState.ROLLING_BACK, Promotion.lease_until < self._clock.now()),
+                    ),
+                )
                 .order_by(Promotion.rollback_requested_at)
             ).all()
 
@@ -314,28 +483,46 @@ class EnvironmentPromotionService:
                 reason="they have access to neither end",
             )
 
-    def _open_twin(
-        self, session: Session, plan: Plan, requested_by_user_id: UUID | None, reason: str | None
-    ) -> Promotion | None:
+    def _open_twin(self, session: Session, promotion: Promotion) -> Promotion | None:
         """The promotion that waits with this very plan, asked for by this very person, if there is one."""
         return session.scalars(
             select(Promotion).where(
-                Promotion.plan_digest == plan.digest,
+                Promotion.id != promotion.id,
+                Promotion.plan_digest == promotion.plan_digest,
                 Promotion.state.in_((PromotionState.PLANNED, PromotionState.APPROVED)),
-                Promotion.requested_by_user_id.is_not_distinct_from(requested_by_user_id),
-                Promotion.reason.is_not_distinct_from(reason),
+                Promotion.requested_by_user_id.is_not_distinct_from(promotion.requested_by_user_id),
+                Promotion.reason.is_not_distinct_from(promotion.reason),
             )
         ).first()
 
-    def _claimed(self, claim: Claim, executed_by_user_id: UUID | None) -> tuple[Promotion, Plan]:
+    def _preview(self, session: Session, promotion: Promotion) -> PromotionPreview:
+        return PromotionPreview(
+            promotion_id=promotion.id,
+            plan_digest=promotion.plan_digest,
+            promotion_type=promotion.promotion_type,
+            source_environment=promotion.source_environment,
+            target_environment=promotion.target_environment,
+            state=PromotionState(promotion.state),
+            items=self._ledger.shown(session, promotion.id, ITEMS_SHOWN),
+            totals=promotion.totals,
+        )
+
+    def _claimed(self, claim: Claim, route: Route, executed_by_user_id: UUID | None) -> Work:
         with self._ledger.guarded(claim) as (session, promotion):
             if executed_by_user_id is not None:
                 promotion.executed_by_user_id = executed_by_user_id
-            return promotion, self._ledger.plan(promotion, session)
+                session.flush()
+            return Work(claim, promotion, route, self._ledger, self._clock)
 
-    def _enough(self, session: Session, promotion: Promotion) -> bool:
-        path = self._settings.path(promotion.source_environment, promotion.target_environment)
-        return len(valid(session, promotion, path, self._clock.now())) >= path.approvals
+    def _may_begin(self, session: Session, promotion: Promotion) -> bool:
+        name = f"{promotion.source_environment}->{promotion.target_environment}"
+        path = self._settings.paths.get(name)
+        now = self._clock.now()
+        return (
+            path is not None
+            and len(valid(session, promotion, path, now)) >= path.approvals
+            and closed_to(session, promotion, path, now) is None
+        )
 
     def _report(self, session: Session, promotion: Promotion) -> PromotionReport:
         approvals = session.execute(
@@ -377,36 +564,23 @@ class EnvironmentPromotionService:
             success_count=promotion.success_count,
             error_count=promotion.error_count,
             error=promotion.error,
+            verification=promotion.verification,
+            rolled_back_count=promotion.rolled_back_count,
             steps=self._ledger.steps(session, promotion.id),
         )
 
 
-def _refuse_named(plan: Plan, item_type: str) -> None:
-    """An item that a person named is there and can go, or nothing is planned at all."""
-    for item_id in plan.missing:
-        raise ItemNotFound(type=item_type, item_id=str(item_id), environment=plan.source)
-    for item in plan.items:
+def _refuse_blocked(items: Sequence[PlannedItem], route: Route) -> None:
+    """An item that a person named can go, or nothing is planned at all."""
+    for item in items:
         if item.effect == Effect.BLOCKED:
             raise ItemRefused(
                 type=f"{item.item_type} '{item.label}'",
                 item_id=str(item.source_id),
-                environment=plan.source,
-                act=f"promoted to {plan.target}",
+                environment=route.source.name,
+                act=f"promoted to {route.target.name}",
                 reason=item.blocked_reason,
             )
-
-
-def _preview(promotion: Promotion, plan: Plan) -> PromotionPreview:
-    return PromotionPreview(
-        promotion_id=promotion.id,
-        plan_digest=promotion.plan_digest,
-        promotion_type=promotion.promotion_type,
-        source_environment=promotion.source_environment,
-        target_environment=promotion.target_environment,
-        state=PromotionState(promotion.state),
-        items=plan.items,
-        totals=promotion.totals,
-    )
 
 
 def _already(promotion: Promotion) -> PromotionResult:

@@ -1,106 +1,117 @@
 """The source's rows while they are promoted: held, let go, marked."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import or_, update
+from sqlalchemy import ColumnElement, String, TableValuedAlias, cast, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.models import EnvironmentRow
+from wisqu_pipelines.database.bulk import as_table, texts, uuids
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import PlanStale
-from wisqu_pipelines.promotion.batches import chunks
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.types import TYPES
 
-ROWS_AT_ONCE = 1_000
-"""Rows in one statement."""
+Pages = Iterable[Sequence[PlannedItem]]
+"""Items in pages of one type each."""
 
 
-def hold(source: Environment, promotion_id: UUID, items: Iterable[PlannedItem]) -> None:
+def hold(source: Environment, promotion_id: UUID, pages: Pages) -> None:
     """Put the items' rows to `promoting`, all of them or none, so that nobody else touches them meanwhile.
 
     Raises:
         PlanStale: a row has another status than when the plan was made.
     """
     with source.database.begin() as session:
-        for model, status, ids in _groups(items):
+        for page in pages:
+            table = TYPES[page[0].item_type].table
+            given = _given(page)
             held = session.scalars(
-                update(model)
+                update(table)
                 .where(
-                    model.id.in_(ids),
-                    or_(model.promotion_status == status, model.held_by_promotion_id == promotion_id),
+                    table.c.id == given.c.id,
+                    or_(table.c.promotion_status == given.c.status, table.c.held_by_promotion_id == promotion_id),
                 )
                 .values(
                     promotion_status=PromotionStatus.PROMOTING,
                     held_by_promotion_id=promotion_id,
-                    updated_at=model.updated_at,
+                    updated_at=table.c.updated_at,
                 )
-                .returning(model.id)
+                .returning(table.c.id)
             ).all()
-            if gone := sorted(set(ids) - set(held)):
+            if gone := sorted({item.source_id for item in page} - set(held)):
                 named = ", ".join(str(each) for each in gone)
-                changes = f"{model.__tablename__} {named} changed in {source.name} just now"
+                changes = f"{table.name} {named} changed in {source.name} just now"
                 raise PlanStale(promotion_id=str(promotion_id), changes=changes)
 
 
-def release(
-    source: Environment,
-    promotion_id: UUID,
-    items: Iterable[PlannedItem],
-    status: PromotionStatus | None = None,
-    *,
-    audit: DeveloperAction | None = None,
+def release(source: Environment, promotion_id: UUID, pages: Pages) -> None:
+    """Let the rows go that the promotion holds, to the status that they had before; again, it changes nothing."""
+    for page in pages:
+        _set(source, page, None, TYPES[page[0].item_type].table.c.held_by_promotion_id == promotion_id)
+
+
+def mark(
+    source: Environment, promotion_id: UUID, page: Sequence[PlannedItem], audit: DeveloperAction | None = None
 ) -> None:
-    """Let the rows go that the promotion holds, to `status` or to what they had before; again, it changes nothing.
+    """Mark rows that the promotion holds as promoted; again, it changes nothing.
 
     Args:
         source: Where the rows are.
         promotion_id: The promotion that holds them.
-        items: The items.
-        status: What they become, or None for what they were.
-        audit: What to write down in the same transaction, if a row was let go.
+        page: The items.
+        audit: What is written down in the same transaction, unless it has been before.
     """
+    held = TYPES[page[0].item_type].table.c.held_by_promotion_id == promotion_id
+    _set(source, page, PromotionStatus.PROMOTED, held, audit)
+
+
+def give_back(source: Environment, promotion_id: UUID, pages: Pages, audit: DeveloperAction) -> None:
+    """After a rollback: rows that are still `promoted`, or held by it, get the status back that they had before."""
+    for page in pages:
+        table = TYPES[page[0].item_type].table
+        ours = or_(table.c.promotion_status == PromotionStatus.PROMOTED, table.c.held_by_promotion_id == promotion_id)
+        _set(source, page, None, ours, audit)
+
+
+def _set(
+    source: Environment,
+    page: Sequence[PlannedItem],
+    status: PromotionStatus | None,
+    condition: ColumnElement[bool],
+    audit: DeveloperAction | None = None,
+) -> None:
+    """Give rows a status, or None for what they had before, in one statement."""
+    table = TYPES[page[0].item_type].table
+    given = _given(page)
     with source.database.begin() as session:
-        released = 0
-        for model, before, ids in _groups(items):
-            released += len(
-                session.scalars(
-                    update(model)
-                    .where(model.id.in_(ids), model.held_by_promotion_id == promotion_id)
-                    .values(promotion_status=status or before, held_by_promotion_id=None, updated_at=model.updated_at)
-                    .returning(model.id)
-                ).all()
+        session.execute(
+            update(table)
+            .where(table.c.id == given.c.id, condition)
+            .values(
+                promotion_status=cast(literal(status), String) if status else given.c.status,
+                held_by_promotion_id=None,
+                updated_at=table.c.updated_at,
             )
-        if audit is not None and released:
+        )
+        if audit is not None and not _is_noted(session, audit):
             append(session, audit)
 
 
-def give_back(source: Environment, items: Iterable[PlannedItem], audit: DeveloperAction) -> None:
-    """After a rollback: rows that are still `promoted` get the status back that they had before."""
-    with source.database.begin() as session:
-        given = 0
-        for model, before, ids in _groups(items):
-            given += len(
-                session.scalars(
-                    update(model)
-                    .where(model.id.in_(ids), model.promotion_status == PromotionStatus.PROMOTED)
-                    .values(promotion_status=before, updated_at=model.updated_at)
-                    .returning(model.id)
-                ).all()
-            )
-        if given:
-            append(session, audit)
+def _is_noted(session: Session, audit: DeveloperAction) -> bool:
+    noted = select(DeveloperAction.id).where(
+        DeveloperAction.action == audit.action, DeveloperAction.details == cast(audit.details, JSONB)
+    )
+    return session.scalars(noted.limit(1)).first() is not None
 
 
-def _groups(items: Iterable[PlannedItem]) -> Iterator[tuple[type[EnvironmentRow], str, Sequence[UUID]]]:
-    """The items' ids by table and status, cut into statements; sorted, so that two runs lock rows in one order."""
-    groups: dict[tuple[str, str], list[UUID]] = defaultdict(list)
-    for item in items:
-        groups[item.item_type, item.source_status].append(item.source_id)
-    for (name, status), ids in sorted(groups.items()):
-        for chunk in chunks(sorted(ids), ROWS_AT_ONCE):
-            yield TYPES[name].model, status, chunk
+def _given(page: Sequence[PlannedItem]) -> TableValuedAlias:
+    ordered = sorted(page, key=lambda item: item.source_id)  # two runs lock rows in one order
+    return as_table(
+        "given",
+        {"id": uuids([item.source_id for item in ordered]), "status": texts([item.source_status for item in ordered])},
+    )

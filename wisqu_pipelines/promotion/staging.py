@@ -5,112 +5,86 @@ same thing to the same place, and nothing that is visible is ever written over.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Semaphore
 from typing import BinaryIO, cast
 from uuid import UUID
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_id, point_ids, staged
-from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.errors import ItemFailed, ObjectChanged, ObjectExists, ObjectMissing
+from wisqu_pipelines.errors import ItemFailed, ObjectChanged, ObjectExists, ObjectMissing, PlanStale, WisquError
 from wisqu_pipelines.ports.hashing import sha256_of
-from wisqu_pipelines.ports.objects import ObjectStore
+from wisqu_pipelines.ports.objects import CopyRequest, ObjectStore
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight
-from wisqu_pipelines.promotion.content import portable_payload, same_vector, vectors_hash
+from wisqu_pipelines.promotion.content import portable_payload, same_point, vectors_hash
 from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt
+from wisqu_pipelines.promotion.work import Route
 
-MEMORY_PER_FILE = 4 * 1024 * 1024
+MEMORY_PER_FILE = 1024 * 1024
 """Bytes of a file held in memory while it is carried from server to server; the rest waits on disk."""
-FILES_AT_ONCE = 8
+FILES_AT_ONCE = 16
 """Concurrent copies, or reads, on the object stores."""
-POINTS_AT_ONCE = 1_024
-"""Points held in memory on their way."""
+POINTS_AT_ONCE = 512
+"""Points of one batch."""
+BATCHES_AT_ONCE = 2
+"""Batches of points on their way."""
 
 
 class Staging:
-    """The hidden half of one promotion."""
+    """The hidden half of one promotion. Safe to use from several threads."""
 
-    def __init__(
-        self, promotion_id: UUID, source: Environment, target: Environment, transfer: ObjectStore | None
-    ) -> None:
-        """Stage from `source` to `target`; `transfer` copies inside the server that both share, where there is one."""
-        self._promotion_id = promotion_id
-        self._source = source
-        self._target = target
-        self._transfer = transfer
+    def __init__(self, promotion_id: UUID, route: Route) -> None:
+        """Stage along `route`."""
+        self.promotion_id = promotion_id
+        self._source = route.source
+        self._target = route.target
+        self._transfer = route.transfer
+        self._whole = route.path.verify == "full"
+        self._batches = Semaphore(BATCHES_AT_ONCE)
 
     def object_name(self, item: PlannedItem) -> str:
         """The key that the item's file gets in the target."""
-        return f"{item.item_type}/{item.target_id}/{item.version(self._promotion_id)}/{item.source_hashes.file}"
+        return f"{item.item_type}/{item.target_id}/{item.version(self.promotion_id)}/{item.source_hashes.file}"
 
-    def stage_files(self, items: Iterable[PlannedItem]) -> dict[UUID, ItemFailed]:
-        """Copy the items' files into the target's buckets, create-only and pinned to the version that was planned.
+    def stage(self, items: Sequence[PlannedItem], files: ThreadPoolExecutor) -> dict[UUID, ItemFailed]:
+        """Copy the items' files and points into the target, hidden, and look whether they arrived: with the policy
+        `verify = "full"` every byte and number of them, otherwise that they are there.
 
-        Returns:
-            The items (by source id) whose object at the source is gone or another one.
-        """
-        return self._each_file(items, self._stage_file)
-
-    def stage_vectors(self, items: Iterable[PlannedItem]) -> dict[UUID, ItemFailed]:
-        """Copy the items' points under new ids and with a staging environment.
-
-        Returns:
-            The items (by source id) whose points are not what was planned; nothing of theirs is written.
-        """
-        failures: dict[UUID, ItemFailed] = {}
-        for base, group in _by_collection(items):
-            found = self._at_source(base, group)
-            ready: list[Point] = []
-            for item, at in group:
-                points = [found[each] for each in point_ids(at.version, at.count) if each in found]
-                if len(points) != at.count or vectors_hash(points) != item.source_hashes.vectors:
-                    reason = f"its vectors in {self._source.name} are not what was planned"
-                    failures[item.source_id] = _failed(item, "copied", reason)
-                else:
-                    ready += [self._twin(item, point, chunk) for chunk, point in enumerate(points)]
-            if ready:
-                self._target.vectors.upsert(self._target.settings.get_collection_name(base), ready)
-        return failures
-
-    def verify(self, items: Iterable[PlannedItem]) -> dict[UUID, ItemFailed]:
-        """Read everything staged back: files by the SHA-256 of their bytes, points against the source's, stored with
-        stored.
+        Args:
+            items: The items.
+            files: The threads for the object stores.
 
         Returns:
             The items (by source id) that did not arrive whole.
+
+        Raises:
+            PlanStale: a file or vectors at the source are not what was planned.
         """
-        items = list(items)
-        failures = self._each_file(items, self._verify_file)
-        for base, group in _by_collection(items):
-            here = self._at_source(base, group)
-            there = self._target.vectors.retrieve(
-                self._target.settings.get_collection_name(base),
-                [each for item, at in group for each in point_ids(item.version(self._promotion_id), at.count)],
-            )
-            for item, at in group:
-                twins = zip(
-                    point_ids(at.version, at.count),
-                    point_ids(item.version(self._promotion_id), at.count),
-                    strict=True,
-                )
-                if not all(_same(here.get(one), there.get(other)) for one, other in twins):
-                    reason = f"its vectors did not arrive whole in {self._target.name}"
-                    failures[item.source_id] = _failed(item, "verified", reason)
+        failures = self._stage_vectors(items)
+        filed = [(item, item.file) for item in items if item.file]
+        if self._transfer is not None:
+            arrived = self._copy(self._transfer, filed)
+        else:
+            arrived = list(files.map(self._carry, filed))
+        if self._whole:
+            problems = files.map(self._read_back, filed)
+        else:
+            problems = iter([self._size_problem(file, size) for (_, file), size in zip(filed, arrived, strict=True)])
+        for (item, _), problem in zip(filed, problems, strict=True):
+            if problem is not None:
+                failures[item.source_id] = _failed(item, problem)
         return failures
 
     def reveal(self, items: Iterable[PlannedItem]) -> None:
         """Show the staged points to the target's readers."""
         self._set_environment(items, self._target.name)
 
-    def sweep(self, items: Iterable[PlannedItem]) -> None:
+    def sweep(self, items: Sequence[PlannedItem]) -> None:
         """Hide and delete what was staged for these items; what is not there is no error."""
-        items = list(items)
         self._set_environment(items, staged(self._target.name))
-        for item in items:
-            if item.vectors:
-                collection = self._target.settings.get_collection_name(item.vectors.collection)
-                self._target.vectors.delete(collection, point_ids(item.version(self._promotion_id), item.vectors.count))
+        for collection, points in self._points(items).items():
+            self._target.vectors.delete(collection, points)
         buckets: dict[str, list[str]] = {}
         for item in items:
             if item.file:
@@ -120,37 +94,124 @@ class Staging:
             self._target.objects.delete(bucket, keys)
 
     def _set_environment(self, items: Iterable[PlannedItem], value: str) -> None:
+        for collection, points in self._points(items).items():
+            self._target.vectors.set_payload(collection, points, {ENVIRONMENT: value})
+
+    def _points(self, items: Iterable[PlannedItem]) -> Mapping[str, list[UUID]]:
+        """The ids of the items' points in the target, by collection."""
         ids: dict[str, list[UUID]] = {}
         for item in items:
             if item.vectors:
                 collection = self._target.settings.get_collection_name(item.vectors.collection)
-                ids.setdefault(collection, []).extend(point_ids(item.version(self._promotion_id), item.vectors.count))
-        for collection, points in ids.items():
-            self._target.vectors.set_payload(collection, points, {ENVIRONMENT: value})
+                ids.setdefault(collection, []).extend(point_ids(item.version(self.promotion_id), item.vectors.count))
+        return ids
 
-    def _carry(self, item: PlannedItem, file: FileAt) -> None:
-        """Stream the file from one server to the other; the bytes wait in a spool so that an upload can be repeated."""
-        bucket = self._source.settings.get_bucket_name(file.bucket)
-        about = self._source.objects.stat(bucket, file.object_name)
-        if about is None:
-            raise ObjectMissing(bucket=bucket, key=file.object_name)
-        with tempfile.SpooledTemporaryFile(MEMORY_PER_FILE) as spool:
-            with self._source.objects.read(bucket, file.object_name, etag=file.etag) as chunks:
-                for chunk in chunks:
-                    spool.write(chunk)
-            spool.seek(0)
-            self._target.objects.put(
-                self._target.settings.get_bucket_name(file.bucket),
-                self.object_name(item),
-                cast("BinaryIO", spool),
-                file.size,
-                content_type=about.content_type,
-                metadata=about.metadata,
-                create_only=True,
+    def _copy(self, transfer: ObjectStore, filed: Sequence[tuple[PlannedItem, FileAt]]) -> list[int | None]:
+        """Copy inside the server; returns the size of each object that is in the target now."""
+        requests = (
+            CopyRequest(
+                source_bucket=self._source.settings.get_bucket_name(file.bucket),
+                source_key=file.object_name,
+                source_etag=file.etag,
+                bucket=self._target.settings.get_bucket_name(file.bucket),
+                key=self.object_name(item),
+                size=file.size,
             )
+            for item, file in filed
+        )
+        outcomes = zip(filed, transfer.copy_many(requests), strict=True)
+        return [self._size(item, file, outcome.error) for (item, file), outcome in outcomes]
 
-    def _twin(self, item: PlannedItem, point: Point, chunk: int) -> Point:
-        version = item.version(self._promotion_id)
+    def _carry(self, pair: tuple[PlannedItem, FileAt]) -> int | None:
+        """Stream a file from one server to the other; the bytes wait in a spool so that an upload can be repeated.
+
+        Returns:
+            The size of the object that is in the target now.
+        """
+        item, file = pair
+        bucket = self._source.settings.get_bucket_name(file.bucket)
+        try:
+            about = self._source.objects.stat(bucket, file.object_name)
+            if about is None:
+                raise self._stale(item, "file")
+            with tempfile.SpooledTemporaryFile(MEMORY_PER_FILE) as spool:
+                with self._source.objects.read(bucket, file.object_name, etag=file.etag) as chunks:
+                    for chunk in chunks:
+                        spool.write(chunk)
+                spool.seek(0)
+                self._target.objects.put(
+                    self._target.settings.get_bucket_name(file.bucket),
+                    self.object_name(item),
+                    cast("BinaryIO", spool),
+                    file.size,
+                    content_type=about.content_type,
+                    metadata=about.metadata,
+                    create_only=True,
+                )
+        except (ObjectExists, ObjectMissing, ObjectChanged) as error:
+            return self._size(item, file, error)
+        return file.size
+
+    def _size(self, item: PlannedItem, file: FileAt, error: WisquError | None) -> int | None:
+        """The size of the object that is in the target after an attempt to put it there."""
+        if error is None:
+            return file.size
+        if isinstance(error, ObjectMissing | ObjectChanged):
+            raise self._stale(item, "file") from error
+        if not isinstance(error, ObjectExists):
+            raise error
+        # Staged by an earlier run under this very key.
+        found = self._target.objects.stat(self._target.settings.get_bucket_name(file.bucket), self.object_name(item))
+        return found.size if found else None
+
+    def _size_problem(self, file: FileAt, size: int | None) -> str | None:
+        if size is None:
+            return f"its file did not arrive in {self._target.name}"
+        return None if size == file.size else f"{size} of the {file.size} bytes of its file arrived"
+
+    def _read_back(self, pair: tuple[PlannedItem, FileAt]) -> str | None:
+        """Why a staged file is not what was planned, or None if it is."""
+        item, file = pair
+        try:
+            bucket = self._target.settings.get_bucket_name(file.bucket)
+            with self._target.objects.read(bucket, self.object_name(item)) as read:
+                arrived = sha256_of(read)
+        except ObjectMissing:
+            return f"its file did not arrive in {self._target.name}"
+        if arrived == item.source_hashes.file:
+            return None
+        return f"the bytes that arrived have SHA-256 {arrived}, and its row says {item.source_hashes.file}"
+
+    def _stage_vectors(self, items: Iterable[PlannedItem]) -> dict[UUID, ItemFailed]:
+        failures: dict[UUID, ItemFailed] = {}
+        for base, group in _by_collection(items):
+            with self._batches:
+                failures |= self._stage_points(base, group)
+        return failures
+
+    def _stage_points(self, base: str, group: Sequence[tuple[PlannedItem, VectorsAt]]) -> dict[UUID, ItemFailed]:
+        here = self._source.vectors.retrieve(
+            self._source.settings.get_collection_name(base),
+            [each for _, at in group for each in point_ids(at.version, at.count)],
+        )
+        twins: dict[UUID, Point] = {}
+        for item, at in group:
+            points = [here[each] for each in point_ids(at.version, at.count) if each in here]
+            if len(points) != at.count or vectors_hash(points) != item.source_hashes.vectors:
+                raise self._stale(item, "vectors")
+            twins |= {twin.id: twin for twin in (self._twin(item, *numbered) for numbered in enumerate(points))}
+        collection = self._target.settings.get_collection_name(base)
+        self._target.vectors.upsert(collection, list(twins.values()))
+        there = self._target.vectors.retrieve(collection, list(twins), vectors=self._whole)
+        failures = {}
+        for item, at in group:
+            ids = point_ids(item.version(self.promotion_id), at.count)
+            if not all(each in there and (not self._whole or same_point(twins[each], there[each])) for each in ids):
+                failures[item.source_id] = _failed(item, f"its vectors did not arrive whole in {self._target.name}")
+        return failures
+
+    def _twin(self, item: PlannedItem, chunk: int, point: Point) -> Point:
+        version = item.version(self.promotion_id)
         payload = {
             **portable_payload(point.payload),
             DOCUMENT_ID: str(item.target_id),
@@ -159,56 +220,9 @@ class Staging:
         }
         return Point(point_id(version, chunk), point.vector, payload)
 
-    def _each_file(
-        self, items: Iterable[PlannedItem], act: Callable[[PlannedItem, FileAt], None]
-    ) -> dict[UUID, ItemFailed]:
-        """Do something to several files at once; an item's own failure is returned, a store's trouble is raised."""
-
-        def caught(pair: tuple[PlannedItem, FileAt]) -> tuple[UUID, ItemFailed] | None:
-            try:
-                act(*pair)
-            except ItemFailed as failure:
-                return pair[0].source_id, failure
-            return None
-
-        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-            outcomes = list(pool.map(caught, [(item, item.file) for item in items if item.file]))
-        return dict(outcome for outcome in outcomes if outcome)
-
-    def _stage_file(self, item: PlannedItem, file: FileAt) -> None:
-        try:
-            if self._transfer is not None:
-                self._transfer.copy(
-                    self._source.settings.get_bucket_name(file.bucket),
-                    file.object_name,
-                    self._target.settings.get_bucket_name(file.bucket),
-                    self.object_name(item),
-                    source_etag=file.etag,
-                )
-            else:
-                self._carry(item, file)
-        except ObjectExists:
-            return  # staged by an earlier run under this very key; verify() reads what is there
-        except (ObjectMissing, ObjectChanged) as error:
-            reason = f"its file in {self._source.name} is gone or another one"
-            raise _failed(item, "copied", reason) from error
-
-    def _verify_file(self, item: PlannedItem, file: FileAt) -> None:
-        try:
-            bucket = self._target.settings.get_bucket_name(file.bucket)
-            with self._target.objects.read(bucket, self.object_name(item)) as read:
-                arrived = sha256_of(read)
-        except ObjectMissing as error:
-            raise _failed(item, "verified", f"its file did not arrive in {self._target.name}") from error
-        if arrived != item.source_hashes.file:
-            reason = f"the bytes that arrived have SHA-256 {arrived}, and its row says {item.source_hashes.file}"
-            raise _failed(item, "verified", reason)
-
-    def _at_source(self, base: str, group: Sequence[tuple[PlannedItem, VectorsAt]]) -> Mapping[UUID, Point]:
-        return self._source.vectors.retrieve(
-            self._source.settings.get_collection_name(base),
-            [each for _, at in group for each in point_ids(at.version, at.count)],
-        )
+    def _stale(self, item: PlannedItem, part: str) -> PlanStale:
+        change = f"{item.item_type} '{item.label}' ({item.source_id}) has another {part} in {self._source.name}"
+        return PlanStale(promotion_id=str(self.promotion_id), changes=change)
 
 
 def _by_collection(
@@ -224,14 +238,5 @@ def _by_collection(
             yield base, piece
 
 
-def _same(one: Point | None, other: Point | None) -> bool:
-    return (
-        one is not None
-        and other is not None
-        and portable_payload(one.payload) == portable_payload(other.payload)
-        and same_vector(one.vector, other.vector)
-    )
-
-
-def _failed(item: PlannedItem, act: str, reason: str) -> ItemFailed:
-    return ItemFailed(type=item.item_type, label=item.label, item_id=str(item.source_id), act=act, reason=reason)
+def _failed(item: PlannedItem, reason: str) -> ItemFailed:
+    return ItemFailed(type=item.item_type, label=item.label, item_id=str(item.source_id), act="staged", reason=reason)

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import cast
+
+from sqlalchemy import Table, inspect
 
 from wisqu_pipelines.catalog.models import EnvironmentRow, RagDocument, StoredFile, User, UserStorageQuota
 from wisqu_pipelines.errors import UnknownType
@@ -34,6 +37,11 @@ class PromotableType:
     def name(self) -> str:
         """The type's name: its table."""
         return str(self.model.__tablename__)
+
+    @property
+    def table(self) -> Table:
+        """The table itself, for statements that leave the ORM aside."""
+        return table_of(self.model)
 
 
 TYPES: Mapping[str, PromotableType] = MappingProxyType(
@@ -70,6 +78,11 @@ TYPES: Mapping[str, PromotableType] = MappingProxyType(
         )
     }
 )
+
+
+def table_of(model: type[EnvironmentRow]) -> Table:
+    """The table of a model."""
+    return cast("Table", inspect(model).local_table)
 
 
 def promotable(wanted: type[EnvironmentRow] | str) -> PromotableType:

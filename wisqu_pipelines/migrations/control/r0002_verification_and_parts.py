@@ -25,12 +25,14 @@ def upgrade() -> None:
     op.add_column("promotions", sa.Column("rollback_item_ids", JSONB))
     op.add_column("promotions", sa.Column("rolled_back_count", sa.Integer, server_default=sa.text("0"), nullable=False))
     op.add_column("promotion_items", sa.Column("diff", JSONB))
+    op.add_column("promotion_items", sa.Column("belongs_to", JSONB))
     op.execute(refuse_illegal_move(MOVES))
 
 
 def downgrade() -> None:
     """Take them away again."""
     op.execute(refuse_illegal_move(MOVES_BEFORE))
+    op.drop_column("promotion_items", "belongs_to")
     op.drop_column("promotion_items", "diff")
     for column in ("rolled_back_count", "rollback_item_ids", "rollback_id", "verification"):
         op.drop_column("promotions", column)

@@ -1,0 +1,122 @@
+"""`wisqu promote execute | resume | rollback`: what changes a target."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from wisqu_pipelines.cli.options import AsJson, ItemIds, Person, PromotionId, Reason, required_person, services
+from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, size, table
+from wisqu_pipelines.errors import RollbackRefused
+from wisqu_pipelines.promotion.results import PromotionResult, RollbackPreview
+
+Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would do.")]
+Rehearse = Annotated[bool, typer.Option("--rehearse", help="Try it out in the target's database, and undo that.")]
+SHOWN_ITEMS = 25
+"""Items of a rollback that are shown; `--json` has more."""
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands under `wisqu promote`."""
+    for command in (execute, resume, rollback):
+        app.command()(command)
+
+
+def execute(
+    promotion: Annotated[list[str], typer.Argument(metavar="PROMOTION_ID | MODEL SOURCE TARGET")],
+    item_ids: ItemIds = None,
+    person: Person = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Execute an approved promotion: by its id, or the one whose plan is what a preview would say now."""
+    with services() as opened:
+        who = required_person(opened, person)
+        with progress_bar() as progress:
+            match promotion:
+                case [promotion_id]:
+                    done = opened.promotions.execute(
+                        _uuid(promotion_id), run_id=f"cli:{uuid4()}", executed_by_user_id=who, progress=progress
+                    )
+                case [model, source, target]:
+                    done = opened.promotions.execute_promotion(
+                        model, source, target, who, reason or "", item_ids, progress=progress
+                    )
+                case _:
+                    raise typer.BadParameter("give a promotion's id, or a type, a source and a target")
+    _show_result("Promoted", done, as_json)
+
+
+def resume(promotion: PromotionId, person: Person = None, as_json: AsJson = False) -> None:
+    """Go on with a promotion, or a rollback, whose run is gone, from where the stores say it stands."""
+    with services() as opened:
+        who = required_person(opened, person)
+        with progress_bar() as progress:
+            done = opened.promotions.resume(promotion, run_id=f"cli:{uuid4()}", person=who, progress=progress)
+    _show_result("Finished:", done, as_json)
+
+
+def rollback(
+    promotion: PromotionId,
+    item_ids: ItemIds = None,
+    person: Person = None,
+    reason: Reason = None,
+    preview: Preview = False,
+    rehearse: Rehearse = False,
+    request: Annotated[bool, typer.Option("--request", help="Only ask; Dagster's sensor carries it out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a promotion back, or some items of it: the target's rows, files and vectors are then what they were."""
+    if preview + rehearse + request > 1:
+        raise typer.BadParameter("--preview, --rehearse and --request exclude each other")
+    with services() as opened:
+        if preview or rehearse:
+            _show_foresight(opened.promotions.preview_rollback(promotion, item_ids, rehearse=rehearse), as_json)
+            return
+        who = required_person(opened, person)
+        if request:
+            opened.promotions.request_rollback(promotion, who, reason, item_ids)
+            OUT.print(f"Asked for. The sensor starts the run; 'wisqu promote status {promotion}' shows it.")
+            return
+        with progress_bar() as progress:
+            done = opened.promotions.rollback_promotion(promotion, who, reason, item_ids=item_ids, progress=progress)
+    _show_result("Rolled back", done, as_json)
+
+
+def _show_foresight(found: RollbackPreview, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    else:
+        names = sorted({*found.removed, *found.restored})
+        rows = [[name, found.removed.get(name, 0), found.restored.get(name, 0)] for name in names]
+        title = f"Taking {found.promotion_id} back from {found.target_environment} would"
+        OUT.print(table(title, ("type", "#remove", "#restore"), rows))
+        items = [[item.item_type, item.label, item.effect, item.target_id] for item in found.items[:SHOWN_ITEMS]]
+        OUT.print(table("Items", ("type", "item", "effect to undo", "!id there"), items))
+        OUT.print(f"{size(found.bytes)} of files and {found.points} points would go.")
+        if found.rehearsed and not found.in_the_way:
+            OUT.print("Rehearsed: its transaction went through, and was undone. Nothing was changed.")
+    if found.in_the_way:
+        raise RollbackRefused(promotion_id=str(found.promotion_id), reason="; ".join(found.in_the_way))
+
+
+def _show_result(verb: str, done: PromotionResult, as_json: bool) -> None:
+    if as_json:
+        print_json(done)
+        return
+    OUT.print(
+        f"{verb} {done.success_count} items ({size(done.bytes)}, {done.points} points) "
+        f"{done.source_environment} → {done.target_environment} in {done.duration_seconds:.1f} s; "
+        f"promotion {done.promotion_id} is [bold]{done.state}[/]."
+    )
+    if done.verification:
+        OUT.print(f"Read back ({done.verification['level']}): {done.verification['outcome']}.")
+    for error in done.errors:
+        OUT.print(f"  [yellow]stayed behind:[/] {cell(error)}")
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no promotion's id") from None

@@ -1,0 +1,212 @@
+"""The one transaction in the target that takes a promotion back, or a part of it."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.audit.chain import append
+from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
+from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.models import PromotionBeforeImage
+from wisqu_pipelines.errors import RollbackRefused
+from wisqu_pipelines.promotion.content import standing
+from wisqu_pipelines.promotion.ledger import Ledger
+from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, Step
+from wisqu_pipelines.promotion.plan import PlannedItem
+from wisqu_pipelines.promotion.publishing import IDS_IN_RECEIPT, ROWS_AT_ONCE, images_digest, receipt, write_rows
+from wisqu_pipelines.promotion.staging import Staging
+from wisqu_pipelines.promotion.types import TYPES, PromotableType
+from wisqu_pipelines.promotion.work import exclusive
+
+TROUBLES_NAMED = 20
+"""A refusal names so many of the items that stand in the way."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a rollback takes back: of a promotion's items those that it wrote and no earlier rollback took back."""
+
+    promotion: Promotion
+    ledger: Ledger
+    staging: Staging
+    only: Collection[UUID] | None
+    """Source ids, or None for all."""
+
+    def pages(
+        self, *, kinds: Sequence[str] = tuple(TYPES), effects: Sequence[Effect] = MOVING
+    ) -> Iterator[list[PlannedItem]]:
+        """Its items, in pages of one type."""
+        return self.ledger.pages(
+            self.promotion.id,
+            kinds=kinds,
+            effects=effects,
+            not_passed=(Step.SKIPPED, Step.ROLLED_BACK),
+            only=self.only,
+            size=ROWS_AT_ONCE,
+        )
+
+    def amounts(self) -> dict[str, dict[str, int]]:
+        """Items, bytes and points by type."""
+        return self.ledger.amounts(self.promotion.id, not_passed=(Step.SKIPPED, Step.ROLLED_BACK), only=self.only)
+
+
+def rolled_back(session: Session, promotion: Promotion) -> EnvironmentPromotion | None:
+    """The target's own word on whether the rollback that was asked for last has happened."""
+    exclusive(session, promotion.id)
+    return session.scalar(
+        select(EnvironmentPromotion).where(
+            EnvironmentPromotion.rollback_id == promotion.rollback_id, EnvironmentPromotion.promotion_id == promotion.id
+        )
+    )
+
+
+def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromotion:
+    """Put the target's rows back as they stood before, and write that down, in the caller's transaction.
+
+    Returns:
+        The line that was written down.
+
+    Raises:
+        RollbackRefused: an item is not what the promotion brought any more, other rows refer to it, or what it was
+            before is not known any more.
+    """
+    promotion = scope.promotion
+    original = receipt(session, promotion.id)
+    if original is None:
+        raise _refused(promotion, f"{promotion.target_environment} has no receipt of it")
+    if (original.rollback_data or {}).get("images_digest") != images_digest(session, promotion.id):
+        raise _refused(promotion, "its before-images are not those that its receipt tells of")
+    if troubles := list(in_the_way(session, scope)):
+        more = len(troubles) - TROUBLES_NAMED
+        named = [*troubles[:TROUBLES_NAMED], *([f"and {more} more"] if more > 0 else [])]
+        raise _refused(promotion, "; ".join(named))
+    counts: dict[str, int] = {}
+    first: list[str] = []
+    try:
+        for page in scope.pages(kinds=tuple(reversed(tuple(TYPES))), effects=(Effect.CREATE,)):
+            table = TYPES[page[0].item_type].table
+            session.execute(delete(table).where(table.c.id.in_([item.target_id for item in page])))
+            _counted(counts, first, page)
+        for page in scope.pages(effects=(Effect.UPDATE,)):
+            _restore(session, promotion, TYPES[page[0].item_type], page)
+            _counted(counts, first, page)
+        session.flush()
+    except IntegrityError as error:
+        reason = f"other rows in {promotion.target_environment} refer to what it brought"
+        raise _refused(promotion, reason) from error
+    about = EnvironmentPromotion(
+        promotion_id=promotion.id,
+        rollback_id=promotion.rollback_id,
+        promotion_type=promotion.promotion_type,
+        source_environment=promotion.source_environment,
+        target_environment=promotion.target_environment,
+        items_promoted={"promoted_ids": first, "total_count": sum(counts.values()), "by_type": counts},
+        status=ReceiptStatus.ROLLED_BACK,
+        success_count=sum(counts.values()),
+        error_count=0,
+        promoted_by_user_id=promotion.rollback_requested_by_user_id,
+        reason=promotion.rollback_reason,
+        plan_digest=promotion.plan_digest,
+        approvals=[],
+        occurred_at=at,
+    )
+    append(session, about)
+    return about
+
+
+def in_the_way(session: Session, scope: Scope) -> Iterator[str]:
+    """Why items cannot be taken back: a sentence for each that is not what the promotion brought. Locks the others."""
+    for page in scope.pages():
+        kind = TYPES[page[0].item_type]
+        ids = [item.target_id for item in page]
+        found = {
+            row.id: row
+            for row in session.execute(
+                select(
+                    kind.table.c.id,
+                    kind.table.c.is_deleted,
+                    kind.table.c.promotion_status,
+                    standing(kind, kind.table).label("standing"),
+                )
+                .where(kind.table.c.id.in_(ids))
+                .order_by(kind.table.c.id)
+                .with_for_update(of=kind.table)
+            )
+        }
+        later: dict[UUID, UUID] | None = None
+        for item in page:
+            row = found.get(item.target_id)
+            if reason := _why_not(scope, kind, item, row):
+                if row is not None and reason == _EDITED:
+                    later = _updated_later(session, scope.promotion, kind, ids) if later is None else later
+                    if by := later.get(item.target_id):
+                        reason = f"the promotion {by} updated it since; take that back first"
+                yield f"{item.item_type} '{item.label}' ({item.target_id}): {reason}"
+
+
+_EDITED = "it was edited since"
+
+
+def _why_not(scope: Scope, kind: PromotableType, item: PlannedItem, row: Any) -> str | None:
+    target = scope.promotion.target_environment
+    if row is None:
+        return "it is gone"
+    if row.is_deleted:
+        return "it was deleted since"
+    if row.promotion_status in {PromotionStatus.PROMOTING, PromotionStatus.PROMOTED}:
+        return f"it was promoted on from {target}; take that back first"
+    arrived: dict[str, Any] = {"row": item.source_hashes.row}
+    if kind.has_file:
+        arrived["object_name"] = scope.staging.object_name(item)
+    if kind.has_vectors:
+        arrived["vector_version"] = str(item.version(scope.promotion.id))
+    return None if row.standing == arrived else _EDITED
+
+
+def _updated_later(
+    session: Session, promotion: Promotion, kind: PromotableType, ids: Sequence[UUID]
+) -> dict[UUID, UUID]:
+    """The promotions that updated these rows last and were not taken back, by the rows' ids."""
+    rows = session.execute(
+        select(PromotionBeforeImage.target_id, PromotionBeforeImage.promotion_id)
+        .join(EnvironmentPromotion, EnvironmentPromotion.promotion_id == PromotionBeforeImage.promotion_id)
+        .where(
+            PromotionBeforeImage.item_type == kind.name,
+            PromotionBeforeImage.target_id.in_(ids),
+            PromotionBeforeImage.promotion_id != promotion.id,
+            PromotionBeforeImage.restored_by.is_(None),
+            EnvironmentPromotion.status == ReceiptStatus.SUCCESS,
+        )
+        .order_by(EnvironmentPromotion.sequence)
+    )
+    return {row.target_id: row.promotion_id for row in rows}
+
+
+def _restore(session: Session, promotion: Promotion, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
+    images = (
+        PromotionBeforeImage.promotion_id == promotion.id,
+        PromotionBeforeImage.item_type == kind.name,
+        PromotionBeforeImage.target_id.in_([item.target_id for item in page]),
+    )
+    count = session.scalars(select(func.count()).select_from(PromotionBeforeImage).where(*images)).one()
+    if count != len(page):
+        raise _refused(promotion, f"{len(page) - count} before-images of {kind.name} are gone")
+    together = select(func.jsonb_agg(PromotionBeforeImage.image, type_=JSONB)).where(*images).scalar_subquery()
+    write_rows(session, kind, together, [column.name for column in kind.table.c])
+    session.execute(update(PromotionBeforeImage).where(*images).values(restored_by=promotion.rollback_id))
+
+
+def _counted(counts: dict[str, int], first: list[str], page: Sequence[PlannedItem]) -> None:
+    counts[page[0].item_type] = counts.get(page[0].item_type, 0) + len(page)
+    first += [str(item.target_id) for item in page[: IDS_IN_RECEIPT - len(first)]]
+
+
+def _refused(promotion: Promotion, reason: str) -> RollbackRefused:
+    return RollbackRefused(promotion_id=str(promotion.id), reason=reason)
