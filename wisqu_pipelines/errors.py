@@ -245,6 +245,15 @@ class RollbackRefused(Refused):
     """The promotion {promotion_id} cannot be rolled back: {reason}."""
 
 
+# Storage audit
+
+
+class ClocksDisagree(Refused):
+    """The clocks of this machine and of the database {database} are {seconds} s apart; beyond {limit} s nothing is
+    removed, as nobody can tell how old anything is. Set the clocks.
+    """
+
+
 # Embedded stack
 
 
