@@ -19,6 +19,7 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import markdown
+from wisqu_pipelines.assets.verified import evaluation
 from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.progress import LoggedProgress
@@ -124,7 +125,13 @@ def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Outp
         context.instance.add_run_tags(
             context.run_id, promotion_tags(promotion_id, standing.source_environment, standing.target_environment)
         )
-        result = promotions.execute(promotion_id, run_id=context.run_id, progress=LoggedProgress(context.log))
+        try:
+            result = promotions.execute(promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
+        finally:
+            verification = promotions.status(promotion_id).verification
+            if verification is not None and verification != standing.verification:
+                event: Any = evaluation(standing.target_environment, str(promotion_id), verification)
+                context.log_event(event)
     return _landed(context, result, standing.plan_digest)
 
 
@@ -138,7 +145,7 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Out
         context.instance.add_run_tags(
             context.run_id, promotion_tags(promotion_id, standing.source_environment, standing.target_environment)
         )
-        result = promotions.rollback(promotion_id, run_id=context.run_id, progress=LoggedProgress(context.log))
+        result = promotions.rollback(promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
     return _landed(context, result, standing.plan_digest)
 
 
@@ -165,6 +172,13 @@ def _landed(context: OpExecutionContext, result: PromotionResult, plan_digest: s
     if result.errors:
         metadata["left behind"] = MetadataValue.md("\n".join(f"- {markdown.text(error)}" for error in result.errors))
     return Output(None, metadata=metadata)
+
+
+def _run(context: OpExecutionContext) -> str:
+    """What the run is called in the control database: a retry or a re-execution comes back as the run that it goes on
+    with, and need not wait for that one's lease.
+    """
+    return context.run.root_run_id or context.run_id
 
 
 def _promotion_id(text: str) -> UUID:

@@ -433,6 +433,15 @@ class EnvironmentPromotionService:
         with self._control.begin() as session:
             return [self._report(session, promotion) for promotion in session.scalars(wanted)]
 
+    def last_verified(self, target_environment: str) -> PromotionReport | None:
+        """The last promotion into an environment that was read back, or None if there is none."""
+        wanted = select(Promotion).where(
+            Promotion.target_environment == target_environment, Promotion.verification.is_not(None)
+        )
+        with self._control.begin() as session:
+            found = session.scalars(wanted.order_by(Promotion.finished_at.desc()).limit(1)).first()
+            return None if found is None else self._report(session, found)
+
     def ready(self) -> Sequence[UUID]:
         """The promotions that wait for a run, oldest first: approved ones whose path is open, and those whose run is
         gone.
