@@ -1,41 +1,18 @@
 """The gate: who may say yes, how often, for how long, and whose yes still counts when it is executed."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import update
 
+from tests.promotion.gate import approved, other_policy, planned, state
 from tests.promotion.world import World
-from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.errors import BadInput, NotPermitted, PlanStale, PromotionRefused, UnknownPerson
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN, TESTER
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.promotion.models import PromotionState
-from wisqu_pipelines.settings import load
 from wisqu_pipelines.storage.memory import ManualClock
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOW)
-
-
-@pytest.fixture
-def timed(services: Services, clock: ManualClock) -> Iterator[World]:
-    with open_services(services.settings, clock) as opened:
-        yield World(opened)
-
-
-def planned(world: World, target: str = "stage", person: str | None = DEVELOPER) -> UUID:
-    world.document()
-    asks = world.person(person) if person else None
-    return world.services.promotions.preview_promotion(
-        "rag_documents", "dev", target, requested_by_user_id=asks
-    ).promotion_id
 
 
 def test_dev_to_stage_takes_one_and_it_may_be_ones_own(world: World) -> None:
@@ -113,16 +90,50 @@ def test_a_rejection_is_final_and_needs_a_reason(world: World) -> None:
         world.services.promotions.execute(promotion, run_id="test")
 
 
-def test_a_changed_policy_voids_the_plan(world: World) -> None:
-    promotion = planned(world)
-    world.services.approvals.grant(promotion, DEVELOPER)
-    paths = {name: path.model_dump() for name, path in world.services.settings.paths.items()}
-    paths["dev->stage"]["approval_hours"] = 12
-    with (
-        open_services(load(paths=paths)) as changed,
-        pytest.raises(PlanStale, match="the policy of dev->stage changed"),
-    ):
-        changed.promotions.execute(promotion, run_id="test")
+@pytest.mark.parametrize("change", [{"approval_hours": 12}, {"approvals": 2}, {"approver_roles": ("admin",)}])
+def test_a_changed_policy_voids_the_plan(world: World, change: dict[str, object]) -> None:
+    waiting, decided = planned(world), approved(world)
+    with other_policy("dev->stage", **change) as changed:
+        with pytest.raises(PlanStale, match="the policy of dev->stage changed"):
+            changed.approvals.grant(waiting, ADMIN)
+        with pytest.raises(PlanStale, match="the policy of dev->stage changed"):
+            changed.promotions.execute(decided, run_id="test")
+    assert (state(world, waiting), state(world, decided)) == (PromotionState.PLANNED, PromotionState.REFUSED)
+    assert world.state("stage")["points"] == {}
+
+
+def test_an_edited_item_voids_the_plan_and_its_approvals_count_for_no_other(world: World) -> None:
+    old = approved(world, "prod")
+    [document] = [UUID(each) for each in world.state("dev")["rows"]["rag_documents"]]
+    world.edit(document, "another text")
+    new = world.services.promotions.preview_promotion(
+        "rag_documents", "dev", "prod", requested_by_user_id=world.person()
+    ).promotion_id
+    assert new != old
+    assert world.services.approvals.standing(new) == []
+    with pytest.raises(PromotionRefused, match="not approved yet"):
+        world.services.promotions.execute(new, run_id="test")
+    with pytest.raises(PlanStale, match=r"guide\.md"):
+        world.services.promotions.execute(old, run_id="test")
+    assert state(world, old) == PromotionState.REFUSED
+    assert world.state("prod")["points"] == {}
+    assert world.services.approvals.grant(new, ADMIN) == PromotionState.PLANNED, "the first of two"
+
+
+def test_a_changed_target_voids_the_plan(world: World) -> None:
+    done = approved(world)
+    world.services.promotions.execute(done, run_id="test")
+    [document] = [UUID(each) for each in world.state("dev")["rows"]["rag_documents"]]
+    world.edit(document, "the next edition")
+    update_of_it = world.services.promotions.preview_promotion(
+        "rag_documents", "dev", "stage", requested_by_user_id=world.person()
+    ).promotion_id
+    world.services.approvals.grant(update_of_it, ADMIN)
+    [twin] = [UUID(each) for each in world.state("stage")["rows"]["rag_documents"]]
+    world.change(twin, "stage", title="edited there since")
+    with pytest.raises(PlanStale, match=r"guide\.md"):
+        world.services.promotions.execute(update_of_it, run_id="test")
+    assert state(world, update_of_it) == PromotionState.REFUSED
 
 
 def test_who_asks_must_belong_to_one_end(world: World) -> None:

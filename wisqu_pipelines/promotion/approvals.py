@@ -54,8 +54,7 @@ class ApprovalService:
             by_effect = promotion.totals["by_effect"]
             if not by_effect["create"]["items"] + by_effect["update"]["items"]:
                 self._refuse(promotion, "approved", "its plan moves nothing")
-            if promotion.policy != policy_of(path):
-                raise PlanStale(promotion_id=str(promotion.id), changes=f"the policy of {path.name} changed")
+            check_policy(promotion, path)
             if not path.self_approval:
                 self._check_not_own(promotion, path, user)
             self._decide(session, promotion, path, (user, role), Decision.APPROVE, reason)
@@ -215,6 +214,16 @@ class ApprovalService:
 
     def _refuse_revocation(self, promotion: Promotion, reason: str) -> NoReturn:
         self._refuse(promotion, "relieved of an approval", reason)
+
+
+def check_policy(promotion: Promotion, path: PathSettings) -> None:
+    """Refuse a plan that was made under another policy, before anybody counts its approvals by today's.
+
+    Raises:
+        PlanStale: the path's policy is not the one that the plan carries.
+    """
+    if promotion.policy != policy_of(path):
+        raise PlanStale(promotion_id=str(promotion.id), changes=f"the policy of {path.name} changed")
 
 
 def valid(session: Session, promotion: Promotion, path: PathSettings, now: datetime) -> list[PromotionApproval]:

@@ -156,7 +156,7 @@ class FreezeService:
         now = self._clock.now()
         with self._control.begin() as session:
             windows = session.scalars(wanted).all()
-            names = dict(session.execute(select(CentralUser.id, CentralUser.email)).tuples().all())
+            names = {each.id: each.email for each in session.execute(select(CentralUser.id, CentralUser.email))}
             return [_freeze(each, names, now) for each in windows if ended or not _over(each, now)]
 
     def override(self, promotion_id: UUID, person: str | UUID, reason: str) -> Override:

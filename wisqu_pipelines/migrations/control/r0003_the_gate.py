@@ -9,11 +9,16 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
+from wisqu_pipelines.migrations.control.r0001_control_database import refuse_illegal_move
+from wisqu_pipelines.migrations.control.r0002_verification_and_parts import MOVES as MOVES_BEFORE
+
 revision: str = "control_0003"
 down_revision: str | None = "control_0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+MOVES = (*MOVES_BEFORE, ("executing", "approved"))
+"""A path that closes before a promotion is published puts it back to wait."""
 REFUSE_DECISION = """
 CREATE FUNCTION refuse_decision() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -148,10 +153,12 @@ def upgrade() -> None:
     _freezes()
     _holds()
     _triggers()
+    op.execute(refuse_illegal_move(MOVES))
 
 
 def downgrade() -> None:
     """Take them away again, and with them every freeze, and what was revoked."""
+    op.execute(refuse_illegal_move(MOVES_BEFORE))
     for table in ("path_holds", "freeze_overrides", "freeze_windows"):
         op.drop_table(table)
     for table, triggers in (
