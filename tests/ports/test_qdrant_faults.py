@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID, uuid4
 
@@ -98,6 +98,57 @@ def test_a_refusal_is_not_tried_again(
     assert len(proxy.seen) == 1
 
 
+@pytest.mark.parametrize("trouble", [Drop(), BUSY, TOO_MANY, Answer(429, b"")], ids=["dropped", "503", "429", "429-"])
+def test_bulk_work_is_tried_again(
+    account: VectorIndexSettings, known: UUID, collection: str, trouble: Drop | Answer
+) -> None:
+    acts: list[Callable[[QdrantVectorIndex], object]] = [
+        lambda index: index.retrieve(collection, [known], vectors=False),
+        lambda index: list(index.scroll(collection, {})),
+        lambda index: index.upsert(collection, [Point(known, [1.0, 0.0])]),
+    ]
+    for act in acts:
+        with through(account, lambda _: Forward()) as (index, proxy):
+            index.describe(collection)
+            proxy.seen.clear()
+            proxy.plan = first(2, trouble)
+            act(index)
+            assert len(proxy.seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (BUSY, StoreUnavailable),
+        (Answer(400, b'{"status":{"error":"Wrong input: no"}}', JSON), StoreFailed),
+        (Answer(401, b"Must provide an API key"), StoreDenied),
+        (Answer(404, b"<html>not here</html>"), StoreFailed),
+        (Answer(200, b"no JSON", JSON), StoreFailed),
+        (Answer(200, b"{}", JSON), StoreFailed),
+        (Answer(200, b'{"result": null}', JSON), StoreFailed),
+        (Answer(200, b'{"result": 1}', JSON), StoreFailed),
+        (Answer(200, b'{"result": [{}]}', JSON), StoreFailed),
+        (Answer(200, b'{"result": [{"id": 7}]}', JSON), StoreFailed),
+        (Answer(200, b'{"result": {"points": [7]}}', JSON), StoreFailed),
+        (Answer(200, b'{"result": {"status": "strange"}}', JSON), StoreFailed),
+    ],
+)
+def test_trouble_in_bulk_work_is_told_as_ours(
+    account: VectorIndexSettings, known: UUID, collection: str, answer: Answer, error: type[Exception]
+) -> None:
+    acts: list[Callable[[QdrantVectorIndex], object]] = [
+        lambda index: index.retrieve(collection, [known]),
+        lambda index: list(index.scroll(collection, {}, vectors=True)),
+        lambda index: index.upsert(collection, [Point(known, [1.0, 0.0])]),
+    ]
+    for act in acts:
+        with through(account, lambda _: Forward()) as (index, proxy):
+            index.describe(collection)
+            proxy.plan = lambda _: answer
+            with pytest.raises(error):
+                act(index)
+
+
 def test_two_may_make_the_same_collection_at_the_same_time(
     qdrant: QdrantVectorIndex, account: VectorIndexSettings, collection: str
 ) -> None:
@@ -167,7 +218,7 @@ def test_requests_and_answers_stay_small_however_large_the_vectors(
     points = [Point(uuid4(), [0.5] * 2_000, {"text": "x" * 30_000}) for _ in range(30)]
     with through(account, lambda _: Forward()) as (index, proxy):
         index.upsert(collection, points)
-        assert len([request for request in proxy.seen if is_write(request)]) == 5
+        assert len([request for request in proxy.seen if is_write(request)]) == 3
         proxy.seen.clear()
         assert len(list(index.scroll(collection, {}, vectors=True))) == len(points)
         assert len([request for request in proxy.seen if "scroll" in request.path]) == 3

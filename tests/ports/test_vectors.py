@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 
 from tests.ports.conftest import DIMENSION, Vectors
-from wisqu_pipelines.errors import CollectionMismatch, CollectionMissing
+from wisqu_pipelines.errors import CollectionMismatch, CollectionMissing, StoreFailed
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point
 
 PAYLOAD = {
@@ -108,6 +109,37 @@ def test_only_cosine_changes_vectors_beyond_single_precision(vectors: Vectors, d
     vectors.index.ensure_collection(CollectionInfo(name, 2, distance))
     vectors.index.upsert(name, [Point(known, [0.1, 300.25])])
     assert list(vectors.index.retrieve(name, [known])[known].vector) == pytest.approx([0.1, 300.25], rel=1e-6)
+
+
+def test_single_precision_keeps_every_bit(vectors: Vectors) -> None:
+    name = f"{vectors.collection}_bits"
+    vectors.index.ensure_collection(CollectionInfo(name, 256, "Dot"))
+    bits = np.random.default_rng(7).integers(0, 2**32, (20, 256), dtype=np.uint32).view(np.float32)
+    bits = np.where(np.isfinite(bits), bits, np.float32(0))
+    written = dict(zip(ids(20), bits, strict=True))
+    for kind in (np.ndarray.tolist, lambda vector: vector):  # a list of floats, and an array
+        vectors.index.upsert(name, [Point(each, kind(vector), {}) for each, vector in written.items()])
+        scrolled = {point.id: point.vector for point in vectors.index.scroll(name, {}, vectors=True)}
+        retrieved = vectors.index.retrieve(name, list(written))
+        for each, vector in written.items():
+            assert np.asarray(scrolled[each], "<f4").tobytes() == vector.tobytes()
+            assert np.asarray(retrieved[each].vector, "<f4").tobytes() == vector.tobytes()
+        vectors.index.delete(name, list(written))
+
+
+def test_what_json_does_not_know_fails_before_it_is_sent(vectors: Vectors) -> None:
+    with pytest.raises(StoreFailed):
+        upsert(vectors, {uuid4(): {"set": {1, 2}}})
+    assert vectors.index.count(vectors.collection, {}) == 0
+
+
+def test_a_scroll_may_end_early(vectors: Vectors) -> None:
+    many = ids(1_300)
+    upsert(vectors, {each: {} for each in many})
+    for _ in range(3):
+        scrolled = vectors.index.scroll(vectors.collection, {})
+        assert [next(scrolled).id for _ in range(600)] == many[:600]
+        del scrolled
 
 
 def test_a_vector_without_direction_stays_as_it_is(vectors: Vectors) -> None:

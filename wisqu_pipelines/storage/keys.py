@@ -28,7 +28,8 @@ def check_key(key: str) -> None:
 
 
 def _reason(key: str) -> str | None:
-    if any(unicodedata.category(each) in _UNLISTABLE or each in _NONCHARACTERS for each in key):
+    plain = key.isascii() and key.isprintable()  # as nearly all are
+    if not plain and any(unicodedata.category(each) in _UNLISTABLE or each in _NONCHARACTERS for each in key):
         return "it has control characters, or what is no character"
     if "\\" in key:
         return "it has a backslash"

@@ -1,16 +1,19 @@
-"""The vector index port on Qdrant, through `qdrant-client` over REST."""
+"""The vector index port on Qdrant over REST: points in bulk by `QdrantPoints`, all else through `qdrant-client`."""
 
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
-from pydantic_core import from_json, to_json
+import orjson
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+from urllib3.exceptions import HTTPError
 
 from wisqu_pipelines.errors import (
     CollectionMismatch,
@@ -22,6 +25,8 @@ from wisqu_pipelines.errors import (
 )
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point, ScoredPoint
 from wisqu_pipelines.settings import VectorIndexSettings
+from wisqu_pipelines.storage.connections import PASSING_ERRORS
+from wisqu_pipelines.storage.qdrant_points import QdrantPoints, in_requests, plain
 from wisqu_pipelines.storage.retries import with_retries
 from wisqu_pipelines.storage.stored_vectors import is_stored_as
 
@@ -32,7 +37,7 @@ CONNECTIONS = 16
 POINTS_AT_ONCE = 512
 """Most points in one request or answer that carries vectors."""
 BYTES_AT_ONCE = 16 * 1024 * 1024
-"""Bytes of JSON in such a request, about; Qdrant refuses more than 32 MiB."""
+"""Bytes of JSON in such a request, or about in such an answer; Qdrant refuses more than 32 MiB."""
 BYTES_PER_NUMBER = 22
 """Most digits of one number of a vector."""
 IDS_AT_ONCE = 2_000
@@ -40,8 +45,8 @@ IDS_AT_ONCE = 2_000
 SETTLE_SECONDS = 30.0
 """How long a write that was only acknowledged may take until it shows."""
 _PASSING_STATUS = {429, 500, 502, 503, 504}
-_VENDOR_ERRORS = (ApiException, QdrantException, ValueError, AssertionError)
-"""What the client raises; the last two for an answer that is not JSON, or in which the result is missing."""
+_VENDOR_ERRORS = (ApiException, QdrantException, HTTPError, ValueError, AssertionError)
+"""What the clients raise; the last two for an answer that is not JSON, or in which the result is missing."""
 
 Result = TypeVar("Result")
 
@@ -61,7 +66,7 @@ class QdrantVectorIndex:
             check_compatibility=False,
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         )
-
+        self._points = QdrantPoints(settings)
         self._known: dict[str, CollectionInfo] = {}
         """Collections as they were described last."""
 
@@ -71,6 +76,7 @@ class QdrantVectorIndex:
     def close(self) -> None:
         """Close the connections, for good."""
         self._client.close()
+        self._points.close()
 
     def ensure_collection(self, wanted: CollectionInfo, *, indexed: Sequence[str] = ()) -> None:
         """Make the collection if it is not there, with an index on each payload field of `indexed`."""
@@ -122,52 +128,40 @@ class QdrantVectorIndex:
             made_for = self._made_for(collection, again=True)
             for point in points:
                 _check_dimension(made_for, point.vector)
-        for batch in _by_size(points):
-            structs = [
-                models.PointStruct(id=str(point.id), vector=list(point.vector), payload=dict(point.payload))
-                for point in batch
-            ]
-            self._write(
-                "upsert",
-                collection,
-                lambda structs=structs: self._client.upsert(collection, structs, wait=True),  # type: ignore[misc]
-                lambda batch=batch: self._show(made_for, batch),  # type: ignore[misc]
-            )
+        try:
+            for batch, ready in in_requests(points, POINTS_AT_ONCE, BYTES_AT_ONCE):
+                self._write(
+                    "upsert",
+                    collection,
+                    partial(self._points.upsert, collection, ready),
+                    partial(self._show, made_for, batch),
+                )
+        except orjson.JSONEncodeError as error:
+            raise StoreFailed(store=STORE, operation="upsert", cause=str(error)) from None
 
     def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool = True) -> Mapping[UUID, Point]:
         """The points of those ids that are there."""
         found: dict[UUID, Point] = {}
         for batch in _batches(ids, self._page(collection) if vectors else IDS_AT_ONCE):
-            records = self._do(
-                "retrieve",
-                collection,
-                lambda batch=batch: self._client.retrieve(  # type: ignore[misc]
-                    collection, [str(each) for each in batch], with_payload=True, with_vectors=vectors
-                ),
-            )
-            found.update((UUID(str(record.id)), _point(record)) for record in records)
+            retrieve = partial(self._points.retrieve, collection, batch, vectors=vectors)
+            found.update((point.id, point) for point in self._do("retrieve", collection, retrieve))
         return found
 
     def scroll(self, collection: str, match: Mapping[str, Any], *, vectors: bool = False) -> Iterator[Point]:
-        """All points that match, page by page, in the order of their ids."""
-        offset: Any = None
-        page = self._page(collection) if vectors else POINTS_AT_ONCE
-        while True:
-            records, offset = self._do(
-                "scroll",
-                collection,
-                lambda offset=offset: self._client.scroll(  # type: ignore[misc]
-                    collection,
-                    scroll_filter=_filter(match),
-                    limit=page,
-                    offset=offset,
-                    with_payload=True,
-                    with_vectors=vectors,
-                ),
-            )
-            yield from (_point(record) for record in records)
-            if offset is None:
-                return
+        """All points that match, in the order of their ids; the next page is read while one is being used."""
+        limit = self._page(collection) if vectors else POINTS_AT_ONCE
+
+        def page(offset: Any) -> tuple[list[Point], Any]:
+            read = partial(self._points.scroll, collection, match, limit, offset, vectors=vectors)
+            return self._do("scroll", collection, read)
+
+        points, following = page(None)
+        with ThreadPoolExecutor(1) as ahead:
+            while following is not None:
+                coming = ahead.submit(page, following)
+                yield from points
+                points, following = coming.result()
+        yield from points
 
     def count(self, collection: str, match: Mapping[str, Any]) -> int:
         """How many points match, exactly."""
@@ -184,11 +178,11 @@ class QdrantVectorIndex:
             self._write(
                 "set payload",
                 collection,
-                lambda there=there: self._client.set_payload(collection, dict(payload), there, wait=True),  # type: ignore[misc]
+                lambda there=there: self._client.set_payload(collection, dict(payload), there, wait=True).status,  # type: ignore[misc]
                 lambda batch=batch: all(  # type: ignore[misc]
                     point.payload.get(key) == value
                     for point in self.retrieve(collection, batch, vectors=False).values()
-                    for key, value in _plain(payload).items()
+                    for key, value in plain(payload).items()
                 ),
             )
 
@@ -199,7 +193,7 @@ class QdrantVectorIndex:
             self._write(
                 "delete",
                 collection,
-                lambda points=points: self._client.delete(collection, points, wait=True),  # type: ignore[misc]
+                lambda points=points: self._client.delete(collection, points, wait=True).status,  # type: ignore[misc]
                 lambda batch=batch: not self.retrieve(collection, batch, vectors=False),  # type: ignore[misc]
             )
 
@@ -234,7 +228,7 @@ class QdrantVectorIndex:
         wanted = {point.id: point for point in points}  # of two with the same id the last one counts
         return all(
             (there := found.get(each)) is not None
-            and there.payload == _plain(point.payload)
+            and there.payload == plain(point.payload)
             and is_stored_as(there.vector, point.vector, made_for.distance)
             for each, point in wanted.items()
         )
@@ -243,12 +237,12 @@ class QdrantVectorIndex:
         self,
         operation: str,
         collection: str,
-        write: Callable[[], models.UpdateResult],
+        write: Callable[[], models.UpdateStatus],
         shows: Callable[[], bool],
     ) -> None:
         """Write, and if the answer only acknowledges, look until the write shows."""
         done = self._do(operation, collection, write)
-        if done.status == models.UpdateStatus.COMPLETED:
+        if done == models.UpdateStatus.COMPLETED:
             return
         deadline = time.monotonic() + SETTLE_SECONDS
         while not shows():
@@ -269,7 +263,7 @@ def _is_transient(error: Exception) -> bool:
         return error.status_code in _PASSING_STATUS
     if isinstance(error, ResponseHandlingException):
         return isinstance(error.source, httpx.TransportError)
-    return isinstance(error, ResourceExhaustedResponse)
+    return isinstance(error, (ResourceExhaustedResponse, *PASSING_ERRORS))
 
 
 def _translated(error: Exception, operation: str, collection: str) -> WisquError:
@@ -315,36 +309,11 @@ def _filter(match: Mapping[str, Any]) -> models.Filter | None:
     return models.Filter(must=must) if must else None
 
 
-def _point(record: models.Record) -> Point:
-    vector: Any = record.vector
-    return Point(UUID(str(record.id)), vector if vector is not None else (), record.payload or {})
-
-
 Element = TypeVar("Element")
 
 
 def _points_at_once(dimension: int) -> int:
     return max(1, min(POINTS_AT_ONCE, BYTES_AT_ONCE // (dimension * BYTES_PER_NUMBER)))
-
-
-def _by_size(points: Sequence[Point]) -> Iterator[Sequence[Point]]:
-    """The points in batches that a request may carry."""
-    batch: list[Point] = []
-    size = 0
-    for point in points:
-        weight = len(point.vector) * BYTES_PER_NUMBER + len(to_json(dict(point.payload)))
-        if batch and (len(batch) == POINTS_AT_ONCE or size + weight > BYTES_AT_ONCE):
-            yield batch
-            batch, size = [], 0
-        batch.append(point)
-        size += weight
-    if batch:
-        yield batch
-
-
-def _plain(payload: Mapping[str, Any]) -> Any:
-    """A payload after its way through JSON."""
-    return from_json(to_json(dict(payload)))
 
 
 def _batches(elements: Sequence[Element], size: int) -> Iterator[Sequence[Element]]:

@@ -20,13 +20,14 @@ from wisqu_pipelines.errors import ObjectChanged, ObjectExists, ObjectMissing, S
 from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
 from wisqu_pipelines.storage import s3_answers
+from wisqu_pipelines.storage.connections import BoundedPool
 from wisqu_pipelines.storage.copies import copied
 from wisqu_pipelines.storage.keys import check_key
 from wisqu_pipelines.storage.retries import with_retries
 from wisqu_pipelines.storage.s3_answers import USER_METADATA, WRITE_MARK, NotDeletedError
 from wisqu_pipelines.storage.s3_reading import Reading
 from wisqu_pipelines.storage.s3_signing import path_of
-from wisqu_pipelines.storage.s3_transport import BoundedPool, CreateOnlyPool
+from wisqu_pipelines.storage.s3_transport import CreateOnlyPool
 from wisqu_pipelines.storage.s3_wire import Wire
 from wisqu_pipelines.storage.side_by_side import side_by_side
 

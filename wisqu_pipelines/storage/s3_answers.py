@@ -7,8 +7,7 @@ from xml.etree.ElementTree import ParseError, fromstring
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteError
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
-from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
-from urllib3.exceptions import TimeoutError as HTTPTimeoutError
+from urllib3.exceptions import HTTPError
 
 from wisqu_pipelines.errors import (
     BucketMissing,
@@ -20,7 +19,8 @@ from wisqu_pipelines.errors import (
     WisquError,
 )
 from wisqu_pipelines.ports.objects import ObjectInfo
-from wisqu_pipelines.storage.s3_wire import WireError, error_code
+from wisqu_pipelines.storage.connections import PASSING_ERRORS
+from wisqu_pipelines.storage.s3_wire import WireError
 
 STORE = "object store"
 WRITE_MARK = "wisqu-write"
@@ -43,7 +43,6 @@ _PASSING_CODES = {
     "NoSuchUpload",  # the end of an upload, of which the reply was lost, has been repeated
 }
 _PASSING_STATUS = {429, 500, 502, 503, 504}
-_PASSING_ERRORS = (HTTPTimeoutError, NewConnectionError, ProtocolError)
 
 VENDOR_ERRORS = (WireError, MinioException, HTTPError, ParseError, ValueError)
 """What the SDK raises; `ValueError` for what it cannot send and for an answer in which something is missing."""
@@ -64,7 +63,7 @@ class NotDeletedError(MinioException):
 def is_transient(error: Exception) -> bool:
     """Whether an error may pass."""
     if isinstance(error, HTTPError):
-        return isinstance(error, _PASSING_ERRORS)
+        return isinstance(error, PASSING_ERRORS)
     if isinstance(error, WireError) and error.passing:
         return True
     return _code(error) in _PASSING_CODES or _status(error) in _PASSING_STATUS
@@ -128,12 +127,10 @@ def copied_etag(answer: bytes) -> str:
         WireError: the server failed after it had begun to answer.
         ParseError: it is not an answer of S3.
     """
-    code = error_code(answer)
-    if code:
-        raise WireError(200, code)
-    etag = fromstring(answer).findtext("{*}ETag")  # noqa: S314 - see `error_code`
+    root = fromstring(answer)  # noqa: S314 - see `error_code`
+    etag = root.findtext("{*}ETag")
     if etag is None:
-        raise ParseError("no etag in the answer")
+        raise WireError(200, root.findtext("{*}Code") or "an answer without an etag")
     return etag.strip('"')
 
 

@@ -1,4 +1,4 @@
-"""HTTP under the S3 client: bounded connections, bounded waits, and the one header that the SDK has no door for."""
+"""HTTP under the S3 client: the one header that the SDK has no door for."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -6,25 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 from urllib3 import HTTPHeaderDict
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-CONNECTIONS = 32
-
-
-class BoundedPool(urllib3.PoolManager):
-    """Connections to one server; who finds all of them taken waits, but not for ever."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            num_pools=1,
-            maxsize=CONNECTIONS,
-            block=True,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            retries=False,  # the store decides what is tried again
-        )
-
-    def urlopen(self, method: str, url: str, redirect: bool = True, **kw: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]
-        """Send a request on one of the connections."""
-        return super().urlopen(method, url, redirect, pool_timeout=READ_SECONDS, **kw)
+from wisqu_pipelines.storage.connections import BoundedPool
 
 
 class CreateOnlyPool(urllib3.PoolManager):

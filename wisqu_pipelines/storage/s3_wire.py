@@ -14,8 +14,8 @@ import certifi
 import pycurl
 
 from wisqu_pipelines.settings import ObjectStoreSettings
+from wisqu_pipelines.storage.connections import CONNECT_SECONDS, READ_SECONDS
 from wisqu_pipelines.storage.s3_signing import Signer, path_of
-from wisqu_pipelines.storage.s3_transport import CONNECT_SECONDS, READ_SECONDS
 
 _PASSING = {
     pycurl.E_COULDNT_CONNECT,

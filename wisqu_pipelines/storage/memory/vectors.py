@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from pydantic_core import from_json, to_json
+import orjson
 
-from wisqu_pipelines.errors import CollectionMismatch, CollectionMissing
+from wisqu_pipelines.errors import CollectionMismatch, CollectionMissing, StoreFailed
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point, ScoredPoint
 from wisqu_pipelines.storage.stored_vectors import Vector, stored
 
@@ -145,5 +145,8 @@ def _point(point_id: UUID, about: tuple[Vector, dict[str, Any]], vectors: bool) 
 
 def _plain(payload: Mapping[str, Any]) -> dict[str, Any]:
     """A payload after its way through JSON, shared with nobody."""
-    plain: dict[str, Any] = from_json(to_json(dict(payload)))
+    try:
+        plain: dict[str, Any] = orjson.loads(orjson.dumps(dict(payload)))
+    except orjson.JSONEncodeError as error:
+        raise StoreFailed(store="vector index", operation="upsert", cause=str(error)) from None
     return plain

@@ -1,0 +1,119 @@
+"""Points in bulk, over Qdrant's REST API without `qdrant-client`: its models cost more than all the rest.
+
+Bodies are Qdrant's own (https://api.qdrant.tech, points). Numbers keep every bit: they are written with as many digits
+as single precision needs, and read as they are written.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+import orjson
+from qdrant_client import models
+from qdrant_client.http.exceptions import UnexpectedResponse
+
+from wisqu_pipelines.ports.vectors import Point
+from wisqu_pipelines.settings import VectorIndexSettings
+from wisqu_pipelines.storage.connections import BoundedPool
+
+
+class QdrantPoints:
+    """The points of one server. Safe to use from several threads.
+
+    Every method raises `UnexpectedResponse` for a refusal, urllib3's errors for the network's troubles, and
+    `ValueError` for an answer that is not Qdrant's.
+    """
+
+    def __init__(self, settings: VectorIndexSettings) -> None:
+        """Use the server that the settings name; nothing is connected yet."""
+        self._url = settings.url.rstrip("/")
+        self._headers = {"api-key": settings.api_key.get_secret_value(), "content-type": "application/json"}
+        self._pool = BoundedPool()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def upsert(self, collection: str, points: Iterable[bytes]) -> models.UpdateStatus:
+        """Write points, each as `packed` makes it, and wait until they are written."""
+        result = self._ask("PUT", collection, "?wait=true", b'{"points":[%b]}' % b",".join(points))
+        return models.UpdateStatus(_member(result, "status"))
+
+    def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool) -> list[Point]:
+        """The points of those ids that are there."""
+        asked = {"ids": ids, "with_payload": True, "with_vector": vectors}
+        return [_point(each) for each in _listed(self._ask("POST", collection, "", orjson.dumps(asked)))]
+
+    def scroll(
+        self, collection: str, match: Mapping[str, Any], limit: int, offset: Any, *, vectors: bool
+    ) -> tuple[list[Point], Any]:
+        """A page of the points that match, and where the next one starts, if there is one."""
+        asked: dict[str, Any] = {"limit": limit, "offset": offset, "with_payload": True, "with_vector": vectors}
+        if match:
+            asked["filter"] = {"must": [{"key": key, "match": {"value": value}} for key, value in match.items()]}
+        page = self._ask("POST", collection, "/scroll", orjson.dumps(asked))
+        return [_point(each) for each in _listed(_member(page, "points"))], page.get("next_page_offset")
+
+    def _ask(self, method: str, collection: str, path: str, body: bytes) -> Any:
+        """Send a request, once; returns what stands under `result`."""
+        url = f"{self._url}/collections/{quote(collection, safe='')}/points{path}"
+        answer = self._pool.urlopen(method, url, redirect=False, body=body, headers=self._headers)
+        if answer.status != 200:
+            raise UnexpectedResponse(answer.status, answer.reason or "", answer.data, httpx.Headers())
+        return _member(orjson.loads(answer.data), "result")
+
+
+def packed(point: Point) -> bytes:
+    """A point as a request carries it; its vector may be a numpy array.
+
+    Raises:
+        TypeError: JSON has no form for something in its payload.
+    """
+    vector = point.vector if hasattr(point.vector, "dtype") else list(point.vector)
+    return orjson.dumps(
+        {"id": point.id, "vector": vector, "payload": dict(point.payload)}, option=orjson.OPT_SERIALIZE_NUMPY
+    )
+
+
+def plain(payload: Mapping[str, Any]) -> Any:
+    """A payload after its way through JSON."""
+    return orjson.loads(orjson.dumps(dict(payload)))
+
+
+def in_requests(points: Sequence[Point], most: int, size: int) -> Iterator[tuple[Sequence[Point], Sequence[bytes]]]:
+    """Points in as many batches as requests are needed, each with its packed form.
+
+    Args:
+        points: All of them.
+        most: Points in one request.
+        size: Bytes in one request; a single point may have more.
+    """
+    batch: list[bytes] = []
+    start = weight = 0
+    for number, point in enumerate(points):
+        ready = packed(point)
+        if batch and (len(batch) == most or weight + len(ready) > size):
+            yield points[start:number], batch
+            batch, start, weight = [], number, 0
+        batch.append(ready)
+        weight += len(ready)
+    if batch:
+        yield points[start:], batch
+
+
+def _point(record: Any) -> Point:
+    return Point(UUID(str(_member(record, "id"))), record.get("vector") or (), record.get("payload") or {})
+
+
+def _member(answer: Any, name: str) -> Any:
+    if not isinstance(answer, dict) or name not in answer:
+        raise ValueError(f"an answer without '{name}'")
+    return answer[name]
+
+
+def _listed(answer: Any) -> list[Any]:
+    if not isinstance(answer, list):
+        raise ValueError("an answer without a list")  # noqa: TRY004 - what is wrong is the answer, not our use of it
+    return answer
