@@ -14,6 +14,7 @@ from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.ports.vectors import Point
+from wisqu_pipelines.promotion.results import PromotionResult
 from wisqu_pipelines.promotion.types import TYPES
 
 
@@ -160,3 +161,20 @@ class World:
             for chunk, (id_, vector) in enumerate(zip(ids, vectors, strict=True))
         ]
         environment.vectors.upsert(collection, points)
+
+    def promote(
+        self, *ids: UUID, source: str = "dev", target: str = "stage", by: tuple[str, ...] = (demo_people.ADMIN,)
+    ) -> PromotionResult:
+        """Preview as the developer, approve, execute."""
+        promotions = self.services.promotions
+        planned = promotions.preview_promotion(
+            RagDocument, source, target, list(ids) or None, requested_by_user_id=self.person()
+        )
+        for person in by:
+            self.services.approvals.grant(planned.promotion_id, person)
+        return promotions.execute(planned.promotion_id, run_id="test")
+
+    def twin(self, source_id: UUID, env: str = "stage") -> UUID:
+        """The id of a document's twin."""
+        with self.environment(env).database.begin() as session:
+            return session.scalars(select(RagDocument.id).where(RagDocument.source_id == source_id)).one()

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Integer, cast, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from wisqu_pipelines.promotion.models import MOVING, Promotion, PromotionItem, PromotionJournal, PromotionState, Step
@@ -55,7 +56,7 @@ def ancestors(session: Session, item_id: UUID) -> Sequence[Ancestor]:
         )
         .join(promotion, promotion.id == item.promotion_id)
         .where(item.effect.in_(MOVING), promotion.state.in_(HAPPENED), ~undone.exists())
-        .distinct(item.target_id)
+        .ext(distinct_on(item.target_id))
         .order_by(item.target_id, promotion.finished_at.desc().nulls_first())
         .subquery("hops")
     )

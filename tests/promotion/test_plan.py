@@ -1,0 +1,120 @@
+"""The plan: exact, the same on every machine, complete however large, and comparable with an earlier one."""
+
+import hashlib
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.promotion.world import World
+from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused
+from wisqu_pipelines.promotion import ledger, planner
+from wisqu_pipelines.promotion.content import canonical
+from wisqu_pipelines.promotion.models import Effect
+from wisqu_pipelines.promotion.plan import Hashes, PlannedItem, plan_digest
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+FLAT = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | TEXT
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=12,
+)
+
+
+@given(FLAT)
+def test_canonical_json_is_rfc_8785(value: object) -> None:
+    assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+def test_the_digest_covers_the_whole_plan_as_one_canonical_document() -> None:
+    ids = [UUID(int=number) for number in range(1, 4)]
+    items = [
+        PlannedItem("rag_documents", each, each, "guide", Effect.CREATE, "approved", Hashes("row", None, "vectors"))
+        for each in ids
+    ]
+    whole: dict[str, Any] = {
+        "format": 2,
+        "items": [
+            {**item.frozen(), "source_id": str(item.source_id), "target_id": str(item.target_id)} for item in items
+        ],
+        "policy": {"approvals": 1},
+        "promotion_type": "rag_documents",
+        "source": "dev",
+        "target": "stage",
+    }
+    digest = plan_digest("rag_documents", "dev", "stage", {"approvals": 1}, items)
+    assert digest == hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
+    assert digest == "14769c8127802cf9d0851c591c1997dd66b56f3330109ada64ad01e42fa0b01f", "the same on every machine, and in every later version of this format"
+
+
+def test_a_plan_says_what_an_update_changes_field_by_field(world: World) -> None:
+    document = world.document("guide.md", "first", chunks=3)
+    world.promote()
+    world.edit(document, "second and longer", chunks=5)
+    world.change(document, "dev", title="Guide, second edition")
+    planned = world.services.promotions.preview_promotion("rag_documents", "dev", "stage")
+    by_type = {item.item_type: item for item in planned.items}
+
+    diff = by_type["rag_documents"].diff
+    assert diff is not None
+    assert diff["title"] == ["guide.md", "Guide, second edition"]
+    assert diff["point_count"] == [3, 5]
+    assert diff["vectors"][0] != diff["vectors"][1]
+    assert "language" not in diff
+    assert by_type["stored_files"].diff == {
+        "file_size_bytes": [len("first"), len("second and longer")],
+        "checksum_sha256": [hashlib.sha256(each).hexdigest() for each in (b"first", b"second and longer")],
+    }
+    assert {item.effect for item in planned.items} == {Effect.UPDATE}
+    created = world.services.promotions.preview_promotion("rag_documents", "dev", "prod")
+    assert {item.diff for item in created.items} == {None}
+
+
+def test_a_plan_of_many_pages_is_one_plan(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = world.document("shared.md")
+    for number in range(6):
+        world.document(f"{number}.md", f"text {number}", chunks=1)
+    other = world.document("other.md", chunks=1)
+    world.change(other, "dev", file_id=world.file_of(shared).id)  # two documents of one file, on different pages
+    whole = world.services.promotions.preview_promotion("rag_documents", "dev", "stage", reason="whole")
+    monkeypatch.setattr(planner, "ITEMS_AT_ONCE", 1)
+    monkeypatch.setattr(ledger, "ITEMS_AT_ONCE", 1)
+    paged = world.services.promotions.preview_promotion("rag_documents", "dev", "stage", reason="paged")
+
+    assert paged.promotion_id != whole.promotion_id
+    assert paged.plan_digest == whole.plan_digest
+    assert whole.total_count == 8 + 7, "the shared file is in it once"
+    items = list(world.services.promotions.plan(paged.promotion_id))
+    assert [item.key for item in items] == sorted(
+        (item.key for item in items), key=lambda key: (key[0] != "stored_files", key[1])
+    )
+    assert {item.key for item in items} == {item.key for item in whole.items}
+
+
+def test_two_plans_are_compared(world: World) -> None:
+    kept, edited = world.document("kept.md"), world.document("edited.md")
+    gone = world.document("gone.md")
+    first = world.services.promotions.preview_promotion("rag_documents", "dev", "stage").promotion_id
+    world.change(edited, "dev", title="another title")
+    world.change(gone, "dev", promotion_status="draft")
+    world.document("new.md")
+    second = world.services.promotions.preview_promotion("rag_documents", "dev", "stage").promotion_id
+    differences = list(world.services.promotions.compare(second, first))
+
+    assert [each for each in differences if f"({edited}) has another row in dev" in each]
+    assert [each for each in differences if f"({gone}) is no longer part of it" in each]
+    assert [each for each in differences if "'new.md'" in each and "is now part of it (create)" in each]
+    assert not [each for each in differences if str(kept) in each]
+    assert list(world.services.promotions.compare(second, second)) == []
+    other_way = world.services.promotions.preview_promotion("rag_documents", "dev", "prod").promotion_id
+    with pytest.raises(PromotionRefused, match="goes dev->prod"):
+        list(world.services.promotions.compare(first, other_way))
+    with pytest.raises(PromotionNotFound):
+        list(world.services.promotions.compare(first, uuid4()))
