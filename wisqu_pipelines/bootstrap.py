@@ -28,6 +28,7 @@ from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
 from wisqu_pipelines.storage.qdrant import QdrantVectorIndex
 from wisqu_pipelines.storage.redis_cache import RedisCache
 from wisqu_pipelines.storage.s3 import S3ObjectStore
+from wisqu_pipelines.storage_audit.service import StorageAudit
 
 
 class _CheckedEnvironments(Mapping[str, Environment]):
@@ -78,6 +79,10 @@ class Services:
     def search(self, environment: str) -> Search:
         """What finds documents in an environment, as Wisqu's readers do."""
         return Search(self.environments[environment], self.settings, self.embedder)
+
+    def storage_audit(self, environment: str) -> StorageAudit:
+        """What compares an environment's rows, objects and points."""
+        return StorageAudit(self.control, self.environments[environment], self.settings, self.clock)
 
 
 @contextmanager

@@ -5,12 +5,14 @@ import os
 from dagster import Definitions, ExecutorDefinition, definitions, in_process_executor, multiprocess_executor
 
 from wisqu_pipelines import settings
-from wisqu_pipelines.assets.checks import consistency_checks
+from wisqu_pipelines.assets.checks import storage_checks
 from wisqu_pipelines.assets.inventory import inventory_assets
+from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.jobs.promotion import promotion_jobs
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
+from wisqu_pipelines.sensors.audits import storage_audit_schedule
 
 EXECUTOR_VARIABLE = "WISQU_DAGSTER_EXECUTOR"
 EXECUTORS = {"in_process": in_process_executor, "multiprocess": multiprocess_executor}
@@ -25,10 +27,12 @@ def wisqu_pipelines() -> Definitions:
         BadSettings: the settings file is missing or malformed, or no such executor is known.
     """
     declared = settings.declared()
+    checks = storage_checks(declared)
     return Definitions(
         assets=inventory_assets(declared),
-        asset_checks=consistency_checks(declared),
+        asset_checks=[*checks, *verification_checks(declared)],
         jobs=promotion_jobs(declared),
+        schedules=[storage_audit_schedule(checks)],
         sensors=[approvals_sensor],
         resources={"wisqu": WisquResource()},
         executor=chosen_executor(),

@@ -217,6 +217,9 @@ class Settings(BaseSettings):
     collections: dict[Name, CollectionSettings] = Field(min_length=1)
     embedder: str = "hashing-384-v1"
     """Which embedder makes the vectors of what is ingested, by its name."""
+    storage_audit_grace_hours: int = Field(default=168, gt=0)
+    """How long the storage audit must have found an object or points needed by nothing before a repair removes them.
+    Longer than any ingest or promotion takes."""
     stack: StackSettings = StackSettings()
     control: ControlSettings
     dagster: DagsterSettings

@@ -1,19 +1,23 @@
 """The inventories count what is there, and the checks find what does not agree."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, ExecuteInProcessResult
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tests.dagster.conftest import World, execute_job
 from wisqu_pipelines.assets.checks import check_result
-from wisqu_pipelines.catalog.consistency import Agreement, Finding
-from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.catalog.models import RagDocument, StorageOrphan, StoredFile
 from wisqu_pipelines.catalog.points import ENVIRONMENT, point_ids, staged
 from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.storage_audit.report import Amount, AuditReport, Finding, Problem, StoreReport
 
 NAMES = ("one.txt", "two.md", "three.html")
 
@@ -72,7 +76,7 @@ def test_an_empty_environment_has_inventories_too(world: World) -> None:
 
 def test_stores_that_agree_pass(world: World, filled: Sequence[str]) -> None:
     found = evaluations(world, "dev")
-    assert set(found) == {"rows_have_files", "documents_have_points", "nothing_left_over"}
+    assert set(found) == {"files_belong", "points_belong"}
     assert all(evaluation.passed for evaluation in found.values()), found
 
 
@@ -82,10 +86,10 @@ def test_a_file_that_is_gone_or_has_another_size_is_found(world: World, filled: 
         one, two, _ = session.scalars(select(StoredFile).order_by(StoredFile.filename)).all()
         dev.objects.delete(dev.settings.get_bucket_name(one.bucket), [one.object_name])
         two.file_size_bytes += 1
-    found = evaluations(world, "dev")["rows_have_files"]
+    found = evaluations(world, "dev")["files_belong"]
     assert not found.passed
     assert found.severity == AssetCheckSeverity.ERROR
-    assert found.metadata["findings"].value == 2
+    assert found.metadata["findings"].value == found.metadata["rows that miss something"].value == 2
     shown = str(found.metadata["first findings"].value)
     assert "is not there" in shown
     assert "and the row says" in shown
@@ -99,21 +103,30 @@ def test_missing_hidden_and_stray_points_are_found(world: World, filled: Sequenc
         collection = dev.settings.get_collection_name(document.collection)
         ids = point_ids(document.vector_version, document.point_count)
     dev.vectors.set_payload(collection, ids, {ENVIRONMENT: staged("dev")})
-    found = evaluations(world, "dev")
-    assert not found["documents_have_points"].passed
-    assert found["nothing_left_over"].passed  # hidden, but a row's own
-    dev.vectors.set_payload(collection, ids, {ENVIRONMENT: "dev", "version": "another"})
-    found = evaluations(world, "dev")
-    assert found["documents_have_points"].metadata["findings"].value == 2  # the row misses them, nobody owns them
-    dev.vectors.set_payload(collection, ids, {ENVIRONMENT: staged("dev")})
-    assert not evaluations(world, "dev")["nothing_left_over"].passed
+    found = evaluations(world, "dev")["points_belong"]
+    assert (found.passed, found.severity) == (False, AssetCheckSeverity.ERROR)
+    assert found.metadata["orphans"].value == 0  # hidden, but a row's own
+    dev.vectors.set_payload(collection, ids, {ENVIRONMENT: "dev", "version": str(uuid4())})
+    found = evaluations(world, "dev")["points_belong"]
+    assert found.metadata["findings"].value == 2  # the row misses them, nobody owns them
+    assert found.metadata["orphans, bytes"].value == document.point_count * 384 * 4
 
 
-def test_an_object_without_a_row_is_found(world: World, filled: Sequence[str]) -> None:
+def test_what_nothing_needs_is_a_warning_of_the_weekly_job(world: World, filled: Sequence[str]) -> None:
     dev = world.services.environments["dev"]
+    dev.objects.put(dev.settings.get_bucket_name(world.services.settings.default_bucket), "lost", BytesIO(b"12345"), 5)
+    result = world.definitions.resolve_job_def("storage_audit").execute_in_process(instance=world.instance)
+    assert result.success
+    found = {(each.asset_key.path[0], each.check_name): each for each in result.get_asset_check_evaluations()}
+    assert len(found) == 6
+    lost = found.pop(("dev", "files_belong"))
+    assert (lost.passed, lost.severity) == (False, AssetCheckSeverity.WARN)
+    assert lost.metadata["orphans, bytes"].value == 5
+    assert lost.metadata["newly marked"].value == 1
+    assert all(evaluation.passed for evaluation in found.values()), found
     with dev.database.begin() as session:
-        session.execute(update(StoredFile).where(StoredFile.filename == "one.txt").values(object_name="elsewhere"))
-    assert not evaluations(world, "dev")["nothing_left_over"].passed
+        assert [each.name for each in session.scalars(select(StorageOrphan))] == ["lost"]
+    assert not result.get_asset_materialization_events(), "it checks, and makes nothing"
 
 
 def test_what_a_rollback_needs_is_no_leftover(world: World, filled: Sequence[str], tmp_path: Path) -> None:
@@ -135,8 +148,11 @@ def test_what_a_rollback_needs_is_no_leftover(world: World, filled: Sequence[str
 
 
 def test_while_a_promotion_is_under_way_a_check_only_warns() -> None:
-    agreement = Agreement(3, (Finding("stored_files x", "its object |a| is not there"),), 1)
-    assert check_result(agreement, busy=False).severity == AssetCheckSeverity.ERROR
-    busy = check_result(agreement, busy=True)
+    now = datetime(2026, 1, 4, tzinfo=UTC)
+    finding = Finding(Problem.DANGLING, "objects", "dev-x", "a", "stored_files x: its object |a| is not there")
+    store = StoreReport("objects", listed=Amount(3), danglings=Amount(1))
+    report = AuditReport("dev", now, now, (store,), 0, 0, (finding,), 0.0, promotion_under_way=False)
+    assert check_result(report).severity == AssetCheckSeverity.ERROR
+    busy = check_result(replace(report, promotion_under_way=True))
     assert (busy.passed, busy.severity) == (False, AssetCheckSeverity.WARN)
     assert "under way" in (busy.description or "")

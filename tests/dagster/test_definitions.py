@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, Definitions, JobDefinition, validate_run_config
+from dagster import AssetKey, DefaultScheduleStatus, Definitions, JobDefinition, validate_run_config
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from wisqu_pipelines import definitions
@@ -80,11 +80,19 @@ def test_every_environment_has_its_checks(graph: AssetGraph) -> None:
         f"{environment}/{check}"
         for environment in ENVIRONMENTS
         for check in (
-            "stored_files:rows_have_files",
-            "rag_documents:documents_have_points",
-            "vectors:nothing_left_over",
+            "stored_files:files_belong",
+            "vectors:points_belong",
         )
-    }
+    } | {f"{target}/environment_promotions:promotions_verified" for target in ("stage", "prod")}
+
+
+def test_the_storage_audit_runs_every_week(loaded: Definitions) -> None:
+    schedule = loaded.get_repository_def().get_schedule_def("weekly_storage_audit")
+    assert schedule.job_name == "storage_audit"
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * 0", "UTC")
+    assert schedule.default_status == DefaultScheduleStatus.RUNNING
+    steps = {handle.name for handle in loaded.resolve_job_def("storage_audit").graph.node_dict.values()}
+    assert len(steps) == 2 * len(ENVIRONMENTS)
 
 
 def test_an_environment_declared_by_a_variable_is_one_more(

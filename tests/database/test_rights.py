@@ -36,6 +36,8 @@ WANTED: dict[History, dict[str, set[str]]] = {
         "messages": ALL,
         "promotion_before_images": KEEP,
         "rag_documents": ALL,
+        "storage_listings": ALL,
+        "storage_orphans": ALL,
         "store_marker": {"SELECT"},
         "stored_files": ALL,
         "user_storage_quotas": ALL,

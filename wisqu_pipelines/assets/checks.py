@@ -1,6 +1,5 @@
-"""The asset checks: an environment's stores agree with each other."""
+"""The asset checks: an environment's rows, objects and points belong together. The job `storage_audit` runs them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from dagster import (
@@ -13,99 +12,96 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import keys, markdown
-from wisqu_pipelines.bootstrap import Services
-from wisqu_pipelines.catalog.consistency import (
-    Agreement,
-    documents_have_points,
-    nothing_left_over,
-    rows_have_files,
-)
-from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.catalog.models import ListedStore
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
+from wisqu_pipelines.storage_audit.report import Amount, AuditReport
 
 
 @dataclass(frozen=True, slots=True)
-class _Invariant:
-    """Something that holds in every environment while nothing is being promoted into it."""
+class _Audited:
+    """What one check looks at."""
 
     name: str
     kind: str
     """The kind of asset that the check hangs on."""
+    store: ListedStore
     description: str
-    compare: Callable[[Services, str], Agreement]
 
 
-INVARIANTS = (
-    _Invariant(
-        "rows_have_files",
+AUDITED = (
+    _Audited(
+        "files_belong",
         "stored_files",
-        "Every visible row's object is there and has the row's size.",
-        lambda services, name: rows_have_files(services.environments[name]),
+        ListedStore.OBJECTS,
+        "Every row's object is there with the row's size, and every object is needed by a row, a promotion or a "
+        "rollback.",
     ),
-    _Invariant(
-        "documents_have_points",
-        "rag_documents",
-        "Readers find as many points of every visible document as its row says, and none that belong to no row.",
-        lambda services, name: documents_have_points(services.environments[name]),
-    ),
-    _Invariant(
-        "nothing_left_over",
+    _Audited(
+        "points_belong",
         keys.VECTORS,
-        "No object and no hidden point lies about that belongs to no row and that no rollback would need.",
-        lambda services, name: nothing_left_over(
-            services.environments[name], services.settings.buckets, services.settings.collections
-        ),
+        ListedStore.POINTS,
+        "Every row's points are there, readers find those of every visible document, and all points are needed by a "
+        "row, a promotion or a rollback.",
     ),
 )
 
 
-def consistency_checks(declared: Declared) -> list[AssetChecksDefinition]:
-    """Every invariant for every environment."""
-    return [_check(environment, invariant) for environment in declared.environments for invariant in INVARIANTS]
+def storage_checks(declared: Declared) -> list[AssetChecksDefinition]:
+    """Both checks for every environment."""
+    return [_check(environment, audited) for environment in declared.environments for audited in AUDITED]
 
 
-def _check(environment: str, invariant: _Invariant) -> AssetChecksDefinition:
+def _check(environment: str, audited: _Audited) -> AssetChecksDefinition:
     @asset_check(
-        asset=keys.key(environment, invariant.kind),
-        name=invariant.name,
-        description=invariant.description,
+        asset=keys.key(environment, audited.kind),
+        name=audited.name,
+        description=audited.description,
         pool=keys.pool(environment),
     )
     def check(context: AssetCheckExecutionContext, wisqu: WisquResource) -> AssetCheckResult:
         with told_as_outcome(context.instance, context.run.run_id):
-            services = wisqu.services
-            agreement = invariant.compare(services, environment)
-            busy = promotion_under_way(services, environment)
-        return check_result(agreement, busy=busy)
+            report = wisqu.services.storage_audit(environment).run(stores=[audited.store])
+        return check_result(report)
 
     return check
 
 
-def promotion_under_way(services: Services, environment: str) -> bool:
-    """Whether a promotion into the environment, or its rollback, has begun and not ended."""
-    under_way = (PromotionState.EXECUTING, PromotionState.PUBLISHED, PromotionState.ROLLING_BACK)
-    return any(
-        promotion.target_environment == environment
-        for state in under_way
-        for promotion in services.promotions.list(state=state)
-    )
-
-
-def check_result(agreement: Agreement, *, busy: bool) -> AssetCheckResult:
-    """What was found; only a warning while a promotion into the environment is under way."""
-    shown = markdown.table(("what", "problem"), [(each.what, each.problem) for each in agreement.findings])
+def check_result(report: AuditReport) -> AssetCheckResult:
+    """What was found. It is an error that rows miss something, unless a promotion into the environment is under way;
+    what nothing needs only takes room, and is a warning.
+    """
+    (store,) = report.stores
     metadata: dict[str, MetadataValue] = {
-        "checked": MetadataValue.int(agreement.checked),
-        "findings": MetadataValue.int(agreement.count),
+        "checked": MetadataValue.int(store.listed.count),
+        "findings": MetadataValue.int(store.orphans.count + store.danglings.count),
+        **_amounts("orphans", store.orphans),
+        **_amounts("orphans past the grace time", store.due),
+        **_amounts("rows that miss something", store.danglings),
+        "newly marked": MetadataValue.int(report.newly_marked),
     }
-    if not agreement.holds:
-        metadata["first findings"] = MetadataValue.md(shown)
-    under_way = "; a promotion into this environment is under way, so look again when it has ended" if busy else ""
+    if report.findings:
+        rows = [(each.problem.value, each.sentence, markdown.size(each.bytes)) for each in report.findings]
+        metadata["first findings"] = MetadataValue.md(markdown.table(("what", "which", "size"), rows))
+    busy = report.promotion_under_way
+    broken = store.danglings.count and not busy
     return AssetCheckResult(
-        passed=agreement.holds,
-        severity=AssetCheckSeverity.WARN if busy else AssetCheckSeverity.ERROR,
-        description=None if agreement.holds else f"{agreement.count} of {agreement.checked} do not agree{under_way}",
+        passed=report.is_clean,
+        severity=AssetCheckSeverity.ERROR if broken else AssetCheckSeverity.WARN,
+        description=None if report.is_clean else _description(report, busy=busy),
         metadata=metadata,
     )
+
+
+def _description(report: AuditReport, *, busy: bool) -> str:
+    under_way = "; a promotion into this environment is under way, so look again when it has ended" if busy else ""
+    orphans, danglings = report.orphans, report.danglings
+    return (
+        f"{danglings.count} rows miss something; {orphans.count} {report.stores[0].store} "
+        f"({markdown.size(orphans.bytes)}) are needed by nothing{under_way}"
+    )
+
+
+def _amounts(name: str, amount: Amount) -> dict[str, MetadataValue]:
+    return {name: MetadataValue.int(amount.count), f"{name}, bytes": MetadataValue.int(amount.bytes)}

@@ -140,3 +140,55 @@ class PromotionBeforeImage(EnvironmentBase):
     """The rollback that put it back."""
 
     __table_args__ = (Index(None, "item_type", "target_id"),)
+
+
+class ListedStore(StrEnum):
+    """Which of the environment's stores a storage audit has listed something in."""
+
+    OBJECTS = "objects"
+    POINTS = "points"
+    STAGED = "staged"
+    """No store: the versions that running promotions stage under."""
+
+
+class StorageOrphan(EnvironmentBase):
+    """An object, or a version's points, that no row, promotion or before-image needs: marked, to be swept later."""
+
+    __tablename__ = "storage_orphans"
+
+    store: Mapped[str] = mapped_column(String(20), primary_key=True)
+    container: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """The full name of the bucket or collection."""
+    name: Mapped[str] = mapped_column(String(1024), primary_key=True)
+    """The object's key, or the points' version."""
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    """Of points, those of their vectors."""
+    points: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    modified_at: Mapped[datetime | None]
+    """When the object was written, as its store says: one that is written again is another one."""
+    first_seen_at: Mapped[datetime]
+    """Since when it has been found at every audit."""
+    swept_at: Mapped[datetime | None]
+    """When its sweep began; a sweep that ends takes the mark away."""
+
+    __table_args__ = (CheckConstraint("store IN ('objects', 'points')", name="store"),)
+
+
+class StorageListing(EnvironmentBase):
+    """What a running storage audit has found in one bucket or collection. Scratch: each audit begins by emptying it."""
+
+    __tablename__ = "storage_listings"
+
+    store: Mapped[str] = mapped_column(String(20), primary_key=True)
+    name: Mapped[str] = mapped_column(String(1024), primary_key=True)
+    """An object's key, or a version."""
+    document: Mapped[str] = mapped_column(String(36), primary_key=True, default="", server_default="")
+    """The document that points say they belong to."""
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    points: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    visible: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    """How many of the points readers find."""
+    modified_at: Mapped[datetime | None]
+    is_orphan: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)

@@ -12,6 +12,7 @@ from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.catalog.sweeping import hold_off_sweeps
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import BadInput, ItemRefused
 from wisqu_pipelines.ingest.documents import Document
@@ -63,8 +64,11 @@ class Placement:
 
 @contextmanager
 def locked(database: Database, names: DocumentNames) -> Iterator[None]:
-    """Let nobody else ingest the document meanwhile. The lock goes with its transaction, however that ends."""
+    """Let nobody else ingest the document meanwhile, and nothing be swept that it takes up again. The locks go with
+    their transaction, however that ends.
+    """
     with database.begin() as session:
+        hold_off_sweeps(session)
         session.execute(select(func.pg_advisory_xact_lock(names.lock)))
         yield
 
