@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("swept_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("store", "container", "name", name="pk_storage_orphans"),
-        sa.CheckConstraint("store IN ('objects', 'points')", name="ck_storage_orphans_store"),
+        sa.CheckConstraint("store IN ('objects', 'points')", name=op.f("ck_storage_orphans_store")),
     )
     op.create_table(
         "storage_listings",
