@@ -187,7 +187,16 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
         return
     OUT.print(table(f"Promotion {report.promotion_id}", ("what", "value"), _facts(report)))
     if report.approvals:
-        rows = [[each.email, each.role, each.decision, each.reason, each.decided_at] for each in report.approvals]
+        rows = [
+            [
+                each.email,
+                each.role,
+                f"{each.decision}, revoked" if each.revoked_at else each.decision,
+                each.revoked_reason or each.reason,
+                each.revoked_at or each.decided_at,
+            ]
+            for each in report.approvals
+        ]
         OUT.print(table("Decisions", ("who", "as", "said", "because", "when"), rows))
     if report.steps:
         OUT.print(table("Items past each step", ("step", "#items"), list(report.steps.items())))

@@ -30,11 +30,11 @@ from wisqu_pipelines.errors import (
     VerificationFailed,
 )
 from wisqu_pipelines.ports.progress import Progress
-from wisqu_pipelines.promotion.approvals import valid
+from wisqu_pipelines.promotion.approvals import check_policy, valid
 from wisqu_pipelines.promotion.freezes import FreezeService, check_open
 from wisqu_pipelines.promotion.ledger import LEASE, move
 from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionApproval, PromotionState, Step
-from wisqu_pipelines.promotion.plan import PlannedItem, policy_of
+from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.planner import Planner
 from wisqu_pipelines.promotion.publishing import publish, receipt
 from wisqu_pipelines.promotion.results import PromotionResult, result
@@ -113,6 +113,7 @@ class Execution:
 
     def _check_gate(self, session: Session, promotion: Promotion) -> list[PromotionApproval]:
         """The approvals that count now, if they are enough and the path is open."""
+        check_policy(promotion, self._route.path)
         now = self._work.clock.now()
         counted = valid(session, promotion, self._route.path, now)
         needed = self._route.path.approvals
@@ -126,13 +127,9 @@ class Execution:
         return counted
 
     def _check_plan(self) -> None:
-        changed: list[str] = []
-        if self._work.promotion.policy != policy_of(self._route.path):
-            changed.append(f"the policy of {self._route.path.name} changed")
         planner = Planner(self._route.source, self._route.target)
         items = planner.changes(self._ledger.pages(self._work.id, effects=TAKEN), held_by=self._work.id)
-        changed += islice(items, CHANGES_NAMED)
-        if changed:
+        if changed := list(islice(items, CHANGES_NAMED)):
             more = sum(1 for _ in items)
             changed += [f"and {more} more"] if more else []
             raise PlanStale(promotion_id=str(self._work.id), changes="; ".join(changed))
@@ -310,8 +307,6 @@ class Execution:
 
     def _give_up(self, error: BaseException) -> NoReturn:
         """Sweep what was staged, let the source's rows go, and say why."""
-        # A path that was closed meanwhile opens again, and the promotion may then be executed.
-        refused = isinstance(error, Refused) and not isinstance(error, PathClosed)
         failure = error if isinstance(error, Refused | PromotionFailed) else self._failure(error)
         try:
             for page in self._ledger.pages(self._work.id, effects=MOVING):
@@ -325,11 +320,11 @@ class Execution:
             raise failure from error
         with self._ledger.guarded(self._work.claim) as (session, promotion):
             self._ledger.forget(session, promotion.id)
-            move(promotion, PromotionState.REFUSED if refused else PromotionState.FAILED)
+            state, action = _ending(failure)
+            move(promotion, state)
             promotion.error = str(failure)
-            promotion.finished_at = self._work.clock.now()
+            promotion.finished_at = None if state == PromotionState.APPROVED else self._work.clock.now()
             promotion.lease_until = None
-            action = "promotion_refused" if refused else "promotion_failed"
             append(
                 session,
                 self._work.audited(
@@ -370,6 +365,15 @@ class Execution:
             details={"promotion_id": str(self._work.id), "items": published.success_count},
             occurred_at=self._work.clock.now(),
         )
+
+
+def _ending(failure: Exception) -> tuple[PromotionState, str]:
+    """What becomes of a promotion that did not happen, and what the audit calls it."""
+    if isinstance(failure, PathClosed):
+        return PromotionState.APPROVED, "promotion_waits"  # until its path is open again
+    if isinstance(failure, Refused):
+        return PromotionState.REFUSED, "promotion_refused"
+    return PromotionState.FAILED, "promotion_failed"
 
 
 def _interleaved(lanes: Iterable[Iterator[list[PlannedItem]]]) -> Iterator[list[PlannedItem]]:

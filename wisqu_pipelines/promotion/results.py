@@ -121,6 +121,8 @@ class ApprovalGiven:
     reason: str | None
     decided_at: datetime
     expires_at: datetime
+    revoked_at: datetime | None = None
+    revoked_reason: str | None = None
 
 
 @dataclass(frozen=True)

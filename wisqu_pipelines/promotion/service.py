@@ -563,6 +563,8 @@ class EnvironmentPromotionService:
                     reason=given.reason,
                     decided_at=given.decided_at,
                     expires_at=given.expires_at,
+                    revoked_at=given.revoked_at,
+                    revoked_reason=given.revoked_reason,
                 )
                 for given, email in approvals
             ],
