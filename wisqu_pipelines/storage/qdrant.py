@@ -64,6 +64,7 @@ class QdrantVectorIndex:
             timeout=SECONDS,
             prefer_grpc=False,
             check_compatibility=False,
+            verify=settings.url.startswith("https:"),  # plain HTTP needs no certificates, which take long to load
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         )
         self._points = QdrantPoints(settings)
