@@ -44,9 +44,12 @@ def ensure(site: Site) -> None:
 def create(
     connection: Connection[tuple[object, ...]], database: str, among: tuple[str, ...], template: str = TEMPLATE
 ) -> None:
-    """Make a database from a template that nobody is connected to. The first of its roles owns it."""
+    """Make a database from a template that nobody is connected to. The first of its roles owns it.
+
+    The template's files are copied as files: without durable writes that takes a tenth of copying them through the log.
+    """
     connection.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(
             sql.Identifier(database), sql.Identifier(among[0]), sql.Identifier(template)
         )
     )
