@@ -104,10 +104,10 @@ class Stores(World):
 
     def versions(self, document: UUID, env: str) -> tuple[str, str]:
         """The object and the points' version that a document's rows name."""
-        row = self.twin(document, env)
+        row = self.promoted(document, env)
         return self.file_of(row.id, env).object_name, str(row.vector_version)
 
-    def twin(self, document: UUID, env: str = "stage") -> RagDocument:
+    def promoted(self, document: UUID, env: str = "stage") -> RagDocument:
         with self.environment(env).database.begin() as session:
             return session.scalars(select(RagDocument).where(RagDocument.source_id == document)).one()
 
@@ -124,7 +124,7 @@ class Stores(World):
         self.services.approvals.grant(promotion_id, DANA)
         return promotion_id
 
-    def promote(self) -> UUID:
+    def promote_all(self) -> UUID:
         promotion_id = self.approved()
         self.services.promotions.execute(promotion_id, run_id=f"test:{uuid4()}", executed_by_user_id=self.person())
         return promotion_id

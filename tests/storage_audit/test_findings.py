@@ -16,7 +16,7 @@ from wisqu_pipelines.storage_audit.report import SHOWN_FINDINGS, Problem
 def test_what_belongs_together_is_clean(stores: Stores) -> None:
     for number in range(3):
         stores.document(f"{number}.md", f"text {number}", chunks=2)
-    stores.promote()
+    stores.promote_all()
     for env in ("dev", "stage"):
         report, found = stores.run(env)
         assert report.is_clean

@@ -1,8 +1,9 @@
 """What a repair removes, and everything that it must not."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -13,14 +14,15 @@ from sqlalchemy import select, text, update
 from tests.storage_audit.stores import DANA, Stores
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.audit.verification import verify_environment
-from wisqu_pipelines.catalog.sweeping import hold_off_sweeps
+from wisqu_pipelines.catalog.sweeping import hold_off_sweeps, sweep_alone
+from wisqu_pipelines.environments.markers import MARKER_OBJECT
 from wisqu_pipelines.errors import BadInput, ClocksDisagree, NotPermitted, StoreFailed
 from wisqu_pipelines.identity import demo_people
 from wisqu_pipelines.promotion.models import Promotion, PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.storage_audit import containers, sweep
 from wisqu_pipelines.storage_audit.needs import SETTLED, versions_of_promotions
-from wisqu_pipelines.storage_audit.report import Finding
+from wisqu_pipelines.storage_audit.report import AuditReport, Finding
 from wisqu_pipelines.storage_audit.service import StorageAudit
 
 
@@ -166,10 +168,10 @@ def finished(stores: Stores, promotion_id: UUID, days_ago: float, **columns: Any
 
 def test_what_a_rollback_needs_stays_until_none_is_possible(stores: Stores) -> None:
     document = stores.document(text="first", chunks=2)
-    stores.promote()
+    stores.promote_all()
     old_key, old_version = stores.versions(document, "stage")
     stores.edit(document, "second", chunks=3)
-    second = stores.promote()
+    second = stores.promote_all()
     assert stores.versions(document, "stage") != (old_key, old_version)
     assert stores.run("stage")[0].is_clean
     finished(stores, second, 29.9)
@@ -192,10 +194,10 @@ def test_what_a_rollback_needs_stays_until_none_is_possible(stores: Stores) -> N
 
 def test_a_rollback_in_time_finds_everything(stores: Stores) -> None:
     document = stores.document(text="first", chunks=2)
-    stores.promote()
+    stores.promote_all()
     before = stores.state("stage")
     stores.edit(document, "second", chunks=3)
-    second = stores.promote()
+    second = stores.promote_all()
     stores.run("stage")
     stores.age("stage")
     stores.repair("stage")
@@ -364,6 +366,26 @@ def test_two_audits_at_once(stores: Stores) -> None:
     assert sorted(named) == sorted([*keys, *versions]), "each is written down once"
 
 
+def test_a_second_audit_waits_for_the_first(stores: Stores) -> None:
+    keys = {stores.put(f"lost/{number}") for number in range(3)}
+    waits = threading.Event()
+    results: list[Future[AuditReport]] = []
+
+    def second(step: str, done: int, total: int, **_: int) -> None:
+        if (step, done, total) == ("waiting for another audit", 0, 1):
+            waits.set()
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def first(step: str, *_: int, **__: int) -> None:
+            if step.endswith("-documents listed") and not results:
+                results.append(pool.submit(stores.audit().run, progress=second))
+                assert waits.wait(20), "the second one works on the same listing"
+
+        assert stores.audit().run(progress=first).orphans.count == len(keys)
+        assert results[0].result().orphans.count == len(keys)
+
+
 def test_a_sweep_waits_for_who_may_take_things_up(stores: Stores) -> None:
     key = stores.put("stored_files/lost")
     stores.run()
@@ -378,6 +400,19 @@ def test_a_sweep_waits_for_who_may_take_things_up(stores: Stores) -> None:
         report = sweep.result()
     assert report.stores[0].swept.count == 0
     assert key in stores.object_keys()
+
+
+def test_an_ingest_waits_for_a_sweep(stores: Stores, tmp_path: Path) -> None:
+    """It might take up what an interrupted ingest of the same bytes has left, while that is being swept."""
+    (tmp_path / "again.txt").write_text("The same bytes again.")
+    with ThreadPoolExecutor(1) as pool:
+        with stores.environment("dev").database.begin() as sweeping:
+            sweep_alone(sweeping)
+            ingest = pool.submit(stores.services.ingest("dev").ingest, [tmp_path])
+            wait_until(stores, "pg_advisory_xact_lock_shared")
+            assert not [key for key in stores.object_keys() if key != MARKER_OBJECT]
+        assert not ingest.result().refused
+    assert stores.run()[0].is_clean
 
 
 def wait_until(stores: Stores, waits_for: str) -> None:

@@ -34,7 +34,7 @@ OURS = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 """How a version looks. Points with another one, or none, are reported and never swept: somebody else wrote them."""
 
 Listed = Mapping[str, Any]
-"""A row of `storage_listings`."""
+"""What is listed, by the columns of `storage_listings`; a column that a store has not is left out."""
 
 
 class Container(Protocol):
@@ -108,7 +108,10 @@ class Bucket:
             return
         objects = (each for each in self.environment.objects.list(self.name) if each.key != MARKER_OBJECT)
         for page in _pages(objects, LISTED_AT_ONCE):
-            yield [_row(self.store, each.key, bytes=each.size, modified_at=_seconds(each.modified)) for each in page]
+            yield [
+                {"store": self.store, "name": each.key, "bytes": each.size, "modified_at": _seconds(each.modified)}
+                for each in page
+            ]
 
     def expected(self) -> Any:
         """The query for how many rows name the bucket."""
@@ -195,15 +198,15 @@ class Collection:
                 counts[of] += 1
                 visible[of] += point.payload.get(ENVIRONMENT) == self.environment.name
             yield [
-                _row(
-                    self.store,
-                    of[0],
-                    document=of[1],
-                    bytes=count * self.dimension * BYTES_PER_NUMBER,
-                    points=count,
-                    visible=visible[of],
-                )
-                for of, count in sorted(counts.items())
+                {
+                    "store": self.store,
+                    "name": version,
+                    "document": document,
+                    "bytes": count * self.dimension * BYTES_PER_NUMBER,
+                    "points": count,
+                    "visible": visible[version, document],
+                }
+                for (version, document), count in sorted(counts.items())
             ]
 
     def expected(self) -> Any:
@@ -295,19 +298,6 @@ class Collection:
     def _ids(self, version: str) -> Iterable[Sequence[UUID]]:
         points = self.environment.vectors.scroll(self.name, {VERSION: version})
         return _pages((point.id for point in points), IDS_AT_ONCE)
-
-
-def _row(store: ListedStore, name: str, **columns: Any) -> Listed:
-    return {
-        "store": store.value,
-        "name": name,
-        "document": "",
-        "bytes": 0,
-        "points": 0,
-        "visible": 0,
-        "modified_at": None,
-        **columns,
-    }
 
 
 def _version(point: Point) -> str:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.models import ListedStore, RagDocument, StorageListing, StoredFile
@@ -181,10 +180,7 @@ class _Run:
         seen = 0
         for versions in versions_of_promotions(self._control, self._environment.name):
             with self._environment.database.begin() as session:
-                session.execute(
-                    upsert(StorageListing).on_conflict_do_nothing(),
-                    [{"store": ListedStore.STAGED.value, "name": each} for each in versions],
-                )
+                marking.add_listed(session, [{"store": ListedStore.STAGED.value, "name": each} for each in versions])
             seen += len(versions)
             progress("promotions read", seen, seen)
 
@@ -192,6 +188,7 @@ class _Run:
         """List a container, compare it with the rows, and mark what nothing needs."""
         self._list(container, progress)
         with self._environment.database.begin() as session:
+            marking.join_whole_tables(session)
             report.listed += marking.listed_amount(session, container)
             if container.is_configured:
                 self._mark(session, container, report)
@@ -216,7 +213,7 @@ class _Run:
         for page in container.listed():
             with self._environment.database.begin() as session:
                 marking.add_listed(session, page)
-            seen += sum(each["points"] or 1 for each in page)
+            seen += sum(each.get("points", 1) for each in page)
             size += sum(each["bytes"] for each in page)
             progress(f"{container.name} listed", seen, max(seen, expected), bytes=size)
 
