@@ -2,12 +2,12 @@
 through Python.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
-from sqlalchemy import ARRAY, Select, TableValuedAlias, Text, Uuid, bindparam, column, func
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, ColumnElement, Select, TableValuedAlias, Text, Uuid, any_, bindparam, column, func
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import TypeEngine
 
 BLOCK = 256 * 1024
@@ -22,9 +22,11 @@ def as_table(name: str, columns: Mapping[str, tuple[type[TypeEngine[Any]], Seque
         columns: Each column's name, its type, and its values, one a row.
     """
     arrays = [bindparam(None, list(values), type_=ARRAY(kind)) for kind, values in columns.values()]
-    return func.unnest(*arrays).table_valued(
-        *(column(each, kind) for each, (kind, _) in columns.items()), name=name, joins_implicitly=True
-    ).render_derived()
+    return (
+        func.unnest(*arrays)
+        .table_valued(*(column(each, kind) for each, (kind, _) in columns.items()), name=name, joins_implicitly=True)
+        .render_derived()
+    )
 
 
 def uuids(values: Sequence[Any]) -> tuple[type[Uuid[Any]], Sequence[Any]]:
@@ -35,6 +37,11 @@ def uuids(values: Sequence[Any]) -> tuple[type[Uuid[Any]], Sequence[Any]]:
 def texts(values: Sequence[str | None]) -> tuple[type[Text], Sequence[str | None]]:
     """A column of texts for `as_table`."""
     return Text, values
+
+
+def among(wanted: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """That a column is one of these: one parameter, however many they are, and so one statement to prepare."""
+    return wanted == any_(bindparam(None, list(values), type_=ARRAY(wanted.type)))
 
 
 def copy_across(source: Session, rows: Select[Any], target: Session, table: str, columns: Sequence[str]) -> int:

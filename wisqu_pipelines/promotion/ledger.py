@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
-from wisqu_pipelines.database.bulk import as_table, texts, uuids
+from wisqu_pipelines.database.bulk import among, as_table, texts, uuids
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import ClaimLost, PromotionNotFound, PromotionRefused, WisquError
 from wisqu_pipelines.ports.clock import Clock
@@ -140,29 +140,25 @@ class Ledger:
             size: Items in one page.
             session: A transaction to read in; otherwise each page has its own.
         """
-        wanted = _filtered(
-            select(PromotionItem.__table__).order_by(PromotionItem.source_id).limit(size),
-            promotion_id,
-            effects,
-            passed=passed,
-            not_passed=not_passed,
-            only=only,
-        )
+        rows = select(PromotionItem.__table__).order_by(PromotionItem.source_id).limit(size)
+        wanted = _filtered(rows, promotion_id, effects, only=only)
         if selected:
             wanted = wanted.where(PromotionItem.required_by.is_(None))
+        steps = {*not_passed, *([passed] if passed else [])}
         for kind in kinds:
+            page = wanted.where(PromotionItem.item_type == kind)
             last: UUID | None = None
-            while True:
-                page = wanted.where(PromotionItem.item_type == kind)
-                if last is not None:
-                    page = page.where(PromotionItem.source_id > last)
+            more = True
+            while more:
                 with self._control.begin() if session is None else nullcontext(session) as reading:
-                    items = [_item(row) for row in reading.execute(page)]
-                if items:
-                    yield items
-                if len(items) < size:
-                    break
-                last = items[-1].source_id
+                    after = page if last is None else page.where(PromotionItem.source_id > last)
+                    items = [_item(row) for row in reading.execute(after)]
+                    done = _passed(reading, promotion_id, items, steps) if items and steps else {}
+                more = len(items) == size
+                last = items[-1].source_id if items else None
+                kept = [item for item in items if _is_wanted(done.get(item.source_id, set()), passed, not_passed)]
+                if kept:
+                    yield kept
 
     def amounts(
         self,
@@ -215,7 +211,7 @@ class Ledger:
         """The items with these ids, on either side, that the promotion wrote and no rollback took back."""
         wanted = _filtered(
             select(PromotionItem.__table__), promotion_id, MOVING, not_passed=(Step.SKIPPED, Step.ROLLED_BACK)
-        ).where(or_(PromotionItem.source_id.in_(item_ids), PromotionItem.target_id.in_(item_ids)))
+        ).where(or_(among(PromotionItem.source_id, item_ids), among(PromotionItem.target_id, item_ids)))
         with self._control.begin() as session:
             return [_item(row) for row in session.execute(wanted)]
 
@@ -223,7 +219,7 @@ class Ledger:
         """What the promotion wrote because these items (source ids) belong to it, and no rollback took back."""
         wanted = _filtered(
             select(PromotionItem.__table__), promotion_id, MOVING, not_passed=(Step.SKIPPED, Step.ROLLED_BACK)
-        ).where(PromotionItem.required_by.in_(item_ids))
+        ).where(among(PromotionItem.required_by, item_ids))
         with self._control.begin() as session:
             return [_item(row) for row in session.execute(wanted)]
 
@@ -234,7 +230,7 @@ class Ledger:
                 select(PromotionItem.source_id, PromotionItem.target_id).where(
                     PromotionItem.promotion_id == promotion_id,
                     PromotionItem.item_type == kind,
-                    PromotionItem.source_id.in_(source_ids),
+                    among(PromotionItem.source_id, source_ids),
                 )
             )
             return {row.source_id: row.target_id for row in rows}
@@ -450,12 +446,34 @@ class Ledger:
         return f"it is {state}" + ("" if rollback else "; make a new preview")
 
 
+def _passed(
+    session: Session, promotion_id: UUID, page: Sequence[PlannedItem], steps: Collection[Step]
+) -> dict[UUID, set[str]]:
+    """Which of these steps the items of a page have passed. By the page's range of ids, and not by a join: so the work
+    for a page is the same however long the journal is, and whatever Postgres believes of its length.
+    """
+    passed: dict[UUID, set[str]] = {}
+    for source_id, step in session.execute(
+        select(PromotionJournal.source_id, PromotionJournal.step).where(
+            PromotionJournal.promotion_id == promotion_id,
+            PromotionJournal.item_type == page[0].item_type,
+            PromotionJournal.source_id.between(page[0].source_id, page[-1].source_id),
+            PromotionJournal.step.in_(steps),
+        )
+    ):
+        passed.setdefault(source_id, set()).add(step)
+    return passed
+
+
+def _is_wanted(done: Collection[str], passed: Step | None, not_passed: Collection[Step]) -> bool:
+    return (passed is None or passed in done) and not any(step in done for step in not_passed)
+
+
 def _filtered(
     statement: Select[*tuple[Any, ...]],
     promotion_id: UUID,
     effects: Collection[Effect],
     *,
-    passed: Step | None = None,
     not_passed: Collection[Step] = (),
     only: Collection[UUID] | None = None,
 ) -> Select[*tuple[Any, ...]]:
@@ -468,12 +486,10 @@ def _filtered(
     wanted = statement.where(PromotionItem.promotion_id == promotion_id)
     if len(set(effects)) < len(Effect):
         wanted = wanted.where(PromotionItem.effect.in_(effects))
-    if passed is not None:
-        wanted = wanted.where(step.where(PromotionJournal.step == passed).exists())
     if not_passed:
         wanted = wanted.where(~step.where(PromotionJournal.step.in_(not_passed)).exists())
     if only is not None:
-        wanted = wanted.where(PromotionItem.source_id.in_(only))
+        wanted = wanted.where(among(PromotionItem.source_id, only))
     return wanted
 
 

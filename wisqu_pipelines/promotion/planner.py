@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.catalog.filenames import check_filename
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.points import point_id
+from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, printable
 from wisqu_pipelines.ports.progress import Progress, no_progress
@@ -243,7 +244,7 @@ class Planner:
         ).where(table.c.source_environment == self._source.name)
         found: dict[UUID, Row[Any]] = {}
         for ids in chunks([draft.row.id for draft in drafts], ITEMS_AT_ONCE):
-            found.update((row.source_id, row) for row in session.execute(twins.where(table.c.source_id.in_(ids))))
+            found.update((row.source_id, row) for row in session.execute(twins.where(among(table.c.source_id, ids))))
         for draft in drafts:
             draft.twin = found.get(draft.row.id)
             if draft.twin is not None:
@@ -266,7 +267,7 @@ class Planner:
             needed = table_of(model)
             there: set[UUID] = set()
             for ids in chunks(sorted({getattr(draft.row, column) for draft in drafts}), ITEMS_AT_ONCE):
-                there |= set(session.scalars(select(needed.c.id).where(needed.c.id.in_(ids), ~needed.c.is_deleted)))
+                there |= set(session.scalars(select(needed.c.id).where(among(needed.c.id, ids), ~needed.c.is_deleted)))
             for draft in drafts:
                 if getattr(draft.row, column) not in there:
                     what = f"{needed.name} {getattr(draft.row, column)}"
@@ -275,7 +276,7 @@ class Planner:
             attribute = kind.table.c[column]
             for chunk in chunks([draft for draft in drafts if draft.twin is None], ITEMS_AT_ONCE):
                 values = [getattr(draft.row, column) for draft in chunk]
-                taken = set(session.scalars(select(attribute).where(attribute.in_(values))))
+                taken = set(session.scalars(select(attribute).where(among(attribute, values))))
                 for draft in chunk:
                     if getattr(draft.row, column) in taken:
                         draft.block(f"{self._target.name} has a {kind.name} of its own with this {column}")
@@ -409,5 +410,5 @@ def _rows(kind: PromotableType) -> Select[Any]:
 def _by_ids(session: Session, rows: Select[Any], ids: Iterable[UUID]) -> list[Row[Any]]:
     found: list[Row[Any]] = []
     for chunk in chunks(sorted(ids), ITEMS_AT_ONCE):
-        found += session.execute(rows.where(rows.selected_columns.id.in_(chunk)).order_by(rows.selected_columns.id))
+        found += session.execute(rows.where(among(rows.selected_columns.id, chunk)).order_by(rows.selected_columns.id))
     return found

@@ -33,7 +33,7 @@ from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
-from wisqu_pipelines.database.bulk import as_table, copy_across, texts, uuids
+from wisqu_pipelines.database.bulk import among, as_table, copy_across, texts, uuids
 from wisqu_pipelines.errors import PlanStale
 from wisqu_pipelines.promotion.content import row_hash, standing
 from wisqu_pipelines.promotion.models import MOVING, Effect, Step
@@ -141,7 +141,7 @@ def _require_standing(work: Work, there: Session, kind: PromotableType, page: Se
     table = kind.table
     twins = select(table.c.source_id, standing(kind, table).label("standing"), table.c.promotion_status).where(
         table.c.source_environment == work.promotion.source_environment,
-        table.c.source_id.in_([item.source_id for item in page]),
+        among(table.c.source_id, [item.source_id for item in page]),
     )
     found = {row.source_id: row for row in there.execute(twins.order_by(table.c.id).with_for_update(of=table))}
 
@@ -237,7 +237,7 @@ def _update(
     table = kind.table
     whole: ColumnElement[Any] = func.to_jsonb(literal_column(table.name))
     images = select(literal(promotion_id), cast(literal(kind.name), String), table.c.id, whole).where(
-        table.c.id.in_([item.target_id for item in items])
+        among(table.c.id, [item.target_id for item in items])
     )
     there.execute(insert(PromotionBeforeImage).from_select(["promotion_id", "item_type", "target_id", "image"], images))
     row = rows.subquery("arriving")

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from wisqu_pipelines.catalog.cached import cached_item, cached_searches
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.catalog.points import ENVIRONMENT, point_ids, staged
+from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.plan import PlannedItem
@@ -54,6 +55,6 @@ def _images(target: Environment, promotion_id: UUID, page: Sequence[PlannedItem]
                 select(PromotionBeforeImage.image).where(
                     PromotionBeforeImage.promotion_id == promotion_id,
                     PromotionBeforeImage.item_type == page[0].item_type,
-                    PromotionBeforeImage.target_id.in_(updated),
+                    among(PromotionBeforeImage.target_id, updated),
                 )
             ).all()

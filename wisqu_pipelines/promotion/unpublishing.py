@@ -15,6 +15,7 @@ from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
+from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.promotion.content import standing
 from wisqu_pipelines.promotion.ledger import Ledger
@@ -92,7 +93,7 @@ def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromot
     try:
         for page in scope.pages(kinds=tuple(reversed(tuple(TYPES))), effects=(Effect.CREATE,)):
             table = TYPES[page[0].item_type].table
-            session.execute(delete(table).where(table.c.id.in_([item.target_id for item in page])))
+            session.execute(delete(table).where(among(table.c.id, [item.target_id for item in page])))
             _counted(counts, first, page)
         for page in scope.pages(effects=(Effect.UPDATE,)):
             _restore(session, promotion, TYPES[page[0].item_type], page)
@@ -135,7 +136,7 @@ def in_the_way(session: Session, scope: Scope) -> Iterator[str]:
                     kind.table.c.promotion_status,
                     standing(kind, kind.table).label("standing"),
                 )
-                .where(kind.table.c.id.in_(ids))
+                .where(among(kind.table.c.id, ids))
                 .order_by(kind.table.c.id)
                 .with_for_update(of=kind.table)
             )
@@ -179,7 +180,7 @@ def _updated_later(
         .join(EnvironmentPromotion, EnvironmentPromotion.promotion_id == PromotionBeforeImage.promotion_id)
         .where(
             PromotionBeforeImage.item_type == kind.name,
-            PromotionBeforeImage.target_id.in_(ids),
+            among(PromotionBeforeImage.target_id, ids),
             PromotionBeforeImage.promotion_id != promotion.id,
             PromotionBeforeImage.restored_by.is_(None),
             EnvironmentPromotion.status == ReceiptStatus.SUCCESS,
@@ -193,7 +194,7 @@ def _restore(session: Session, promotion: Promotion, kind: PromotableType, page:
     images = (
         PromotionBeforeImage.promotion_id == promotion.id,
         PromotionBeforeImage.item_type == kind.name,
-        PromotionBeforeImage.target_id.in_([item.target_id for item in page]),
+        among(PromotionBeforeImage.target_id, [item.target_id for item in page]),
     )
     count = session.scalars(select(func.count()).select_from(PromotionBeforeImage).where(*images)).one()
     if count != len(page):

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_id, point_ids
+from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.errors import ObjectMissing
 from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.progress import Progress
@@ -148,7 +149,7 @@ class Verification:
         with self._target.database.snapshot() as session:
             found = session.execute(
                 select(table, standing(kind, table).label("standing")).where(
-                    table.c.id.in_([item.target_id for item in page]), ~table.c.is_deleted
+                    among(table.c.id, [item.target_id for item in page]), ~table.c.is_deleted
                 )
             )
             return {row.id: row for row in found}
@@ -222,7 +223,7 @@ class Verification:
             ):
                 with self._target.database.snapshot() as session:
                     ids = [item.target_id for item in page]
-                    found += len(session.scalars(select(table.c.id).where(table.c.id.in_(ids))).all())
+                    found += len(session.scalars(select(table.c.id).where(among(table.c.id, ids))).all())
             wanted = amount["items"]
             problem = f"{self._target.name} has {found} of {wanted} {name}" if found != wanted else None
             self._report.add("counts", problem)
