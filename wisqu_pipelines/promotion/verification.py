@@ -106,16 +106,15 @@ class Verification:
             for name in amounts:
                 for page in self._pages(name, totals[name]):
                     done += len(page)
-                    if self._level != "off":
-                        self._compare(TYPES[name], page, files)
-                    if self._level != "off" and len(canaries) < CANARIES:
+                    self._compare(TYPES[name], page, files)
+                    if len(canaries) < CANARIES:
                         canaries += [
                             (item, item.vectors) for item in page[:: max(1, len(page) // CANARIES)] if item.vectors
                         ]
                     progress("verify", done, sum(totals.values()))
+            for problem in files.map(self._search, canaries[:CANARIES]):
+                self._report.add("retrieval", problem)
         self._count(amounts)
-        for item, at in canaries[:CANARIES]:
-            self._search(item, at)
         return self._report
 
     def _pages(self, kind: str, wanted: int) -> Iterator[list[PlannedItem]]:
@@ -228,12 +227,14 @@ class Verification:
             problem = f"{self._target.name} has {found} of {wanted} {name}" if found != wanted else None
             self._report.add("counts", problem)
 
-    def _search(self, item: PlannedItem, at: VectorsAt) -> None:
-        """Searching the target as a reader does, with a vector of the source, finds the promoted twin first."""
+    def _search(self, canary: tuple[PlannedItem, VectorsAt]) -> str | None:
+        """Why searching the target as a reader does, with a vector of the source, does not find the promoted twin
+        first; None if it does.
+        """
+        item, at = canary
         asked = self._source_points(VectorsAt(at.collection, at.version, 1)).get(point_id(at.version, 0))
         if asked is None:
-            self._report.add("retrieval", self._said(item, f"has lost its first vector in {self._source.name}"))
-            return
+            return self._said(item, f"has lost its first vector in {self._source.name}")
         hits = self._target.vectors.search(
             self._target.settings.get_collection_name(at.collection),
             asked.vector,
@@ -243,11 +244,9 @@ class Verification:
         best = [hit for hit in hits if abs(hit.score - hits[0].score) <= SCORE_TOLERANCE]
         twin = str(item.target_id)
         # Several chunks may have the same text, and so the same vector: then any order among them is right.
-        found = any(hit.payload.get(DOCUMENT_ID) == twin for hit in best) or len(best) == NEAREST
-        problem = (
-            None if found else self._said(item, f"is not what a search for its own text finds in {self._target.name}")
-        )
-        self._report.add("retrieval", problem)
+        if any(hit.payload.get(DOCUMENT_ID) == twin for hit in best) or len(best) == NEAREST:
+            return None
+        return self._said(item, f"is not what a search for its own text finds in {self._target.name}")
 
     @staticmethod
     def _said(item: PlannedItem, problem: str) -> str:
