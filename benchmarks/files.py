@@ -17,7 +17,7 @@ OBJECTS, SIZE = 2_000, 20_000
 SOURCE, TARGET = "dev", "stage"
 
 
-def measure(settings: Settings) -> Iterator[Ratio]:
+def measure(settings: Settings, rounds: int) -> Iterator[Ratio]:
     """The ratios, with dev and stage on one running server; the buckets it makes are emptied and stay."""
     here, there = (settings.environments[name].object_store for name in (SOURCE, TARGET))
     transfer = settings.paths[f"{SOURCE}->{TARGET}"].transfer
@@ -52,6 +52,7 @@ def measure(settings: Settings) -> Iterator[Ratio]:
                 f"{what}, against rclone": (rival(object_copies.rclone), 2.5),
                 f"{what}, against the minio SDK with 16 threads": (rival(object_copies.minio), 2.5),
             },
+            rounds,
         )
         store.close()
         cleaner.close()

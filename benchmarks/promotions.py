@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from benchmarks.documents import approved, make
-from benchmarks.ratios import ROUNDS, Act, Prepare, Ratio, compare
+from benchmarks.ratios import Act, Prepare, Ratio, compare
 from benchmarks.rivals import item_by_item
 from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.catalog.points import point_ids
@@ -21,7 +21,7 @@ ITEMS = 2_000
 POINTS_AT_ONCE = 512
 
 
-def measure(settings: Settings, rounds: int = ROUNDS) -> Iterator[Ratio]:
+def measure(settings: Settings, rounds: int) -> Iterator[Ratio]:
     """The ratios, on the embedded stack, dev → stage."""
     with open_services(settings) as services:
         yield from compare(

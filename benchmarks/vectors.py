@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from benchmarks.ratios import ROUNDS, Act, Prepare, Ratio, compare, ratio
+from benchmarks.ratios import Act, Prepare, Ratio, compare, ratio
 from benchmarks.rivals import point_copies
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point
 from wisqu_pipelines.settings import Settings
@@ -18,7 +18,7 @@ POINTS, DIMENSION, BATCH = 8_192, 384, 512
 SOURCE, TARGET = "dev", "stage"
 
 
-def measure(settings: Settings) -> Iterator[Ratio]:
+def measure(settings: Settings, rounds: int) -> Iterator[Ratio]:
     """The ratios, between the running servers of dev and stage; the collection it makes there ends up empty."""
     here, there = (settings.environments[name].vector_index for name in (SOURCE, TARGET))
     source, target = QdrantVectorIndex(here), QdrantVectorIndex(there)
@@ -51,7 +51,7 @@ def measure(settings: Settings) -> Iterator[Ratio]:
 
     rival = emptied("rival", lambda: point_copies.scroll_and_upsert(here, there, made_for.name))
     name = f"{POINTS} points of {DIMENSION} dimensions, against qdrant-client's scroll and upsert"
-    yield from compare(emptied("ours", ours), {name: (rival, 1.3)}, ROUNDS)
+    yield from compare(emptied("ours", ours), {name: (rival, 1.3)}, rounds)
     mine, theirs = (statistics.median(spent[side]) / POINTS for side in ("ours", "rival"))
     yield ratio("the client's processor time for a point, against qdrant-client", 2.0, mine, theirs)
     for index in (source, target):
