@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from benchmarks.ratios import Act, Prepare, Ratio, compare
 from benchmarks.rivals import object_copies
 from wisqu_pipelines.ports.objects import CopyRequest
+from wisqu_pipelines.promotion.carrying import carry
+from wisqu_pipelines.promotion.staging import FILES_AT_ONCE
 from wisqu_pipelines.settings import ObjectStoreSettings, Settings
 from wisqu_pipelines.storage.s3 import S3ObjectStore
 
@@ -54,8 +56,24 @@ def measure(settings: Settings, rounds: int) -> Iterator[Ratio]:
             },
             rounds,
         )
-        store.close()
-        cleaner.close()
+        reader = S3ObjectStore(here)
+
+        def streamed() -> None:
+            with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+                each = reader.list(source)
+                list(
+                    pool.map(
+                        lambda about: carry(reader, source, about.key, about.etag, cleaner, target, about.key), each
+                    )
+                )
+
+        def between() -> None:
+            object_copies.rclone_between(here, there, source, target)
+
+        what = f"{OBJECTS} files of {SIZE} bytes streamed from account to account"
+        yield from compare(emptied(streamed), {f"{what}, against rclone": (emptied(between), 1.7)}, rounds)
+        for each in (store, reader, cleaner):
+            each.close()
 
 
 @contextmanager

@@ -4,11 +4,9 @@ Everything staged lies under keys and ids of its own, made from the promotion an
 same thing to the same place, and nothing that is visible is ever written over.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Semaphore
-from typing import BinaryIO, cast
 from uuid import UUID
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_id, point_ids, staged
@@ -17,12 +15,11 @@ from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.objects import CopyRequest, ObjectStore
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight
+from wisqu_pipelines.promotion.carrying import carry
 from wisqu_pipelines.promotion.content import portable_payload, same_point, vectors_hash
 from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt
 from wisqu_pipelines.promotion.work import Route
 
-MEMORY_PER_FILE = 1024 * 1024
-"""Bytes of a file held in memory while it is carried from server to server; the rest waits on disk."""
 FILES_AT_ONCE = 16
 """Concurrent copies, or reads, on the object stores."""
 POINTS_AT_ONCE = 512
@@ -123,34 +120,20 @@ class Staging:
         return [self._size(item, file, outcome.error) for (item, file), outcome in outcomes]
 
     def _carry(self, pair: tuple[PlannedItem, FileAt]) -> int | None:
-        """Stream a file from one server to the other; the bytes wait in a spool so that an upload can be repeated.
-
-        Returns:
-            The size of the object that is in the target now.
-        """
+        """Stream a file from one server to the other; returns the size of the object that is in the target now."""
         item, file = pair
-        bucket = self._source.settings.get_bucket_name(file.bucket)
         try:
-            about = self._source.objects.stat(bucket, file.object_name)
-            if about is None:
-                raise self._stale(item, "file")
-            with tempfile.SpooledTemporaryFile(MEMORY_PER_FILE) as spool:
-                with self._source.objects.read(bucket, file.object_name, etag=file.etag) as chunks:
-                    for chunk in chunks:
-                        spool.write(chunk)
-                spool.seek(0)
-                self._target.objects.put(
-                    self._target.settings.get_bucket_name(file.bucket),
-                    self.object_name(item),
-                    cast("BinaryIO", spool),
-                    file.size,
-                    content_type=about.content_type,
-                    metadata=about.metadata,
-                    create_only=True,
-                )
+            return carry(
+                self._source.objects,
+                self._source.settings.get_bucket_name(file.bucket),
+                file.object_name,
+                file.etag,
+                self._target.objects,
+                self._target.settings.get_bucket_name(file.bucket),
+                self.object_name(item),
+            )
         except (ObjectExists, ObjectMissing, ObjectChanged) as error:
             return self._size(item, file, error)
-        return file.size
 
     def _size(self, item: PlannedItem, file: FileAt, error: WisquError | None) -> int | None:
         """The size of the object that is in the target after an attempt to put it there."""
