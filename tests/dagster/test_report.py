@@ -1,16 +1,18 @@
 """What an approver sees of a plan."""
 
 import logging
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 import pytest
 
-from wisqu_pipelines.jobs.picture import picture
+from wisqu_pipelines.jobs.picture import picture, reasons_title
 from wisqu_pipelines.jobs.progress import LoggedProgress
 from wisqu_pipelines.jobs.report import ITEMS_SHOWN, blocked_reasons, items_table, report
-from wisqu_pipelines.promotion.models import Effect, PromotionState
-from wisqu_pipelines.promotion.plan import Hashes, Plan, PlannedItem
+from wisqu_pipelines.promotion.models import MOVING, Effect, PromotionState
+from wisqu_pipelines.promotion.plan import Hashes, PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview
 from wisqu_pipelines.settings import PathSettings
 
@@ -36,8 +38,15 @@ def item(number: int, effect: Effect, label: str = "a.txt", reason: str | None =
 
 
 def preview(items: Sequence[PlannedItem], state: PromotionState = PromotionState.PLANNED) -> PromotionPreview:
-    plan = Plan("stored_files", "dev", "stage", {}, items)
-    return PromotionPreview(SPACE, plan.digest, "stored_files", "dev", "stage", state, items, plan.totals())
+    by_effect = {effect.value: amounts([item for item in items if item.effect == effect]) for effect in Effect}
+    moving = [item for item in items if item.effect in MOVING]
+    totals = {"by_effect": by_effect, "by_type": {"stored_files": amounts(moving)} if moving else {}}
+    shown = sorted(items, key=lambda item: item.effect != Effect.BLOCKED)
+    return PromotionPreview(SPACE, "0" * 64, "stored_files", "dev", "stage", state, shown, totals)
+
+
+def amounts(items: Sequence[PlannedItem]) -> dict[str, int]:
+    return {"items": len(items), "bytes": sum(item.bytes for item in items), "points": 0}
 
 
 def test_reasons_are_counted_without_their_particulars() -> None:
@@ -54,6 +63,18 @@ def test_what_needs_a_look_comes_first_and_the_table_is_bounded() -> None:
     records = items_table(preview(items)).records
     assert len(records) == ITEMS_SHOWN
     assert [record.data["effect"] for record in records[:3]] == ["blocked", "update", "create"]
+
+
+def test_what_is_not_shown_is_counted_all_the_same() -> None:
+    """A preview carries the first of its items only; its totals are those of all."""
+    blocked = preview([item(number, Effect.BLOCKED, reason="its file is gone") for number in range(40)])
+    first = replace(blocked, items=blocked.items[:20])
+    assert "### Blocked: 40" in report(first, path(), "")
+    assert "… and 30 more" in report(first, path(), "")
+    assert (reasons_title(blocked), reasons_title(first)) == (
+        "Blocked, and why",
+        "Blocked, and why (the first 20 of 40)",
+    )
 
 
 def test_the_report_names_the_next_step() -> None:
@@ -88,5 +109,6 @@ def test_progress_is_written_at_a_bounded_rate(caplog: pytest.LogCaptureFixture)
     progress("verify", 1, 10)
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "stage: 1 of 5000 (1.0 KiB, 1 points)"
-    assert lines[-2:] == ["stage: 5000 of 5000 (4.9 MiB, 5,000 points)", "verify: 1 of 10"]
+    assert re.fullmatch(r"stage: 5000 of 5000 \(4\.9 MiB, 5,000 points, [\d,]+ items/s\)", lines[-2])
+    assert lines[-1] == "verify: 1 of 10"
     assert len(lines) <= 5

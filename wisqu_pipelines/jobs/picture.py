@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from wisqu_pipelines.assets import markdown
 from wisqu_pipelines.jobs.report import blocked_reasons
+from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.results import PromotionPreview
 
 COLOURS = {"create": "#2f7d5b", "update": "#2c6fbb", "unchanged": "#9aa5b1", "blocked": "#c2543a"}
@@ -34,7 +35,7 @@ def picture(preview: PromotionPreview) -> bytes:
     blocked = blocked_reasons(preview)
     _bars(
         reasons,
-        "Blocked, and why",
+        reasons_title(preview),
         {reason: (count, markdown.number(count)) for reason, count in blocked[:REASONS_SHOWN]},
         [COLOURS["blocked"]] * len(blocked[:REASONS_SHOWN]),
     )
@@ -48,6 +49,13 @@ def picture(preview: PromotionPreview) -> bytes:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=80)
     return drawn.getvalue()
+
+
+def reasons_title(preview: PromotionPreview) -> str:
+    """What stands above the reasons: of more blocked items than are shown only the first are counted."""
+    shown = sum(item.effect == Effect.BLOCKED for item in preview.items)
+    more = f" (the first {markdown.number(shown)} of {markdown.number(preview.blocked_count)})"
+    return "Blocked, and why" + (more if shown < preview.blocked_count else "")
 
 
 def embedded(png: bytes, description: str) -> str:

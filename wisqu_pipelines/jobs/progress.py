@@ -32,6 +32,6 @@ class LoggedProgress:
         notes += [f"{markdown.number(points)} points"] if points else []
         if done > before and now > began:
             rate = (done - before) / (now - began)
-            notes.append(f"{rate:.0f} items/s")
+            notes.append(f"{markdown.number(round(rate))} items/s")
             notes += [f"{(total - done) / rate:.0f} s left"] if done < total else []
         self._log.info(f"{step}: {done} of {total}{' (' + ', '.join(notes) + ')' if notes else ''}")

@@ -77,7 +77,9 @@ def items_table(preview: PromotionPreview) -> TableMetadataValue:
 
 
 def blocked_reasons(preview: PromotionPreview) -> Sequence[tuple[str, int]]:
-    """Why items are blocked, without the particulars of each, and how many each reason blocks; most frequent first."""
+    """Why the items that are shown are blocked, without the particulars of each, and how many each reason blocks; most
+    frequent first.
+    """
     roots = (_PASSED_ON.sub("", item.blocked_reason) for item in preview.items if item.blocked_reason)
     return Counter(_PARTICULARS.sub("…", root.partition(":")[0]) for root in roots).most_common()
 
@@ -96,7 +98,7 @@ def _blocked(preview: PromotionPreview) -> str:
     blocked = [item for item in preview.items if item.effect == Effect.BLOCKED]
     rows = [(item.item_type, item.label, item.blocked_reason) for item in blocked[:BLOCKED_LISTED]]
     listed = markdown.table(("type", "item", "because"), rows)
-    more = len(blocked) - BLOCKED_LISTED
+    more = preview.blocked_count - len(rows)
     return f"{listed}\n\n… and {markdown.number(more)} more" if more > 0 else listed
 
 
