@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test check bench lock clean
+.PHONY: help install demo up down test check faults bench lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -37,6 +37,9 @@ check: install  ## Lint, types, layers, links
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/architecture
+
+faults: install  ## Kill a worker 1,000 times, and break promotions in every other way as often
+	$(BIN)/python -m tests.faults
 
 bench: install  ## Measure against named rivals
 	$(BIN)/python -m benchmarks

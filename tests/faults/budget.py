@@ -1,0 +1,34 @@
+"""How much the fault tests try: a little in CI, and as much as is asked for by `make faults`."""
+
+import os
+from dataclasses import dataclass
+
+VARIABLE = "WISQU_FAULTS"
+"""How many times a worker is killed; the rest grows with it. Not set: what CI has time for."""
+SEED_VARIABLE = "WISQU_FAULTS_SEED"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How often."""
+
+    seed: int
+    kills: int = 50
+    pairs: int = 50
+    embedded: int = 30
+    edits: int = 500
+    examples: int = 10
+    thorough: bool = False
+    """Whether each moment of a transaction is tried for itself."""
+
+
+def budget() -> Budget:
+    """What the environment asks for."""
+    seed = int(os.environ.get(SEED_VARIABLE, "20260504"))
+    kills = os.environ.get(VARIABLE)
+    if kills is None:
+        return Budget(seed)
+    times = int(kills)
+    return Budget(
+        seed, kills=times, pairs=times, embedded=times // 4, edits=10 * times, examples=times // 10, thorough=True
+    )

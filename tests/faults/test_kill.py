@@ -1,0 +1,48 @@
+"""`kill -9` of a worker at moments from a printed seed, on the real engines."""
+
+import random
+import signal
+from uuid import UUID
+
+from tests.faults.budget import budget
+from tests.faults.scenario import APPROVED, PROMOTED, prepared
+from tests.faults.trial import Act, Then, Trial
+from tests.faults.worker import Worker, worker
+from tests.faults.worlds import FaultWorld, embedded_world
+from tests.fixtures.stack import Stack
+from wisqu_pipelines import bootstrap
+from wisqu_pipelines.settings import Settings
+
+SAVED = {Act.PROMOTE: APPROVED, Act.ROLL_BACK: PROMOTED}
+
+
+def test_a_worker_that_is_killed_loses_nothing(stack: Stack, settings: Settings) -> None:
+    bootstrap.set_up(settings)
+    asked, violations, killed = budget(), [], 0
+    draw = random.Random(asked.seed)  # noqa: S311 - chooses test cases
+    with embedded_world(stack.site, settings) as world, worker() as victim:
+        scenario = prepared(world)
+        lasts = {act: duration(world, victim, act, scenario.promotion_id) for act in Act}
+        for number in range(1, asked.kills + 1):
+            act, then = draw.choice(list(Act)), draw.choice(list(Then))
+            after = draw.uniform(0, lasts[act])
+
+            def kill(act: Act = act, after: float = after) -> None:
+                nonlocal killed
+                code, _ = victim.work(act, scenario.promotion_id, after)
+                killed += code == -signal.SIGKILL
+                assert code in {0, -signal.SIGKILL}, f"the worker ended with code {code}"
+
+            found = Trial(world, scenario, act, then).problems(kill)
+            violations += [f"kill {number} ({act}, {after:.3f} s, then {then}): {each}" for each in found]
+    print(f"\nseed {asked.seed}: {asked.kills} kills, {killed} met a worker at work, {len(violations)} violations")
+    assert not violations, "\n".join(violations)
+    assert killed > asked.kills / 2, f"only {killed} of {asked.kills} were in time"
+
+
+def duration(world: FaultWorld, victim: Worker, act: Act, promotion_id: UUID) -> float:
+    """How long an act takes that nobody kills, in seconds."""
+    world.restore(SAVED[act])
+    code, seconds = victim.work(act, promotion_id)
+    assert code == 0
+    return seconds
