@@ -1,14 +1,21 @@
 """`wisqu promote execute | resume | rollback`: what changes a target."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID, uuid4
 
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, ItemIds, Person, PromotionId, Reason, required_person, services
-from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, size, table
+from wisqu_pipelines.cli.output import ERR, OUT, cell, print_json, progress_bar, size, table
 from wisqu_pipelines.errors import RollbackRefused
-from wisqu_pipelines.promotion.results import PromotionResult, RollbackPreview
+from wisqu_pipelines.ports.progress import Progress
+from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult, RollbackPreview
+
+if TYPE_CHECKING:
+    from wisqu_pipelines.bootstrap import Services
 
 Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would do.")]
 Rehearse = Annotated[bool, typer.Option("--rehearse", help="Try it out in the target's database, and undo that.")]
@@ -32,18 +39,20 @@ def execute(
     """Execute an approved promotion: by its id, or the one whose plan is what a preview would say now."""
     with services() as opened:
         who = required_person(opened, person)
-        with progress_bar() as progress:
-            match promotion:
-                case [promotion_id]:
+        match promotion:
+            case [text]:
+                promotion_id = _uuid(text)
+                with _under_way(opened, promotion_id) as progress:
                     done = opened.promotions.execute(
-                        _uuid(promotion_id), run_id=f"cli:{uuid4()}", executed_by_user_id=who, progress=progress
+                        promotion_id, run_id=f"cli:{uuid4()}", executed_by_user_id=who, progress=progress
                     )
-                case [model, source, target]:
+            case [model, source, target]:
+                with _under_way(opened) as progress:
                     done = opened.promotions.execute_promotion(
                         model, source, target, who, reason or "", item_ids, progress=progress
                     )
-                case _:
-                    raise typer.BadParameter("give a promotion's id, or a type, a source and a target")
+            case _:
+                raise typer.BadParameter("give a promotion's id, or a type, a source and a target")
     _show_result("Promoted", done, as_json)
 
 
@@ -51,7 +60,7 @@ def resume(promotion: PromotionId, person: Person = None, as_json: AsJson = Fals
     """Go on with a promotion, or a rollback, whose run is gone, from where the stores say it stands."""
     with services() as opened:
         who = required_person(opened, person)
-        with progress_bar() as progress:
+        with _under_way(opened, promotion) as progress:
             done = opened.promotions.resume(promotion, run_id=f"cli:{uuid4()}", person=who, progress=progress)
     _show_result("Finished:", done, as_json)
 
@@ -78,9 +87,34 @@ def rollback(
             opened.promotions.request_rollback(promotion, who, reason, item_ids)
             OUT.print(f"Asked for. The sensor starts the run; 'wisqu promote status {promotion}' shows it.")
             return
-        with progress_bar() as progress:
+        with _under_way(opened, promotion) as progress:
             done = opened.promotions.rollback_promotion(promotion, who, reason, item_ids=item_ids, progress=progress)
     _show_result("Rolled back", done, as_json)
+
+
+@contextmanager
+def _under_way(opened: "Services", promotion: UUID | None = None) -> Iterator[Progress]:
+    """A progress bar; and if a person cancels, a sentence about how it stands then and how to go on."""
+    try:
+        with progress_bar() as progress:
+            yield progress
+    except KeyboardInterrupt:
+        told = _how_it_stands(opened.promotions.status(promotion)) if promotion else "'wisqu promote list' says more."
+        ERR.print(f"cancelled: {told}", markup=False, soft_wrap=True)
+        raise
+
+
+def _how_it_stands(report: PromotionReport) -> str:
+    match report.state:
+        case PromotionState.FAILED | PromotionState.APPROVED:
+            return (
+                f"Nothing became visible in {report.target_environment}, and nothing is left there. "
+                f"To begin again: wisqu promote execute {report.promotion_id}"
+            )
+        case PromotionState.EXECUTING | PromotionState.PUBLISHED | PromotionState.ROLLING_BACK:
+            return f"It is {report.state}. To go on: wisqu promote resume {report.promotion_id}"
+        case _:
+            return f"The promotion is {report.state}."
 
 
 def _show_foresight(found: RollbackPreview, as_json: bool) -> None:
