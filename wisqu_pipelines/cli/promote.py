@@ -252,6 +252,7 @@ def _show_preview(made: PromotionPreview, as_json: bool) -> None:
         OUT.print(f"[yellow]Blocked ({made.blocked_count}):[/]")
         for error in made.errors[:SHOWN_ITEMS]:
             OUT.print(f"  {cell(error)}")
+        _show_more(made, made.blocked_count - SHOWN_ITEMS)
     OUT.print(f"Promotion [bold]{made.promotion_id}[/] is {made.state}; plan digest {made.plan_digest}")
     if made.state == PromotionState.PLANNED and made.total_count:
         OUT.print(f"Next: wisqu approvals grant {made.promotion_id} --as PERSON")
@@ -274,6 +275,11 @@ def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
     if rows:
         OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points", "changes"), rows))
     more = sum(int(total["items"]) for total in made.totals["by_effect"].values()) - made.blocked_count - len(rows)
+    _show_more(made, more)
+
+
+def _show_more(made: PromotionPreview, more: int) -> None:
+    """Say how many items are not shown, and where they are."""
     if more > 0:
         OUT.print(f"… and {more} more: wisqu promote plan {made.promotion_id} --json")
 
