@@ -1,0 +1,44 @@
+"""Carrying a file from one object server to another, where no server can copy it by itself."""
+
+import tempfile
+from typing import BinaryIO, cast
+
+from wisqu_pipelines.errors import ObjectMissing
+from wisqu_pipelines.ports.objects import ObjectStore
+
+MEMORY_PER_FILE = 1024 * 1024
+"""Bytes of a file held in memory on the way; the rest waits on disk."""
+
+
+def carry(
+    source: ObjectStore, source_bucket: str, source_key: str, etag: str, target: ObjectStore, bucket: str, key: str
+) -> int:
+    """Stream an object's bytes, content type and metadata from one server to the other, create-only and pinned to a
+    version; the bytes wait in a spool, so that an upload can be repeated.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        ObjectMissing, ObjectChanged: the source is gone, or another version.
+        ObjectExists: there is an object at the target already.
+    """
+    about = source.stat(source_bucket, source_key)
+    if about is None:
+        raise ObjectMissing(bucket=source_bucket, key=source_key)
+    with tempfile.SpooledTemporaryFile(MEMORY_PER_FILE) as spool:
+        with source.read(source_bucket, source_key, etag=etag) as chunks:
+            for chunk in chunks:
+                spool.write(chunk)
+        size = spool.tell()
+        spool.seek(0)
+        target.put(
+            bucket,
+            key,
+            cast("BinaryIO", spool),
+            size,
+            content_type=about.content_type,
+            metadata=about.metadata,
+            create_only=True,
+        )
+    return size
