@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.cli.conftest import Wisqu
-from tests.cli.processes import SECONDS, held_at, wisqu_process
+from tests.cli.processes import wisqu_process
+from tests.fixtures.held import REMOVING, REVEALING, SECONDS, STAGING, held_at
 from tests.promotion.gate import state
 from tests.promotion.world import World
 from wisqu_pipelines.bootstrap import Services
@@ -16,10 +17,6 @@ from wisqu_pipelines.identity.demo_people import DEVELOPER
 from wisqu_pipelines.promotion.models import Promotion, PromotionState
 
 DANA = ("--as", DEVELOPER)
-STAGING = ("PUT", "/points")
-"""What staging sends to the target's vector server."""
-REVEALING = ("POST", "/points/payload")
-REMOVING = ("POST", "/points/delete")
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ def test_killed_while_staging_it_waits_for_the_lease_and_is_resumed(
     wisqu: Wisqu, world: World, promotion: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        held_at(monkeypatch, world.services.settings, "stage", *STAGING) as held,
+        held_at(monkeypatch, world.services.settings, "stage", STAGING) as held,
         wisqu_process("promote", "execute", promotion, *DANA) as process,
     ):
         held.wait()
@@ -81,7 +78,7 @@ def test_ctrl_c_while_staging_leaves_nothing_and_it_can_be_executed_again(
 ) -> None:
     before = world.state("stage")
     with (
-        held_at(monkeypatch, world.services.settings, "stage", *STAGING) as held,
+        held_at(monkeypatch, world.services.settings, "stage", STAGING) as held,
         wisqu_process("promote", "execute", promotion, *DANA) as process,
     ):
         held.wait()
@@ -105,7 +102,7 @@ def test_ctrl_c_after_the_commit_point_is_finished_by_the_next(
     wisqu: Wisqu, world: World, promotion: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        held_at(monkeypatch, world.services.settings, "stage", *REVEALING) as held,
+        held_at(monkeypatch, world.services.settings, "stage", REVEALING) as held,
         wisqu_process("promote", "execute", promotion, *DANA) as process,
     ):
         held.wait()
@@ -132,7 +129,7 @@ def test_a_rollback_that_was_killed_is_resumed(
     before = world.state("stage")
     assert wisqu("promote", "execute", promotion, *DANA).code == 0
     with (
-        held_at(monkeypatch, world.services.settings, "stage", *REMOVING) as held,
+        held_at(monkeypatch, world.services.settings, "stage", REMOVING) as held,
         wisqu_process("promote", "rollback", promotion, *DANA, "--reason", "too early") as process,
     ):
         held.wait()

@@ -7,7 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
+from dagster import (
+    DagsterInstance,
+    Definitions,
+    ExecuteInProcessResult,
+    RunRequest,
+    SensorResult,
+    SkipReason,
+    build_sensor_context,
+)
 from sqlalchemy import update
 
 from wisqu_pipelines import definitions
@@ -15,6 +23,8 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.ingest.service import IngestService
+from wisqu_pipelines.resources.wisqu import WisquResource
+from wisqu_pipelines.sensors.approvals import approvals_sensor
 
 
 @dataclass(frozen=True)
@@ -80,3 +90,23 @@ def failure_of(result: ExecuteInProcessResult) -> tuple[str, dict[str, Any]]:
     failure = event.step_failure_data.user_failure_data
     assert failure is not None, event.step_failure_data.error
     return failure.description or "", {name: value.value for name, value in failure.metadata.items()}
+
+
+def tick(world: World) -> Sequence[RunRequest]:
+    """The runs that the approvals sensor asks for."""
+    context = build_sensor_context(instance=world.instance, resources={"wisqu": WisquResource()})
+    with context:
+        result = approvals_sensor(context)
+    assert isinstance(result, SensorResult)
+    if not result.run_requests:
+        assert isinstance(result.skip_reason, SkipReason)
+    return result.run_requests or []
+
+
+def launch(world: World, request: RunRequest) -> bool:
+    """Run what the sensor asked for; returns whether it ended well."""
+    assert request.job_name
+    job = world.definitions.resolve_job_def(request.job_name)
+    return job.execute_in_process(
+        run_config=request.run_config, instance=world.instance, tags=request.tags, raise_on_error=False
+    ).success

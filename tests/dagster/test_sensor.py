@@ -1,33 +1,12 @@
 """The approvals sensor on a real control database."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from dagster import DagsterRunStatus, RunRequest, SensorResult, SkipReason, build_sensor_context
+from dagster import DagsterRunStatus
 
-from tests.dagster.conftest import World, execute_job
+from tests.dagster.conftest import World, execute_job, launch, tick
 from wisqu_pipelines.identity import demo_people
-from wisqu_pipelines.resources.wisqu import WisquResource
-from wisqu_pipelines.sensors.approvals import approvals_sensor
-
-
-def tick(world: World) -> Sequence[RunRequest]:
-    context = build_sensor_context(instance=world.instance, resources={"wisqu": WisquResource()})
-    with context:
-        result = approvals_sensor(context)
-    assert isinstance(result, SensorResult)
-    if not result.run_requests:
-        assert isinstance(result.skip_reason, SkipReason)
-    return result.run_requests or []
-
-
-def launch(world: World, request: RunRequest) -> bool:
-    assert request.job_name
-    job = world.definitions.resolve_job_def(request.job_name)
-    return job.execute_in_process(
-        run_config=request.run_config, instance=world.instance, tags=request.tags, raise_on_error=False
-    ).success
 
 
 @pytest.fixture
