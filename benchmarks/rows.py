@@ -123,10 +123,10 @@ def _work(services: Services) -> Work:
         session.add(promotion)
         session.flush()
         for page in _pages(services):
-            ledger.add(session, promotion.id, page)
+            ledger.items.add(session, promotion.id, page)
         promotion.state = "approved"
     claim = ledger.claim(promotion.id, "bench")
-    hold(route.source, promotion.id, ledger.pages(promotion.id))
+    hold(route.source, promotion.id, ledger.items.pages(promotion.id))
     return Work(claim, promotion, route, ledger, services.clock)
 
 

@@ -182,7 +182,7 @@ class NotPermitted(Refused):
 
 
 class PromotionNotFound(Refused):
-    """There is no promotion {promotion_id}."""
+    """There is no promotion {promotion_id}; 'wisqu promote list' shows those that there are."""
 
 
 class PromotionRefused(Refused):
@@ -208,7 +208,7 @@ class PathHeld(PathClosed):
 
 
 class FreezeNotFound(Refused):
-    """There is no freeze {freeze_id}."""
+    """There is no freeze {freeze_id}; 'wisqu freeze list' shows those that there are."""
 
 
 class FreezeRefused(Refused):

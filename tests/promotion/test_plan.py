@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.promotion.world import World
 from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused
-from wisqu_pipelines.promotion import ledger, planner
+from wisqu_pipelines.promotion import items, planner
 from wisqu_pipelines.promotion.content import canonical
 from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.plan import Hashes, PlannedItem, plan_digest
@@ -86,17 +86,17 @@ def test_a_plan_of_many_pages_is_one_plan(world: World, monkeypatch: pytest.Monk
     world.change(other, "dev", file_id=world.file_of(shared).id)  # two documents of one file, on different pages
     whole = world.services.promotions.preview_promotion("rag_documents", "dev", "stage", reason="whole")
     monkeypatch.setattr(planner, "ITEMS_AT_ONCE", 1)
-    monkeypatch.setattr(ledger, "ITEMS_AT_ONCE", 1)
+    monkeypatch.setattr(items, "ITEMS_AT_ONCE", 1)
     paged = world.services.promotions.preview_promotion("rag_documents", "dev", "stage", reason="paged")
 
     assert paged.promotion_id != whole.promotion_id
     assert paged.plan_digest == whole.plan_digest
     assert whole.total_count == 8 + 7, "the shared file is in it once"
-    items = list(world.services.promotions.plan(paged.promotion_id))
-    assert [item.key for item in items] == sorted(
-        (item.key for item in items), key=lambda key: (key[0] != "stored_files", key[1])
+    found = list(world.services.promotions.plan(paged.promotion_id))
+    assert [item.key for item in found] == sorted(
+        (item.key for item in found), key=lambda key: (key[0] != "stored_files", key[1])
     )
-    assert {item.key for item in items} == {item.key for item in whole.items}
+    assert {item.key for item in found} == {item.key for item in whole.items}
 
 
 def test_two_plans_are_compared(world: World) -> None:

@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, PromotionId, required_person, services
+from wisqu_pipelines.cli.options import AsJson, FreezeId, Person, PromotionId, required_person, services
 from wisqu_pipelines.cli.output import OUT, print_json, table
 from wisqu_pipelines.promotion.freezes import Override
 from wisqu_pipelines.promotion.windows import OneOff, Recurring, When, moment
@@ -39,7 +38,7 @@ def add(
 
 @app.command()
 def end(
-    freeze: Annotated[UUID, typer.Argument(metavar="FREEZE_ID", help="As 'wisqu freeze list' shows it.")],
+    freeze: FreezeId,
     reason: Why,
     person: Person = None,
 ) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
 
 import typer
 
@@ -12,11 +11,14 @@ from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
 from wisqu_pipelines.cli import runs
 from wisqu_pipelines.cli.options import (
     AsJson,
+    EarlierPromotion,
+    ItemId,
     ItemIds,
     Model,
     Person,
     PromotionId,
     Reason,
+    SomeItems,
     person_id,
     required_person,
     services,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from wisqu_pipelines.bootstrap import Services
 
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
-runs.register(app)
 
 EnvironmentName = Annotated[
     str | None, typer.Option("--env", help="Where the item is. [default: the first configured]")
@@ -74,7 +75,7 @@ def items(
 @app.command()
 def approve(
     model: Model,
-    item_ids: Annotated[list[UUID], typer.Argument(metavar="ITEM_ID")],
+    item_ids: SomeItems,
     env: EnvironmentName = None,
     person: Person = None,
     reason: Reason = None,
@@ -94,7 +95,7 @@ def approve(
 @app.command("mark-test-data")
 def mark_test_data(
     model: Model,
-    item_ids: Annotated[list[UUID], typer.Argument(metavar="ITEM_ID")],
+    item_ids: SomeItems,
     reason: Annotated[str, typer.Option("--reason", help="Why it is test data.")],
     env: EnvironmentName = None,
     person: Person = None,
@@ -139,9 +140,7 @@ def preview(
 @app.command()
 def plan(
     promotion: PromotionId,
-    against: Annotated[
-        UUID | None, typer.Option("--against", metavar="PROMOTION_ID", help="Say how it differs from an earlier plan.")
-    ] = None,
+    against: EarlierPromotion = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a promotion's plan as it was frozen; --json writes all of it, item by item."""
@@ -159,7 +158,7 @@ def plan(
 
 @app.command()
 def lineage(
-    item_id: Annotated[UUID, typer.Argument(metavar="ITEM_ID", help="The row's id in the environment that it is in.")],
+    item_id: ItemId,
     as_json: AsJson = False,
 ) -> None:
     """Show where a promoted item came from, hop by hop, back to its first source."""
@@ -229,6 +228,9 @@ def list_(
     ]
     columns = ("!promotion", "type", "path", "state", "#items", "#errors", "asked by", "made at (UTC)")
     OUT.print(table("Promotions", columns, rows))
+
+
+runs.register(app)
 
 
 def _chosen(opened: "Services", env: str | None) -> Environment:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, ItemIds, Person, PromotionId, Reason, required_person, services
+from wisqu_pipelines.cli.options import promotion_id as parsed_id
 from wisqu_pipelines.cli.output import ERR, OUT, cell, print_json, progress_bar, size, table
 from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.ports.progress import Progress
@@ -41,7 +42,7 @@ def execute(
         who = required_person(opened, person)
         match promotion:
             case [text]:
-                promotion_id = _uuid(text)
+                promotion_id = parsed_id(text)
                 with _under_way(opened, promotion_id) as progress:
                     done = opened.promotions.execute(
                         promotion_id, run_id=f"cli:{uuid4()}", executed_by_user_id=who, progress=progress
@@ -147,10 +148,3 @@ def _show_result(verb: str, done: PromotionResult, as_json: bool) -> None:
         OUT.print(f"Read back ({done.verification['level']}): {done.verification['outcome']}.")
     for error in done.errors:
         OUT.print(f"  [yellow]stayed behind:[/] {cell(error)}")
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no promotion's id") from None

@@ -66,6 +66,7 @@ class Execution:
         self._work = work
         self._route = work.route
         self._ledger = work.ledger
+        self._items = work.ledger.items
         self._staging = Staging(work.id, work.route)
         self._started = time.monotonic()
         self._doing = "check the plan"
@@ -106,7 +107,7 @@ class Execution:
             self._check_gate(session, promotion)
         self._check_plan()
         self._doing = "hold the source's rows"
-        hold(self._route.source, self._work.id, self._ledger.pages(self._work.id, effects=TAKEN))
+        hold(self._route.source, self._work.id, self._items.pages(self._work.id, effects=TAKEN))
         self._doing = "stage files and vectors"
         self._stage(progress)
         return self._publish()
@@ -128,7 +129,7 @@ class Execution:
 
     def _check_plan(self) -> None:
         planner = Planner(self._route.source, self._route.target)
-        items = planner.changes(self._ledger.pages(self._work.id, effects=TAKEN), held_by=self._work.id)
+        items = planner.changes(self._items.pages(self._work.id, effects=TAKEN), held_by=self._work.id)
         if changed := list(islice(items, CHANGES_NAMED)):
             more = sum(1 for _ in items)
             changed += [f"and {more} more"] if more else []
@@ -137,10 +138,10 @@ class Execution:
     def _stage(self, progress: Progress) -> None:
         """Stage what moves and was not staged by an earlier run, so many pages of each type at a time."""
         left = (Step.STAGED, Step.SKIPPED)
-        total = self._ledger.count(self._work.id, effects=MOVING)
-        staged = total - self._ledger.count(self._work.id, effects=MOVING, not_passed=left)
+        total = self._items.count(self._work.id, effects=MOVING)
+        staged = total - self._items.count(self._work.id, effects=MOVING, not_passed=left)
         lanes = [
-            self._ledger.pages(self._work.id, kinds=[name], effects=MOVING, not_passed=left, size=ITEMS_AT_ONCE)
+            self._items.pages(self._work.id, kinds=[name], effects=MOVING, not_passed=left, size=ITEMS_AT_ONCE)
             for name in TYPES
         ]
         size = points = 0
@@ -171,8 +172,8 @@ class Execution:
     def _publish(self) -> EnvironmentPromotion:
         self._doing = "publish the rows"
         self._ledger.leave_dependents(self._work.claim)
-        errors, named = self._ledger.skipped(self._work.id, ERRORS_KEPT)
-        if not self._ledger.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED,)):
+        errors, named = self._items.skipped(self._work.id, ERRORS_KEPT)
+        if not self._items.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED,)):
             raise PromotionFailed(
                 promotion_id=str(self._work.id),
                 step=self._doing,
@@ -215,13 +216,13 @@ class Execution:
                 promotion.success_count, promotion.error_count = published.success_count, published.error_count
         self._doing = "reveal the vectors"
         total = published.success_count
-        shown = total - self._ledger.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED))
-        for page in self._ledger.pages(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED)):
+        shown = total - self._items.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED))
+        for page in self._items.pages(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED)):
             reveal(self._route.target, self._staging, page)
             self._ledger.journal(self._work.claim, page, Step.REVEALED)
             shown += len(page)
             progress("reveal", shown, total)
-        for page in self._ledger.pages(self._work.id, effects=MOVING, passed=Step.SKIPPED):
+        for page in self._items.pages(self._work.id, effects=MOVING, passed=Step.SKIPPED):
             self._staging.sweep(page)
             release(self._route.source, self._work.id, [page])
         self._doing = "read back what was published"
@@ -229,7 +230,7 @@ class Execution:
         if not report.passed and self._route.path.on_verification_failure == "roll_back":
             self._take_back(report, progress)
         self._doing = "mark the source's rows"
-        for page in self._ledger.pages(self._work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
+        for page in self._items.pages(self._work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
             mark(self._route.source, self._work.id, page, self._sent(published))
             self._ledger.journal(self._work.claim, page, Step.SOURCE_MARKED)
         self._close(published, report)
@@ -244,7 +245,7 @@ class Execution:
             self._work.promotion,
             PromotionState.SUCCEEDED,
             published,
-            self._ledger.amounts(self._work.id, not_passed=(Step.SKIPPED,)),
+            self._items.amounts(self._work.id, not_passed=(Step.SKIPPED,)),
             seconds=time.monotonic() - self._started,
             verification=report.as_dict(),
         )
@@ -309,9 +310,9 @@ class Execution:
         """Sweep what was staged, let the source's rows go, and say why."""
         failure = error if isinstance(error, Refused | PromotionFailed) else self._failure(error)
         try:
-            for page in self._ledger.pages(self._work.id, effects=MOVING):
+            for page in self._items.pages(self._work.id, effects=MOVING):
                 self._staging.sweep(page)
-            release(self._route.source, self._work.id, self._ledger.pages(self._work.id, effects=TAKEN))
+            release(self._route.source, self._work.id, self._items.pages(self._work.id, effects=TAKEN))
         except Failed as trouble:
             # It stays `executing`, free for the next run, which finds what is staged under the same names.
             with self._ledger.guarded(self._work.claim) as (_, promotion):

@@ -104,7 +104,7 @@ def publish(work: Work, session: Session, staging: Staging, about: EnvironmentPr
 
 def going(work: Work) -> Iterator[list[PlannedItem]]:
     """The items that move and were not skipped, in pages of one type."""
-    return work.ledger.pages(work.id, effects=MOVING, not_passed=(Step.SKIPPED,), size=ROWS_AT_ONCE)
+    return work.ledger.items.pages(work.id, effects=MOVING, not_passed=(Step.SKIPPED,), size=ROWS_AT_ONCE)
 
 
 def images_digest(session: Session, promotion_id: UUID) -> str | None:
@@ -207,7 +207,7 @@ def _given(
     if kind.has_vectors:
         given["vector_version"] = uuids([item.version(work.id) for item in items])
     for column, owner in kind.belongs_to.items():
-        targets = work.ledger.targets(work.id, owner, {item.belongs_to[column] for item in items})
+        targets = work.ledger.items.targets(work.id, owner, {item.belongs_to[column] for item in items})
         given[f"of_{column}"] = uuids([targets[item.belongs_to[column]] for item in items])
     return given
 

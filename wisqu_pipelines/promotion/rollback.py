@@ -59,7 +59,7 @@ class Rollback:
             progress("roll back", done, total)
         give_back(self._route.source, self._work.id, self._scope.pages(), self._given_back())
         if self._scope.only is None:
-            unchanged = self._ledger.pages(self._work.id, effects=(Effect.UNCHANGED,))
+            unchanged = self._ledger.items.pages(self._work.id, effects=(Effect.UNCHANGED,))
             give_back(self._route.source, self._work.id, unchanged, self._given_back())
         state = self._close(about)
         return result(self._work.promotion, state, about, amounts, seconds=time.monotonic() - started)
@@ -82,7 +82,7 @@ class Rollback:
             self._ledger.journal(self._work.claim, page, Step.ROLLED_BACK)
         target = self._route.target
         with self._ledger.guarded(self._work.claim) as (session, promotion), target.database.snapshot() as there:
-            left = self._ledger.count(promotion.id, not_passed=(Step.SKIPPED, Step.ROLLED_BACK))
+            left = self._ledger.items.count(promotion.id, not_passed=(Step.SKIPPED, Step.ROLLED_BACK))
             move(promotion, PromotionState.SUCCEEDED if left else PromotionState.ROLLED_BACK)
             promotion.rolled_back_count = promotion.success_count - left
             promotion.rolled_back_at = self._work.clock.now()

@@ -67,6 +67,7 @@ class EnvironmentPromotionService:
         self._settings = settings
         self._clock = clock
         self._ledger = Ledger(control, clock)
+        self._items = self._ledger.items
 
     def preview_promotion(
         self,
@@ -126,11 +127,11 @@ class EnvironmentPromotionService:
                 if item_ids is not None:
                     _refuse_blocked(page, route)
                     named |= {item.source_id for item in page}
-                self._ledger.add(session, promotion.id, page)
+                self._items.add(session, promotion.id, page)
             for item_id in item_ids or ():
                 if item_id not in named:
                     raise ItemNotFound(type=kind.name, item_id=str(item_id), environment=route.source.name)
-            self._ledger.seal(session, promotion)
+            self._items.seal(session, promotion)
             session.flush()
             standing = self._open_twin(session, promotion)
             if standing is None:
@@ -342,13 +343,13 @@ class EnvironmentPromotionService:
     def _scoped(self, promotion: Promotion, item_ids: Collection[UUID]) -> set[UUID]:
         """The source ids of the items that a rollback in part takes back."""
         target = self._environments[promotion.target_environment]
-        found = self._ledger.brought(promotion.id, item_ids)
+        found = self._items.brought(promotion.id, item_ids)
         known = {each for item in found for each in (item.source_id, item.target_id)}
         for item_id in item_ids:
             if item_id not in known:
                 reason = f"it brought no item {item_id}, or that was taken back already"
                 raise RollbackRefused(promotion_id=str(promotion.id), reason=reason)
-        owners = self._ledger.pulled_in(promotion.id, {item.source_id for item in found})
+        owners = self._items.pulled_in(promotion.id, {item.source_id for item in found})
         return {item.source_id for item in [*found, *unneeded(target, owners, found)]}
 
     def rollback(self, promotion_id: UUID, *, run_id: str, progress: Progress = no_progress) -> PromotionResult:
@@ -397,7 +398,7 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             self._ledger.get(session, promotion_id)
-        return (item for page in self._ledger.pages(promotion_id) for item in page)
+        return (item for page in self._items.pages(promotion_id) for item in page)
 
     def compare(self, promotion_id: UUID, earlier_id: UUID) -> Iterator[str]:
         """How a plan differs from an earlier one, a sentence for each difference.
@@ -414,7 +415,7 @@ class EnvironmentPromotionService:
             raise PromotionRefused(promotion_id=str(promotion_id), act="compared", reason=reason)
         if now.policy != before.policy:
             yield f"the policy of {ends[0][0]}->{ends[0][1]} changed"
-        yield from differences(self._ledger.both(promotion_id, earlier_id), *ends[0])
+        yield from differences(self._items.both(promotion_id, earlier_id), *ends[0])
 
     def lineage(self, item_id: UUID) -> Sequence[Ancestor]:
         """Where an item came from, hop by hop, back to its first source; nearest first.
@@ -512,7 +513,7 @@ class EnvironmentPromotionService:
             source_environment=promotion.source_environment,
             target_environment=promotion.target_environment,
             state=PromotionState(promotion.state),
-            items=self._ledger.shown(session, promotion.id, ITEMS_SHOWN),
+            items=self._items.shown(session, promotion.id, ITEMS_SHOWN),
             totals=promotion.totals,
         )
 

@@ -44,7 +44,7 @@ class Scope:
         self, *, kinds: Sequence[str] = tuple(TYPES), effects: Sequence[Effect] = MOVING
     ) -> Iterator[list[PlannedItem]]:
         """Its items, in pages of one type."""
-        return self.ledger.pages(
+        return self.ledger.items.pages(
             self.promotion.id,
             kinds=kinds,
             effects=effects,
@@ -55,7 +55,7 @@ class Scope:
 
     def amounts(self) -> dict[str, dict[str, int]]:
         """Items, bytes and points by type."""
-        return self.ledger.amounts(self.promotion.id, not_passed=(Step.SKIPPED, Step.ROLLED_BACK), only=self.only)
+        return self.ledger.items.amounts(self.promotion.id, not_passed=(Step.SKIPPED, Step.ROLLED_BACK), only=self.only)
 
 
 def rolled_back(session: Session, promotion: Promotion) -> EnvironmentPromotion | None:

@@ -96,7 +96,7 @@ class Verification:
 
     def run(self, progress: Progress) -> VerificationReport:
         """Compare rows, files, vectors, counts, and what a search finds, as far as the path's policy says."""
-        amounts = self._work.ledger.amounts(self._work.id, not_passed=(Step.SKIPPED,))
+        amounts = self._work.ledger.items.amounts(self._work.id, not_passed=(Step.SKIPPED,))
         totals = {name: amount["items"] for name, amount in amounts.items()}
         if self._level == "sample":
             totals = {name: min(SAMPLE, count) for name, count in totals.items()}
@@ -120,7 +120,7 @@ class Verification:
     def _pages(self, kind: str, wanted: int) -> Iterator[list[PlannedItem]]:
         if self._level == "off":
             return
-        pages = self._work.ledger.pages(self._work.id, kinds=[kind], effects=MOVING, not_passed=(Step.SKIPPED,))
+        pages = self._work.ledger.items.pages(self._work.id, kinds=[kind], effects=MOVING, not_passed=(Step.SKIPPED,))
         if self._level == "full":
             yield from pages
             return
@@ -217,7 +217,7 @@ class Verification:
         for name, amount in amounts.items():
             found = 0
             table = TYPES[name].table
-            for page in self._work.ledger.pages(
+            for page in self._work.ledger.items.pages(
                 self._work.id, kinds=[name], effects=MOVING, not_passed=(Step.SKIPPED,)
             ):
                 with self._target.database.snapshot() as session:

@@ -1,0 +1,317 @@
+"""The items of plans in the control database: written once, read page by page."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+from sqlalchemy import Row, Select, Text, bindparam, case, cast, column, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionItem, PromotionJournal, Step
+from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, VectorsAt, plan_digest
+from wisqu_pipelines.promotion.types import TYPES
+
+ITEMS_AT_ONCE = 1_000
+"""Items of a plan in memory at a time."""
+_NOTHING = {"items": 0, "bytes": 0, "points": 0}
+_AMOUNTS = (
+    func.count().label("items"),
+    func.coalesce(func.sum(PromotionItem.bytes), 0).label("bytes"),
+    func.coalesce(func.sum(PromotionItem.points), 0).label("points"),
+)
+
+
+class PlanItems:
+    """Reads and writes the items of plans; which of them there are can depend on what the journal says of them."""
+
+    def __init__(self, control: Database) -> None:
+        """Keep them in `control`."""
+        self._control = control
+
+    def add(self, session: Session, promotion_id: UUID, items: Sequence[PlannedItem]) -> None:
+        """Write items of a plan that is being made; one that is in it already stays as it is."""
+        table = PromotionItem.__table__
+        rows = func.jsonb_to_recordset(cast(_json([_item_row(promotion_id, item) for item in items]), JSONB))
+        columns = [column(each.name, each.type) for each in table.c]
+        given = rows.table_valued(*columns, name="given", joins_implicitly=True).render_derived(with_types=True)
+        statement = upsert(PromotionItem).from_select([each.name for each in table.c], select(given))
+        session.execute(statement.on_conflict_do_nothing())
+
+    def seal(self, session: Session, promotion: Promotion) -> None:
+        """Count what the plan comes to, and compute its digest; from here on it does not change."""
+        promotion.totals = self._totals(session, promotion.id)
+        promotion.plan_digest = plan_digest(
+            promotion.promotion_type,
+            promotion.source_environment,
+            promotion.target_environment,
+            promotion.policy,
+            (item for page in self.pages(promotion.id, session=session) for item in page),
+        )
+
+    def pages(
+        self,
+        promotion_id: UUID,
+        *,
+        kinds: Sequence[str] = tuple(TYPES),
+        effects: Collection[Effect] = tuple(Effect),
+        passed: Step | None = None,
+        not_passed: Collection[Step] = (),
+        only: Collection[UUID] | None = None,
+        size: int | None = None,
+        session: Session | None = None,
+    ) -> Iterator[list[PlannedItem]]:
+        """A plan's items, page by page, in the order in which they are written: by type, then by id.
+
+        Args:
+            promotion_id: The promotion.
+            kinds: The types, in the order that is wanted.
+            effects: What is to be done with them.
+            passed: Only those that have passed this step.
+            not_passed: Only those that have passed none of these steps.
+            only: Only items with these source ids.
+            size: Items in one page; `ITEMS_AT_ONCE` if it is not given.
+            session: A transaction to read in; otherwise each page has its own.
+        """
+        at_once = size or ITEMS_AT_ONCE
+        rows = select(PromotionItem.__table__).order_by(PromotionItem.source_id).limit(at_once)
+        wanted = _filtered(rows, promotion_id, effects, only=only)
+        steps = {*not_passed, *([passed] if passed else [])}
+        for kind in kinds:
+            page = wanted.where(PromotionItem.item_type == kind)
+            last: UUID | None = None
+            more = True
+            while more:
+                with self._control.begin() if session is None else nullcontext(session) as reading:
+                    after = page if last is None else page.where(PromotionItem.source_id > last)
+                    items = [_item(row) for row in reading.execute(after)]
+                    done = _passed(reading, promotion_id, items, steps) if items and steps else {}
+                more = len(items) == at_once
+                last = items[-1].source_id if items else None
+                kept = [item for item in items if _is_wanted(done.get(item.source_id, set()), passed, not_passed)]
+                if kept:
+                    yield kept
+
+    def amounts(
+        self,
+        promotion_id: UUID,
+        *,
+        effects: Collection[Effect] = MOVING,
+        not_passed: Collection[Step] = (),
+        only: Collection[UUID] | None = None,
+    ) -> dict[str, dict[str, int]]:
+        """How many `items`, `bytes` and `points` there are of each type; the filters are those of `pages`."""
+        statement = select(PromotionItem.item_type, *_AMOUNTS).group_by(PromotionItem.item_type)
+        wanted = _filtered(statement, promotion_id, effects, not_passed=not_passed, only=only)
+        with self._control.begin() as session:
+            return {
+                row.item_type: {name: int(getattr(row, name)) for name in _NOTHING} for row in session.execute(wanted)
+            }
+
+    def count(
+        self,
+        promotion_id: UUID,
+        *,
+        effects: Collection[Effect] = MOVING,
+        not_passed: Collection[Step] = (),
+        only: Collection[UUID] | None = None,
+    ) -> int:
+        """How many items there are; the filters are those of `pages`."""
+        amounts = self.amounts(promotion_id, effects=effects, not_passed=not_passed, only=only)
+        return sum(each["items"] for each in amounts.values())
+
+    def shown(self, session: Session, promotion_id: UUID, limit: int) -> list[PlannedItem]:
+        """The first items of a plan as a person wants to see them: what is blocked first."""
+        ranks = case({name: rank for rank, name in enumerate(TYPES)}, value=PromotionItem.item_type)
+        rows = session.execute(
+            select(PromotionItem.__table__)
+            .where(PromotionItem.promotion_id == promotion_id)
+            .order_by(PromotionItem.effect != Effect.BLOCKED, ranks, PromotionItem.source_id)
+            .limit(limit)
+        )
+        return [_item(row) for row in rows]
+
+    def both(self, promotion_id: UUID, other_id: UUID) -> Iterator[tuple[PlannedItem | None, PlannedItem | None]]:
+        """The items of two plans side by side, in the order in which they are written."""
+        for name in TYPES:
+            one, other = (
+                (item for page in self.pages(each, kinds=[name]) for item in page) for each in (promotion_id, other_id)
+            )
+            yield from _merged(one, other)
+
+    def brought(self, promotion_id: UUID, item_ids: Collection[UUID]) -> list[PlannedItem]:
+        """The items with these ids, on either side, that the promotion wrote and no rollback took back."""
+        wanted = _filtered(
+            select(PromotionItem.__table__), promotion_id, MOVING, not_passed=(Step.SKIPPED, Step.ROLLED_BACK)
+        ).where(or_(among(PromotionItem.source_id, item_ids), among(PromotionItem.target_id, item_ids)))
+        with self._control.begin() as session:
+            return [_item(row) for row in session.execute(wanted)]
+
+    def pulled_in(self, promotion_id: UUID, item_ids: Collection[UUID]) -> list[PlannedItem]:
+        """What the promotion wrote because these items (source ids) belong to it, and no rollback took back."""
+        wanted = _filtered(
+            select(PromotionItem.__table__), promotion_id, MOVING, not_passed=(Step.SKIPPED, Step.ROLLED_BACK)
+        ).where(among(PromotionItem.required_by, item_ids))
+        with self._control.begin() as session:
+            return [_item(row) for row in session.execute(wanted)]
+
+    def targets(self, promotion_id: UUID, kind: str, source_ids: Collection[UUID]) -> dict[UUID, UUID]:
+        """The target ids of a plan's items of one type, by their source ids."""
+        with self._control.begin() as session:
+            rows = session.execute(
+                select(PromotionItem.source_id, PromotionItem.target_id).where(
+                    PromotionItem.promotion_id == promotion_id,
+                    PromotionItem.item_type == kind,
+                    among(PromotionItem.source_id, source_ids),
+                )
+            )
+            return {row.source_id: row.target_id for row in rows}
+
+    @staticmethod
+    def _totals(session: Session, promotion_id: UUID) -> dict[str, Any]:
+        """Items, bytes and points by effect and by type; blocked and unchanged ones move nothing."""
+        rows = session.execute(
+            select(PromotionItem.effect, PromotionItem.item_type, *_AMOUNTS)
+            .where(PromotionItem.promotion_id == promotion_id)
+            .group_by(PromotionItem.effect, PromotionItem.item_type)
+        )
+        by_effect = {effect.value: dict(_NOTHING) for effect in Effect}
+        by_type: dict[str, dict[str, int]] = {}
+        for effect, kind, *counts in rows:
+            totals = [by_effect[effect]]
+            if effect in MOVING:
+                totals.append(by_type.setdefault(kind, dict(_NOTHING)))
+            for total in totals:
+                for name, count in zip(_NOTHING, counts, strict=True):
+                    total[name] += int(count)
+        return {"by_effect": by_effect, "by_type": by_type}
+
+    def skipped(self, promotion_id: UUID, limit: int) -> tuple[int, list[dict[str, str]]]:
+        """How many items stay behind, and for the first of them `source_id` and `error`."""
+        stay = (PromotionJournal.promotion_id == promotion_id, PromotionJournal.step == Step.SKIPPED)
+        with self._control.begin() as session:
+            count = session.scalars(select(func.count()).select_from(PromotionJournal).where(*stay)).one()
+            rows = session.execute(
+                select(PromotionJournal.source_id, PromotionJournal.detail)
+                .where(*stay)
+                .order_by(PromotionJournal.item_type, PromotionJournal.source_id)
+                .limit(limit)
+            )
+            return count, [{"source_id": str(row.source_id), "error": row.detail or ""} for row in rows]
+
+
+def _passed(
+    session: Session, promotion_id: UUID, page: Sequence[PlannedItem], steps: Collection[Step]
+) -> dict[UUID, set[str]]:
+    """Which of these steps the items of a page have passed. By the page's range of ids, and not by a join: so the work
+    for a page is the same however long the journal is, and whatever Postgres believes of its length.
+    """
+    passed: dict[UUID, set[str]] = {}
+    for source_id, step in session.execute(
+        select(PromotionJournal.source_id, PromotionJournal.step).where(
+            PromotionJournal.promotion_id == promotion_id,
+            PromotionJournal.item_type == page[0].item_type,
+            PromotionJournal.source_id.between(page[0].source_id, page[-1].source_id),
+            PromotionJournal.step.in_(steps),
+        )
+    ):
+        passed.setdefault(source_id, set()).add(step)
+    return passed
+
+
+def _is_wanted(done: Collection[str], passed: Step | None, not_passed: Collection[Step]) -> bool:
+    return (passed is None or passed in done) and not any(step in done for step in not_passed)
+
+
+def _filtered(
+    statement: Select[*tuple[Any, ...]],
+    promotion_id: UUID,
+    effects: Collection[Effect],
+    *,
+    not_passed: Collection[Step] = (),
+    only: Collection[UUID] | None = None,
+) -> Select[*tuple[Any, ...]]:
+    """A statement about a plan's items, for some of them only."""
+    step = select(PromotionJournal.source_id).where(
+        PromotionJournal.promotion_id == PromotionItem.promotion_id,
+        PromotionJournal.item_type == PromotionItem.item_type,
+        PromotionJournal.source_id == PromotionItem.source_id,
+    )
+    wanted = statement.where(PromotionItem.promotion_id == promotion_id)
+    if len(set(effects)) < len(Effect):
+        wanted = wanted.where(PromotionItem.effect.in_(effects))
+    if not_passed:
+        wanted = wanted.where(~step.where(PromotionJournal.step.in_(not_passed)).exists())
+    if only is not None:
+        wanted = wanted.where(among(PromotionItem.source_id, only))
+    return wanted
+
+
+def _item_row(promotion_id: UUID, item: PlannedItem) -> dict[str, Any]:
+    return {
+        "promotion_id": promotion_id,
+        "item_type": item.item_type,
+        "source_id": item.source_id,
+        "target_id": item.target_id,
+        "label": item.label,
+        "effect": item.effect,
+        "source_status": item.source_status,
+        "blocked_reason": item.blocked_reason,
+        "required_by": item.required_by,
+        "source_hashes": item.source_hashes.as_dict(),
+        "target_hashes": dict(item.target_hashes) if item.target_hashes else None,
+        "diff": item.diff,
+        "belongs_to": item.belongs_to or None,
+        "file": asdict(item.file) if item.file else None,
+        "vectors": {**asdict(item.vectors), "version": str(item.vectors.version)} if item.vectors else None,
+        "bytes": item.bytes,
+        "points": item.points,
+    }
+
+
+def _merged(
+    ones: Iterator[PlannedItem], others: Iterator[PlannedItem]
+) -> Iterator[tuple[PlannedItem | None, PlannedItem | None]]:
+    """Two lists in the order of their ids, side by side."""
+    one, other = next(ones, None), next(others, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one.source_id < other.source_id):
+            yield one, None
+            one = next(ones, None)
+        elif one is None or other.source_id < one.source_id:
+            yield None, other
+            other = next(others, None)
+        else:
+            yield one, other
+            one, other = next(ones, None), next(others, None)
+
+
+def _json(value: Any) -> Any:
+    return bindparam(None, to_json(value).decode(), type_=Text)
+
+
+def _item(row: Row[Any]) -> PlannedItem:
+    return PlannedItem(
+        item_type=row.item_type,
+        source_id=row.source_id,
+        target_id=row.target_id,
+        label=row.label,
+        effect=Effect(row.effect),
+        source_status=row.source_status,
+        source_hashes=Hashes(**row.source_hashes),
+        blocked_reason=row.blocked_reason,
+        required_by=row.required_by,
+        target_hashes=row.target_hashes,
+        diff=row.diff,
+        belongs_to={name: UUID(owner) for name, owner in (row.belongs_to or {}).items()},
+        file=FileAt(**row.file) if row.file else None,
+        vectors=VectorsAt(**{**row.vectors, "version": UUID(row.vectors["version"])}) if row.vectors else None,
+        bytes=row.bytes,
+        points=row.points,
+    )
