@@ -85,7 +85,11 @@ def test_the_same_sentence_as_the_service(wisqu: Wisqu, services: Services, fold
 
 @pytest.mark.usefixtures("services")
 def test_bad_words_are_usage_errors(wisqu: Wisqu) -> None:
-    assert wisqu("promote", "status", "no-uuid").code == 2
+    for command in (("promote", "status"), ("promote", "plan"), ("promote", "resume", *DANA), ("approvals", "grant")):
+        told = wisqu(*command, "no-uuid")
+        assert told.code == 2
+        assert "'no-uuid' is no id" in told.err
+        assert "wisqu promote list" in told.err
     assert wisqu("promote", "execute", "one", "two", *DANA).code == 2
     assert wisqu("promote", "execute", "no-uuid", *DANA).code == 2
     nobody = wisqu("promote", "rollback", uuid4())

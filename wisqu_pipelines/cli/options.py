@@ -22,24 +22,24 @@ Person = Annotated[
 Reason = Annotated[str | None, typer.Option("--reason", help="What for; kept in the audit.")]
 
 
-def promotion_id(text: str) -> UUID:
+def parse_promotion_id(text: str) -> UUID:
     """A promotion's id, as a person wrote it.
 
     Raises:
         typer.BadParameter: it is none.
     """
-    return _id(text, "'wisqu promote list' shows the promotions with theirs")
+    return _parse(text, "'wisqu promote list' shows the promotions with theirs")
 
 
-def _item_id(text: str) -> UUID:
-    return _id(text, "'wisqu promote items MODEL' shows the items with theirs")
+def _parse_item_id(text: str) -> UUID:
+    return _parse(text, "'wisqu promote items MODEL' shows the items with theirs")
 
 
-def _freeze_id(text: str) -> UUID:
-    return _id(text, "'wisqu freeze list' shows the freezes with theirs")
+def _parse_freeze_id(text: str) -> UUID:
+    return _parse(text, "'wisqu freeze list' shows the freezes with theirs")
 
 
-def _id(text: str, shown_by: str) -> UUID:
+def _parse(text: str, shown_by: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
@@ -48,25 +48,25 @@ def _id(text: str, shown_by: str) -> UUID:
 
 ItemId = Annotated[
     UUID,
-    typer.Argument(metavar="ITEM_ID", parser=_item_id, help="The row's id in the environment that it is in."),
+    typer.Argument(metavar="ITEM_ID", parser=_parse_item_id, help="The row's id in the environment that it is in."),
 ]
-SomeItems = Annotated[list[UUID], typer.Argument(metavar="ITEM_ID", parser=_item_id)]
+SomeItems = Annotated[list[UUID], typer.Argument(metavar="ITEM_ID", parser=_parse_item_id)]
 ItemIds = Annotated[
     list[UUID] | None,
-    typer.Option("--item-ids", metavar="ID", parser=_item_id, help="Only this item; give it again for more."),
+    typer.Option("--item-ids", metavar="ID", parser=_parse_item_id, help="Only this item; give it again for more."),
 ]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="stored_files, rag_documents, user_storage_quotas.")]
 PromotionId = Annotated[
-    UUID, typer.Argument(metavar="PROMOTION_ID", parser=promotion_id, help="As 'wisqu promote preview' told it.")
+    UUID, typer.Argument(metavar="PROMOTION_ID", parser=parse_promotion_id, help="As 'wisqu promote preview' told it.")
 ]
 EarlierPromotion = Annotated[
     UUID | None,
     typer.Option(
-        "--against", metavar="PROMOTION_ID", parser=promotion_id, help="Say how it differs from an earlier plan."
+        "--against", metavar="PROMOTION_ID", parser=parse_promotion_id, help="Say how it differs from an earlier plan."
     ),
 ]
 FreezeId = Annotated[
-    UUID, typer.Argument(metavar="FREEZE_ID", parser=_freeze_id, help="As 'wisqu freeze list' shows it.")
+    UUID, typer.Argument(metavar="FREEZE_ID", parser=_parse_freeze_id, help="As 'wisqu freeze list' shows it.")
 ]
 
 

@@ -7,8 +7,16 @@ from uuid import UUID, uuid4
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, ItemIds, Person, PromotionId, Reason, required_person, services
-from wisqu_pipelines.cli.options import promotion_id as parsed_id
+from wisqu_pipelines.cli.options import (
+    AsJson,
+    ItemIds,
+    Person,
+    PromotionId,
+    Reason,
+    parse_promotion_id,
+    required_person,
+    services,
+)
 from wisqu_pipelines.cli.output import ERR, OUT, cell, print_json, progress_bar, size, table
 from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.ports.progress import Progress
@@ -42,7 +50,7 @@ def execute(
         who = required_person(opened, person)
         match promotion:
             case [text]:
-                promotion_id = parsed_id(text)
+                promotion_id = parse_promotion_id(text)
                 with _under_way(opened, promotion_id) as progress:
                     done = opened.promotions.execute(
                         promotion_id, run_id=f"cli:{uuid4()}", executed_by_user_id=who, progress=progress
