@@ -17,7 +17,7 @@ class Budget:
     pairs: int = 50
     embedded: int = 30
     edits: int = 500
-    examples: int = 10
+    examples: int = 15
     thorough: bool = False
     """Whether each moment of a transaction is tried for itself."""
 
@@ -30,5 +30,5 @@ def budget() -> Budget:
         return Budget(seed)
     times = int(kills)
     return Budget(
-        seed, kills=times, pairs=times, embedded=times // 4, edits=10 * times, examples=times // 10, thorough=True
+        seed, kills=times, pairs=times, embedded=times // 4, edits=10 * times, examples=times // 4, thorough=True
     )

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import HealthCheck, seed
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.faults.budget import budget
 from tests.faults.invariants import Underway, invariants, look
@@ -24,8 +31,8 @@ from wisqu_pipelines.settings import Settings
 
 EMPTY = "empty"
 DOCUMENTS = 4
-STEPS = 14
-CALLS = 120
+STEPS = 20
+CALLS = 200
 """About how many things a promotion does that it can die after."""
 
 
@@ -69,6 +76,11 @@ class Machine(RuleBasedStateMachine):
         self._crashed: UUID | None = None
         self._texts = 0
 
+    @initialize()
+    def begin(self) -> None:
+        for _ in range(2):
+            self.add()
+
     @precondition(lambda self: not self._crashed and len(self._documents) < DOCUMENTS)
     @rule()
     def add(self) -> None:
@@ -84,45 +96,38 @@ class Machine(RuleBasedStateMachine):
         self._documents[document].text = text
         self._documents[document].approved = True
 
-    @precondition(lambda self: not self._crashed and self._alive())
+    @precondition(lambda self: not self._crashed and len(self._alive()) > 1)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         document = data.draw(st.sampled_from(self._alive()))
         self._plain.change(document, SOURCE, is_deleted=True)
         self._documents[document].deleted = True
 
-    @precondition(lambda self: not self._crashed)
-    @rule()
-    def preview(self) -> None:
+    @precondition(lambda self: not self._crashed and self._going())
+    @rule(at_once=st.sampled_from((True, True, False)))
+    def preview(self, at_once: bool) -> None:
+        """Preview, and mostly approve at once."""
         planned = self._plain.services.promotions.preview_promotion(
             "rag_documents", SOURCE, TARGET, requested_by_user_id=self._plain.person()
         )
-        going = {id_: each.seen() for id_, each in self._documents.items() if each.approved and not each.deleted}
+        going = self._going()
         assert planned.total_count == 2 * len(going)
-        if planned.promotion_id not in self._promotions:
-            self._promotions[planned.promotion_id] = Planned(going)
+        known = self._promotions.setdefault(planned.promotion_id, Planned(going))
+        if at_once and known.state == PromotionState.PLANNED:
+            self._approve(planned.promotion_id)
 
     @precondition(lambda self: not self._crashed and self._in(PromotionState.PLANNED))
     @rule(data=st.data())
     def approve(self, data: st.DataObject) -> None:
-        promotion = data.draw(st.sampled_from(self._in(PromotionState.PLANNED)))
-        if not self._promotions[promotion].plan:
-            with pytest.raises(PromotionRefused, match="moves nothing"):
-                self._plain.services.approvals.grant(promotion, DEVELOPER)
-            return
-        assert self._plain.services.approvals.grant(promotion, DEVELOPER) == PromotionState.APPROVED
-        self._promotions[promotion].state = PromotionState.APPROVED
-
-    @precondition(lambda self: not self._crashed and self._promotions)
-    @rule(data=st.data())
-    def execute(self, data: st.DataObject) -> None:
-        self._finish(data.draw(st.sampled_from(list(self._promotions))), "first")
+        self._approve(data.draw(st.sampled_from(self._in(PromotionState.PLANNED))))
 
     @precondition(lambda self: not self._crashed and self._in(PromotionState.APPROVED))
-    @rule(data=st.data(), calls=st.integers(1, CALLS))
-    def crash(self, data: st.DataObject, calls: int) -> None:
+    @rule(data=st.data(), calls=st.none() | st.integers(1, CALLS))
+    def execute(self, data: st.DataObject, calls: int | None) -> None:
+        """Execute, and crash after so many calls."""
         promotion = data.draw(st.sampled_from(self._in(PromotionState.APPROVED)))
-        if self._is_stale(promotion):
+        if calls is None or self._is_stale(promotion):
+            self._finish(promotion, "first")
             return
         started = self._world.start(dies_after=calls)
         try:
@@ -133,6 +138,11 @@ class Machine(RuleBasedStateMachine):
             self._has_happened(promotion)
         self._plain = self._world.plain()
 
+    @precondition(lambda self: not self._crashed and self._promotions)
+    @rule(data=st.data())
+    def execute_what_may_not_be(self, data: st.DataObject) -> None:
+        self._finish(data.draw(st.sampled_from(list(self._promotions))), "first")
+
     @precondition(lambda self: self._crashed)
     @rule()
     def resume(self) -> None:
@@ -141,10 +151,31 @@ class Machine(RuleBasedStateMachine):
         self._world.clock.advance(OVER)
         self._finish(promotion, "second")
 
-    @precondition(lambda self: not self._crashed and self._promotions)
+    @precondition(lambda self: not self._crashed and self._in(PromotionState.SUCCEEDED))
     @rule(data=st.data())
     def roll_back(self, data: st.DataObject) -> None:
-        promotion = data.draw(st.sampled_from(list(self._promotions)))
+        self._take_back(data.draw(st.sampled_from(self._in(PromotionState.SUCCEEDED))))
+
+    @precondition(lambda self: not self._crashed and self._promotions)
+    @rule(data=st.data())
+    def roll_back_what_may_not_be(self, data: st.DataObject) -> None:
+        self._take_back(data.draw(st.sampled_from(list(self._promotions))))
+
+    @invariant()
+    def readers_see_what_the_model_says(self) -> None:
+        found = look(self._world, *ENDS)
+        underway = Underway.PROMOTION if self._crashed else Underway.NOTHING
+        assert not (problems := invariants(found, underway)), problems
+        rows = {row["id"]: row for row in found[TARGET].visible("stored_files")}
+        seen = {
+            row["source_id"]: found[TARGET].objects[rows[row["file_id"]]["object_name"]].decode()
+            for row in found[TARGET].visible("rag_documents")
+        }
+        now = {id_: each.there[-1][1] for id_, each in self._documents.items() if each.there}
+        coming = self._promotions[self._crashed].plan if self._crashed else {}
+        assert seen in (now, now | {id_: said[0] for id_, said in coming.items()})
+
+    def _take_back(self, promotion: UUID) -> None:
         planned, promotions = self._promotions[promotion], self._plain.services.promotions
         if planned.state == PromotionState.ROLLED_BACK:
             assert promotions.rollback_promotion(promotion, self._plain.person()).state == planned.state
@@ -161,21 +192,13 @@ class Machine(RuleBasedStateMachine):
                 self._documents[id_].there.pop()
                 self._documents[id_].approved = True
 
-    @invariant()
-    def readers_see_what_the_model_says(self) -> None:
-        found = look(self._world, *ENDS)
-        underway = Underway.PROMOTION if self._crashed else Underway.NOTHING
-        assert not (problems := invariants(found, underway)), problems
-        rows = {row["id"]: row for row in found[TARGET].visible("stored_files")}
-        seen = {
-            row["source_id"]: found[TARGET].objects[rows[row["file_id"]]["object_name"]].decode()
-            for row in found[TARGET].visible("rag_documents")
-        }
-        now = {id_: each.there[-1][1] for id_, each in self._documents.items() if each.there}
-        coming = (
-            now | {id_: each[0] for id_, each in self._promotions[self._crashed].plan.items()} if self._crashed else now
-        )
-        assert seen in (now, now | {id_: said[0] for id_, said in coming.items()})
+    def _approve(self, promotion: UUID) -> None:
+        assert self._plain.services.approvals.grant(promotion, DEVELOPER) == PromotionState.APPROVED
+        self._promotions[promotion].state = PromotionState.APPROVED
+
+    def _going(self) -> dict[UUID, Said]:
+        """What a preview of everything plans."""
+        return {id_: each.seen() for id_, each in self._documents.items() if each.approved and not each.deleted}
 
     def _finish(self, promotion: UUID, run_id: str) -> None:
         planned, promotions = self._promotions[promotion], self._plain.services.promotions
