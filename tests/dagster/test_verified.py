@@ -91,6 +91,15 @@ def test_what_did_not_pass_is_told_and_the_run_fails(
     assert not world.services.promotions.ready(), "it is not executed again"
 
 
+def test_a_rollback_tells_again_what_the_check_says(world: World, promotion: UUID) -> None:
+    """Its receipt is newer than the check's last evaluation, which Dagster then shows as none."""
+    assert execute(world, promotion).success
+    world.services.promotions.request_rollback(promotion, demo_people.DEVELOPER, "not yet")
+    result = world.run("promotion_rollback", "rollback_promotion", {"promotion_id": str(promotion)})
+    assert result.success
+    assert evaluated(result).passed
+
+
 def test_a_run_that_published_nothing_says_nothing_of_it(world: World, promotion: UUID) -> None:
     assert execute(world, promotion).success
     refused = execute(world, promotion)

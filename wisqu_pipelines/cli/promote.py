@@ -23,9 +23,9 @@ from wisqu_pipelines.cli.options import (
     required_person,
     services,
 )
-from wisqu_pipelines.cli.output import OUT, cell, print_json, print_json_list, progress_bar, size, table
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, size, table
 from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.promotion.models import Effect, PromotionState
+from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
 from wisqu_pipelines.promotion.types import promotable
 
@@ -192,13 +192,14 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
                 each.role,
                 f"{each.decision}, revoked" if each.revoked_at else each.decision,
                 each.revoked_reason or each.reason,
-                each.revoked_at or each.decided_at,
+                moment(each.revoked_at or each.decided_at),
             ]
             for each in report.approvals
         ]
-        OUT.print(table("Decisions", ("who", "as", "said", "because", "when"), rows))
+        OUT.print(table("Decisions", ("who", "as", "said", "because", "when (UTC)"), rows))
     if report.steps:
-        OUT.print(table("Items past each step", ("step", "#items"), list(report.steps.items())))
+        steps = [[step, report.steps[step]] for step in Step if step in report.steps]
+        OUT.print(table("Items past each step", ("step", "#items"), steps))
 
 
 @app.command("list")
@@ -222,7 +223,7 @@ def list_(
             each.success_count,
             each.error_count,
             each.requested_by or f"({each.requested_via})",
-            f"{each.created_at:%Y-%m-%d %H:%M:%S}",
+            moment(each.created_at),
         ]
         for each in reports
     ]
@@ -296,7 +297,7 @@ def _show_differences(found: Sequence[str], as_json: bool) -> None:
 
 
 def _facts(report: PromotionReport) -> list[list[Any]]:
-    return [
+    facts: list[list[Any]] = [
         ["type", report.promotion_type],
         ["path", f"{report.source_environment} → {report.target_environment}"],
         ["state", report.state],
@@ -305,16 +306,17 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["reason", report.reason],
         ["approvals needed", report.approvals_needed],
         ["plan digest", report.plan_digest],
-        ["made at", report.created_at],
-        ["started at", report.started_at],
-        ["finished at", report.finished_at],
-        ["seconds", report.duration_seconds],
+        ["made at (UTC)", moment(report.created_at)],
+        ["started at (UTC)", moment(report.started_at)],
+        ["finished at (UTC)", moment(report.finished_at)],
+        ["seconds", None if report.duration_seconds is None else f"{report.duration_seconds:.1f}"],
         ["items", report.success_count],
         ["stayed behind", report.error_count],
         ["rolled back", report.rolled_back_count or None],
         ["verification", _verification(report)],
         ["run", report.run_id],
     ]
+    return [fact for fact in facts if fact[1] is not None]
 
 
 def _verification(report: PromotionReport) -> str | None:

@@ -130,8 +130,7 @@ def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Outp
         finally:
             verification = promotions.status(promotion_id).verification
             if verification is not None and verification != standing.verification:
-                event: Any = evaluation(standing.target_environment, str(promotion_id), verification)
-                context.log_event(event)
+                _tell(context, evaluation(standing.target_environment, str(promotion_id), verification))
     return _landed(context, result, standing.plan_digest)
 
 
@@ -146,6 +145,10 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Out
             context.run_id, promotion_tags(promotion_id, standing.source_environment, standing.target_environment)
         )
         result = promotions.rollback(promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
+        verified = promotions.last_verified(standing.target_environment)
+        if verified is not None and verified.verification is not None:
+            # What lands below is newer than the check's last word, which would be shown as no word at all.
+            _tell(context, evaluation(standing.target_environment, str(verified.promotion_id), verified.verification))
     return _landed(context, result, standing.plan_digest)
 
 
@@ -163,6 +166,11 @@ def promotion_execute() -> None:
 def promotion_rollback() -> None:
     """Roll back a promotion."""
     rollback_promotion()
+
+
+def _tell(context: OpExecutionContext, evaluated: Any) -> None:
+    """Log a check's evaluation, which Dagster takes here although its signature does not say so."""
+    context.log_event(evaluated)
 
 
 def _landed(context: OpExecutionContext, result: PromotionResult, plan_digest: str) -> Output[None]:
