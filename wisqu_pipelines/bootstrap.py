@@ -1,6 +1,6 @@
 """From settings to services: the only place that chooses adapters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -116,23 +116,54 @@ def set_up(settings: Settings, *names: str) -> None:
         BadSettings: a database has no owner role in the settings.
         WrongStore: a store belongs to another environment.
     """
-    wanted = [settings.environment(name) for name in names] or list(settings.environments.values())
-    with ExitStack() as opened:
-        control = opened.enter_context(closing(Database(settings.control.database, owner=True)))
+    set_up_databases(settings, *names)
+    set_up_stores(settings, *names)
+
+
+def set_up_databases(settings: Settings, *names: str) -> None:
+    """Bring the control database and the environments' (none: all) to the newest schema, with the rights on it.
+
+    Raises:
+        UnknownEnvironment: one is not configured.
+        BadSettings: a database has no owner role in the settings.
+    """
+    with closing(Database(settings.control.database, owner=True)) as control:
         migrations.upgrade(control, "control")
         migrations.grant(control, settings.control.database.user)
+    for each in _named(settings, names):
+        with closing(Database(each.database, environment=each, owner=True)) as owner:
+            migrations.upgrade(owner, "environment")
+            migrations.grant(owner, each.database.user)
+
+
+def set_up_stores(settings: Settings, *names: str) -> None:
+    """Register environments (none: all) whose databases are set up, and make their buckets, collections and markers.
+
+    Raises:
+        UnknownEnvironment: one is not configured.
+        BadSettings: a database has no owner role in the settings.
+        WrongStore: a store belongs to another environment.
+    """
+    wanted = _named(settings, names)
+    with ExitStack() as opened:
+        control = opened.enter_context(closing(Database(settings.control.database, owner=True)))
         registered = markers.register(control, [each.name for each in wanted])
         if settings.stack.embedded:
             with control.begin() as session:
                 demo_people.ensure(session)
-        pairs = []
-        for each in wanted:
-            owner = opened.enter_context(closing(Database(each.database, environment=each, owner=True)))
-            migrations.upgrade(owner, "environment")
-            migrations.grant(owner, each.database.user)
-            pairs.append((_open_environment(each, opened), owner))
+        pairs = [
+            (
+                _open_environment(each, opened),
+                opened.enter_context(closing(Database(each.database, environment=each, owner=True))),
+            )
+            for each in wanted
+        ]
         with ThreadPoolExecutor(len(pairs)) as pool:  # an environment's stores wait for nobody else's
             list(pool.map(lambda pair: _set_up_stores(settings, pair[0], pair[1], registered), pairs))
+
+
+def _named(settings: Settings, names: Sequence[str]) -> list[EnvironmentSettings]:
+    return [settings.environment(name) for name in names] or list(settings.environments.values())
 
 
 def _set_up_stores(
@@ -149,7 +180,7 @@ def _set_up_stores(
 
 def check_stores(settings: Settings, *names: str) -> Iterator[StoreState]:
     """What each store of the environments (none: all) says of itself; no store's trouble ends the check."""
-    wanted = [settings.environment(name) for name in names] or list(settings.environments.values())
+    wanted = _named(settings, names)
     with ExitStack() as opened:
         control = opened.enter_context(closing(Database(settings.control.database)))
         for each in wanted:

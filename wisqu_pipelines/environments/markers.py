@@ -8,6 +8,7 @@ the object `.wisqu-marker`, the vector server in a collection of its own, and ea
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -101,8 +102,9 @@ def mark(environment: Environment, owner: Database, marker: UUID, buckets: Itera
             unmarked.append(store)
         else:
             _compare(environment.name, marker, store, found)
-    for store in unmarked:
-        store.write(Mark(environment.name, marker, store.name))
+    if unmarked:
+        with ThreadPoolExecutor(len(unmarked)) as pool:  # the first object in a new bucket takes its time
+            list(pool.map(lambda store: store.write(Mark(environment.name, marker, store.name)), unmarked))
 
 
 def check(environment: Environment, control: Database, buckets: Iterable[str]) -> Iterator[StoreState]:
