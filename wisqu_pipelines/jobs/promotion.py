@@ -1,10 +1,12 @@
 """The promotion jobs: preview, execute, roll back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from dagster import (
+    AssetCheckEvaluation,
+    AssetMaterialization,
     Enum,
     EnumValue,
     Field,
@@ -20,12 +22,13 @@ from dagster import (
 
 from wisqu_pipelines.assets import markdown
 from wisqu_pipelines.assets.verified import evaluation
-from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound
+from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound, VerificationFailed
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.progress import LoggedProgress
 from wisqu_pipelines.jobs.report import items_table, report
 from wisqu_pipelines.jobs.tags import promotion_tags
-from wisqu_pipelines.promotion.results import PromotionResult
+from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult
+from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
@@ -35,6 +38,8 @@ POOL = "promotions"
 """Bounds how many promotions run at once."""
 VIA = "dagster"
 """Recorded as how a plan was asked for; the Dagster UI knows no people, so no person is recorded with it."""
+Event = AssetCheckEvaluation | AssetMaterialization | Output[None]
+"""What an op tells Dagster."""
 EXAMPLE_TYPE = "rag_documents"
 PROMOTION_CONFIG = {"promotion_id": Field(str, description="The promotion's id, as its preview showed it.")}
 
@@ -116,40 +121,32 @@ def _example(declared: Declared) -> dict[str, Any]:
 
 
 @op(config_schema=PROMOTION_CONFIG, out={"result": Out(Nothing)}, pool=POOL)
-def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
+def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Iterator[Event]:
     """Execute an approved promotion; who approved it is read from the control database."""
     with told_as_outcome(context.instance, context.run_id):
         promotions = wisqu.services.promotions
-        promotion_id = _promotion_id(context.op_config["promotion_id"])
-        standing = promotions.status(promotion_id)
-        context.instance.add_run_tags(
-            context.run_id, promotion_tags(promotion_id, standing.source_environment, standing.target_environment)
-        )
+        standing = _standing(context, promotions)
         try:
-            result = promotions.execute(promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
-        finally:
-            verification = promotions.status(promotion_id).verification
-            if verification is not None and verification != standing.verification:
-                _tell(context, evaluation(standing.target_environment, str(promotion_id), verification))
-    return _landed(context, result, standing.plan_digest)
+            result = promotions.execute(
+                standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log)
+            )
+        except VerificationFailed:
+            yield from _verified(promotions.status(standing.promotion_id))
+            raise
+        yield from _verified(promotions.status(standing.promotion_id))
+    yield from _landed(result, standing.plan_digest)
 
 
 @op(config_schema=PROMOTION_CONFIG, out={"result": Out(Nothing)}, pool=POOL)
-def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
+def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Iterator[Event]:
     """Roll back a promotion, as a person asked before; who asked is read from the control database."""
     with told_as_outcome(context.instance, context.run_id):
         promotions = wisqu.services.promotions
-        promotion_id = _promotion_id(context.op_config["promotion_id"])
-        standing = promotions.status(promotion_id)
-        context.instance.add_run_tags(
-            context.run_id, promotion_tags(promotion_id, standing.source_environment, standing.target_environment)
-        )
-        result = promotions.rollback(promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
-        verified = promotions.last_verified(standing.target_environment)
-        if verified is not None and verified.verification is not None:
-            # What lands below is newer than the check's last word, which would be shown as no word at all.
-            _tell(context, evaluation(standing.target_environment, str(verified.promotion_id), verified.verification))
-    return _landed(context, result, standing.plan_digest)
+        standing = _standing(context, promotions)
+        result = promotions.rollback(standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
+        # What lands is newer than the check's last word, and Dagster would show that as none.
+        yield from _verified(promotions.last_verified(standing.target_environment))
+    yield from _landed(result, standing.plan_digest)
 
 
 @job(
@@ -168,18 +165,27 @@ def promotion_rollback() -> None:
     rollback_promotion()
 
 
-def _tell(context: OpExecutionContext, evaluated: Any) -> None:
-    """Log a check's evaluation, which Dagster takes here although its signature does not say so."""
-    context.log_event(evaluated)
+def _standing(context: OpExecutionContext, promotions: EnvironmentPromotionService) -> PromotionReport:
+    """The promotion that the run is to work on, which its tags name from here on."""
+    standing = promotions.status(_promotion_id(context.op_config["promotion_id"]))
+    context.instance.add_run_tags(
+        context.run_id, promotion_tags(standing.promotion_id, standing.source_environment, standing.target_environment)
+    )
+    return standing
 
 
-def _landed(context: OpExecutionContext, result: PromotionResult, plan_digest: str) -> Output[None]:
-    for event in landed(result, plan_digest):
-        context.log_event(event)
+def _verified(report: PromotionReport | None) -> Iterator[AssetCheckEvaluation]:
+    """What reading back came to. It is yielded at once: what is only logged is lost with a step that fails."""
+    if report is not None and report.verification is not None:
+        yield evaluation(report.target_environment, str(report.promotion_id), report.verification)
+
+
+def _landed(result: PromotionResult, plan_digest: str) -> Iterator[Event]:
+    yield from landed(result, plan_digest)
     metadata = outcome_metadata(result, plan_digest)
     if result.errors:
         metadata["left behind"] = MetadataValue.md("\n".join(f"- {markdown.text(error)}" for error in result.errors))
-    return Output(None, metadata=metadata)
+    yield Output(None, output_name="result", metadata=metadata)
 
 
 def _run(context: OpExecutionContext) -> str:
