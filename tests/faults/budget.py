@@ -14,10 +14,10 @@ class Budget:
 
     seed: int
     kills: int = 50
-    pairs: int = 50
-    embedded: int = 30
-    edits: int = 500
-    examples: int = 15
+    pairs: int = 30
+    embedded: int = 16
+    edits: int = 300
+    examples: int = 10
     thorough: bool = False
     """Whether each moment of a transaction is tried for itself."""
 
