@@ -33,6 +33,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 def main() -> int:
     """Do what the arguments say, and become the command; with a leash, return its exit code."""
     options = _options()
+    for stop in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT, and so would the service
+        signal.signal(stop, signal.SIG_DFL)
     if options.uid is not None:
         _give_up_root(options.uid, keep_paths=options.keep_paths)
     if options.leash is not None:

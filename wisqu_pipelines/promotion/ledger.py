@@ -250,7 +250,11 @@ class Ledger:
     def _why_not(self, promotion: Promotion, rollback: bool) -> str:
         state = PromotionState(promotion.state)
         if state in {PromotionState.EXECUTING, PromotionState.PUBLISHED, PromotionState.ROLLING_BACK}:
-            return f"the run {promotion.run_id} is at it (state {state})"
+            until = f" after {promotion.lease_until:%H:%M:%S} UTC" if promotion.lease_until else ""
+            return (
+                f"the run {promotion.run_id} is at it (state {state}); if that run is gone, "
+                f"'wisqu promote resume {promotion.id} --as PERSON' goes on with it{until}"
+            )
         if state == PromotionState.PLANNED:
             return f"it is not approved yet; 'wisqu approvals grant {promotion.id}' does that"
         if state in {PromotionState.REFUSED, PromotionState.REJECTED} and promotion.error:
