@@ -14,30 +14,35 @@ from wisqu_pipelines import bootstrap
 from wisqu_pipelines.settings import Settings
 
 SAVED = {Act.PROMOTE: APPROVED, Act.ROLL_BACK: PROMOTED}
+TRIES = 2
+"""Trials for each kill that is asked for, at most: the rest may come too late to meet the worker at work."""
 
 
 def test_a_worker_that_is_killed_loses_nothing(stack: Stack, settings: Settings) -> None:
     bootstrap.set_up(settings)
-    asked, violations, killed = budget(), [], 0
+    asked, violations, killed, tried = budget(), [], 0, 0
     draw = random.Random(asked.seed)  # noqa: S311 - chooses test cases
     with embedded_world(stack.site, settings) as world, worker() as victim:
         scenario = prepared(world)
         lasts = {act: duration(world, victim, act, scenario.promotion_id) for act in Act}
-        for number in range(1, asked.kills + 1):
+        while killed < asked.kills and tried < TRIES * asked.kills:
+            tried += 1
             act, then = draw.choice(list(Act)), draw.choice(list(Then))
             after = draw.uniform(0, lasts[act])
 
             def kill(act: Act = act, after: float = after) -> None:
                 nonlocal killed
-                code, _ = victim.work(act, scenario.promotion_id, after)
-                killed += code == -signal.SIGKILL
+                code, lived = victim.work(act, scenario.promotion_id, after)
                 assert code in {0, -signal.SIGKILL}, f"the worker ended with code {code}"
+                killed += code == -signal.SIGKILL
+                if code == 0:
+                    lasts[act] = lived  # the machine has become quicker, and the next moments are drawn from less
 
             found = Trial(world, scenario, act, then).problems(kill)
-            violations += [f"kill {number} ({act}, {after:.3f} s, then {then}): {each}" for each in found]
-    print(f"\nseed {asked.seed}: {asked.kills} kills, {killed} met a worker at work, {len(violations)} violations")
+            violations += [f"kill {tried} ({act}, {after:.3f} s, then {then}): {each}" for each in found]
+    print(f"\nseed {asked.seed}: {killed} kills met a worker at work, of {tried}; {len(violations)} violations")
     assert not violations, "\n".join(violations)
-    assert killed > asked.kills / 2, f"only {killed} of {asked.kills} were in time"
+    assert killed == asked.kills, f"only {killed} of {tried} were in time"
 
 
 def duration(world: FaultWorld, victim: Worker, act: Act, promotion_id: UUID) -> float:

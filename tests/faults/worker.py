@@ -5,6 +5,7 @@ The act's name has no blanks in it.
 """
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -71,11 +72,13 @@ def _forked(settings: Settings, act: Act, promotion_id: UUID, kill_after: float)
     os.read(ready, 1)
     os.close(ready)
     started = time.monotonic()
-    if kill_after != NEVER:
-        time.sleep(kill_after)  # the moment of the kill, from the seed
-        os.kill(child, signal.SIGKILL)  # one that has ended is still there until it is waited for
+    end = os.pidfd_open(child)
+    select.select([end], [], [], None if kill_after == NEVER else kill_after)
+    os.close(end)
+    seconds = time.monotonic() - started
+    os.kill(child, signal.SIGKILL)  # one that has ended is still there until it is waited for
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), time.monotonic() - started
+    return os.waitstatus_to_exitcode(status), seconds
 
 
 def _work(settings: Settings, act: Act, promotion_id: UUID, begun: int) -> int:

@@ -33,7 +33,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+"""What is committed is with the kernel, so it outlives the server's processes, though not the machine."""
 
 
 def service(site: Site) -> Service:
