@@ -70,6 +70,7 @@ def test_everything_about_an_unknown_collection_is_missing(vectors: Vectors) -> 
         lambda: index.upsert(name, [Point(some[0], [1.0] * DIMENSION)]),
         lambda: index.retrieve(name, some),
         lambda: index.retrieve(name, some, vectors=False),
+        lambda: index.present(name, some),
         lambda: list(index.scroll(name, {})),
         lambda: list(index.scroll(name, {}, vectors=True)),
         lambda: index.count(name, {}),
@@ -181,6 +182,7 @@ def test_many_points_are_all_written_read_and_deleted(vectors: Vectors) -> None:
     assert {each: point.payload["number"] for each, point in found.items()} == {
         each: number for number, each in enumerate(many)
     }
+    assert vectors.index.present(vectors.collection, [*many, *ids(5)]) == set(many)
     vectors.index.delete(vectors.collection, [*many[:-1], *ids(5)])
     assert [point.id for point in vectors.index.scroll(vectors.collection, {})] == [many[-1]]
 
@@ -190,6 +192,7 @@ def test_nothing_to_do_is_done(vectors: Vectors) -> None:
     vectors.index.delete(vectors.collection, [])
     vectors.index.set_payload(vectors.collection, [], {"a": 1})
     assert vectors.index.retrieve(vectors.collection, []) == {}
+    assert vectors.index.present(vectors.collection, []) == set()
 
 
 # Payload

@@ -19,6 +19,7 @@ WRITES = (
     ("objects", "put"),
     ("objects", "read"),
     ("vectors", "retrieve"),
+    ("vectors", "present"),
     ("vectors", "upsert"),
     ("vectors", "set_payload"),
     ("cache", "delete"),
@@ -87,7 +88,12 @@ def test_a_store_that_fails_leaves_nothing_and_the_next_run_succeeds(
     ):
         world.services.promotions.execute(promotion, run_id="first")
     state = world.services.promotions.status(promotion).state
-    published = (store, method) in {("objects", "read"), ("vectors", "set_payload"), ("cache", "delete")}
+    published = (store, method) in {
+        ("objects", "read"),
+        ("vectors", "retrieve"),
+        ("vectors", "set_payload"),
+        ("cache", "delete"),
+    }
     assert state == (PromotionState.PUBLISHED if published else PromotionState.FAILED)
     if not published:
         assert clean(world.state("stage")), "what was staged is swept"

@@ -7,6 +7,7 @@ when it does not; `snapshot()` reads one consistent state and cannot write.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import orjson
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -40,6 +41,7 @@ class Database:
         self.engine: Engine = create_engine(
             settings.url(owner=owner),
             pool_pre_ping=True,
+            json_deserializer=orjson.loads,
             pool_size=4,
             max_overflow=8,
             execution_options={} if environment is None else {ENVIRONMENT: environment.name},

@@ -71,6 +71,10 @@ class VectorIndex(Protocol):
         """The points of those ids that are there."""
         ...
 
+    def present(self, collection: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the ids whose points are there."""
+        ...
+
     def scroll(self, collection: str, match: Mapping[str, Any], *, vectors: bool = False) -> Iterator[Point]:
         """All points that match, page by page, in the order of their ids."""
         ...

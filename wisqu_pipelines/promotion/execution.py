@@ -222,9 +222,10 @@ class Execution:
             self._ledger.journal(self._work.claim, page, Step.REVEALED)
             shown += len(page)
             progress("reveal", shown, total)
-        for page in self._items.pages(self._work.id, effects=MOVING, passed=Step.SKIPPED):
-            self._staging.sweep(page)
-            release(self._route.source, self._work.id, [page])
+        if published.error_count:
+            for page in self._items.pages(self._work.id, effects=MOVING, passed=Step.SKIPPED):
+                self._staging.sweep(page)
+                release(self._route.source, self._work.id, [page])
         self._doing = "read back what was published"
         report = Verification(self._work, self._staging).run(progress)
         if not report.passed and self._route.path.on_verification_failure == "roll_back":

@@ -4,12 +4,12 @@ Everything staged lies under keys and ids of its own, made from the promotion an
 same thing to the same place, and nothing that is visible is ever written over.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Semaphore
 from uuid import UUID
 
-from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_id, point_ids, staged
+from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_ids, staged
 from wisqu_pipelines.errors import ItemFailed, ObjectChanged, ObjectExists, ObjectMissing, PlanStale, WisquError
 from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.objects import CopyRequest, ObjectStore
@@ -173,35 +173,42 @@ class Staging:
         return failures
 
     def _stage_points(self, base: str, group: Sequence[tuple[PlannedItem, VectorsAt]]) -> dict[UUID, ItemFailed]:
+        ids = [point_ids(at.version, at.count) for _, at in group]
         here = self._source.vectors.retrieve(
-            self._source.settings.get_collection_name(base),
-            [each for _, at in group for each in point_ids(at.version, at.count)],
+            self._source.settings.get_collection_name(base), [each for some in ids for each in some]
         )
-        twins: dict[UUID, Point] = {}
-        for item, at in group:
-            points = [here[each] for each in point_ids(at.version, at.count) if each in here]
+        twins: list[list[Point]] = []
+        for (item, at), some in zip(group, ids, strict=True):
+            points = [here[each] for each in some if each in here]
             if len(points) != at.count or vectors_hash(points) != item.source_hashes.vectors:
                 raise self._stale(item, "vectors")
-            twins |= {twin.id: twin for twin in (self._twin(item, *numbered) for numbered in enumerate(points))}
+            twins.append(self._twins(item, points))
         collection = self._target.settings.get_collection_name(base)
-        self._target.vectors.upsert(collection, list(twins.values()))
-        there = self._target.vectors.retrieve(collection, list(twins), vectors=self._whole)
-        failures = {}
-        for item, at in group:
-            ids = point_ids(item.version(self.promotion_id), at.count)
-            if not all(each in there and (not self._whole or same_point(twins[each], there[each])) for each in ids):
-                failures[item.source_id] = _failed(item, f"its vectors did not arrive whole in {self._target.name}")
-        return failures
-
-    def _twin(self, item: PlannedItem, chunk: int, point: Point) -> Point:
-        version = item.version(self.promotion_id)
-        payload = {
-            **portable_payload(point.payload),
-            DOCUMENT_ID: str(item.target_id),
-            VERSION: str(version),
-            ENVIRONMENT: staged(self._target.name),
+        written = [twin for each in twins for twin in each]
+        self._target.vectors.upsert(collection, written)
+        arrived = self._arrived(collection, written)
+        return {
+            item.source_id: _failed(item, f"its vectors did not arrive whole in {self._target.name}")
+            for (item, _), each in zip(group, twins, strict=True)
+            if any(twin.id not in arrived for twin in each)
         }
-        return Point(point_id(version, chunk), point.vector, payload)
+
+    def _arrived(self, collection: str, twins: Sequence[Point]) -> Collection[UUID]:
+        """The ids of the points that are in the target: with the policy `verify = "full"`, as they were written."""
+        ids = [twin.id for twin in twins]
+        if not self._whole:
+            return self._target.vectors.present(collection, ids)
+        there = self._target.vectors.retrieve(collection, ids)
+        return {twin.id for twin in twins if same_point(twin, there.get(twin.id))}
+
+    def _twins(self, item: PlannedItem, points: Sequence[Point]) -> list[Point]:
+        version = item.version(self.promotion_id)
+        own = {DOCUMENT_ID: str(item.target_id), VERSION: str(version), ENVIRONMENT: staged(self._target.name)}
+        ids = point_ids(version, len(points))
+        return [
+            Point(id_, point.vector, {**portable_payload(point.payload), **own})
+            for id_, point in zip(ids, points, strict=True)
+        ]
 
     def _stale(self, item: PlannedItem, part: str) -> PlanStale:
         change = f"{item.item_type} '{item.label}' ({item.source_id}) has another {part} in {self._source.name}"

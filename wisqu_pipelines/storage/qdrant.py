@@ -148,6 +148,13 @@ class QdrantVectorIndex:
             found.update((point.id, point) for point in self._do("retrieve", collection, retrieve))
         return found
 
+    def present(self, collection: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the ids whose points are there."""
+        found: set[UUID] = set()
+        for batch in _batches(ids, IDS_AT_ONCE):
+            found |= self._do("retrieve", collection, partial(self._points.present, collection, batch))
+        return found
+
     def scroll(self, collection: str, match: Mapping[str, Any], *, vectors: bool = False) -> Iterator[Point]:
         """All points that match, in the order of their ids; the next page is read while one is being used."""
         limit = self._page(collection) if vectors else POINTS_AT_ONCE
@@ -195,7 +202,7 @@ class QdrantVectorIndex:
                 "delete",
                 collection,
                 lambda points=points: self._client.delete(collection, points, wait=True).status,  # type: ignore[misc]
-                lambda batch=batch: not self.retrieve(collection, batch, vectors=False),  # type: ignore[misc]
+                lambda batch=batch: not self.present(collection, batch),  # type: ignore[misc]
             )
 
     def search(

@@ -43,8 +43,11 @@ class QdrantPoints:
 
     def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool) -> list[Point]:
         """The points of those ids that are there."""
-        asked = {"ids": ids, "with_payload": True, "with_vector": vectors}
-        return [_point(each) for each in _listed(self._ask("POST", collection, "", orjson.dumps(asked)))]
+        return [_point(each, each_id) for each, each_id in self._found(collection, ids, payload=True, vectors=vectors)]
+
+    def present(self, collection: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the ids whose points are there."""
+        return {each_id for _, each_id in self._found(collection, ids, payload=False, vectors=False)}
 
     def scroll(
         self, collection: str, match: Mapping[str, Any], limit: int, offset: Any, *, vectors: bool
@@ -54,7 +57,20 @@ class QdrantPoints:
         if match:
             asked["filter"] = {"must": [{"key": key, "match": {"value": value}} for key, value in match.items()]}
         page = self._ask("POST", collection, "/scroll", orjson.dumps(asked))
-        return [_point(each) for each in _listed(_member(page, "points"))], page.get("next_page_offset")
+        records = _listed(_member(page, "points"))
+        return [_point(each, UUID(str(_member(each, "id")))) for each in records], page.get("next_page_offset")
+
+    def _found(
+        self, collection: str, ids: Sequence[UUID], *, payload: bool, vectors: bool
+    ) -> Iterator[tuple[Any, UUID]]:
+        """Records as they are answered, with the ids that were asked for."""
+        asked = {str(each): each for each in ids}
+        body = orjson.dumps({"ids": list(asked), "with_payload": payload, "with_vector": vectors})
+        for record in _listed(self._ask("POST", collection, "", body)):
+            id_ = asked.get(str(_member(record, "id")))
+            if id_ is None:
+                raise ValueError("an answer with a point that was not asked for")
+            yield record, id_
 
     def _ask(self, method: str, collection: str, path: str, body: bytes) -> Any:
         """Send a request, once; returns what stands under `result`."""
@@ -103,8 +119,8 @@ def in_requests(points: Sequence[Point], most: int, size: int) -> Iterator[tuple
         yield points[start:], batch
 
 
-def _point(record: Any) -> Point:
-    return Point(UUID(str(_member(record, "id"))), record.get("vector") or (), record.get("payload") or {})
+def _point(record: Any, id_: UUID) -> Point:
+    return Point(id_, record.get("vector") or (), record.get("payload") or {})
 
 
 def _member(answer: Any, name: str) -> Any:

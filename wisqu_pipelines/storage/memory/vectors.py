@@ -67,6 +67,10 @@ class MemoryVectorIndex:
             points = self._collection(collection).points
             return {each: _point(each, points[each], vectors) for each in ids if each in points}
 
+    def present(self, collection: str, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the ids whose points are there."""
+        return set(self.retrieve(collection, ids, vectors=False))
+
     def scroll(self, collection: str, match: Mapping[str, Any], *, vectors: bool = False) -> Iterator[Point]:
         """All points that match, in the order of their ids."""
         with self._lock:
