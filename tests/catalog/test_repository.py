@@ -15,7 +15,7 @@ from tests.catalog.conftest import OpenDatabase
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccessLog
 from wisqu_pipelines.audit.verification import verify
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile, TestDataMark
 from wisqu_pipelines.catalog.repository import MAX_REASON, EnvironmentAwareRepository
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import BadInput, ItemNotFound, ItemRefused, UnknownEnvironment
@@ -161,17 +161,34 @@ class TestMarking:
             files(session).mark_as_test_data(item_id, "lorem ipsum", developer_id=DEVELOPER)
         with prod.begin() as session:
             assert files(session).get_all() == []
-            row = files(session).unmark_test_data(item_id, developer_id=DEVELOPER, reason="it is Latin")
+            row = files(session).mark_as_real(item_id, developer_id=DEVELOPER, reason="it is Latin")
             assert (row.is_test_data, row.test_data_reason, row.promotion_status) == (False, None, "draft")
             assert not row.can_be_promoted
         with prod.begin() as session:
-            with pytest.raises(ItemRefused, match="not marked as test data"):
-                files(session).unmark_test_data(item_id)
             actions = session.scalars(sa.select(DeveloperAction).order_by(DeveloperAction.sequence)).all()
             assert [(each.action, each.reason) for each in actions] == [
                 ("mark_as_test_data", "lorem ipsum"),
-                ("unmark_test_data", "it is Latin"),
+                ("mark_as_real", "it is Latin"),
             ]
+
+    def test_what_a_person_said_last_is_kept_with_the_words_as_they_were(self, databases: OpenDatabase) -> None:
+        dev = databases("dev")
+        said, other = put(dev, file(filename="تست.md"), file())
+        with dev.begin() as session:
+            files(session).mark_as_test_data(said, "it is", developer_id=DEVELOPER)
+        with dev.begin() as session:
+            row = files(session).mark_as_real(said)
+            row.filename = "x" * 255
+        with dev.begin() as session:
+            (mark,) = session.scalars(sa.select(TestDataMark))
+            assert (mark.item_type, mark.item_id, mark.is_test_data, mark.marked_by) == (
+                "stored_files",
+                said,
+                False,
+                None,
+            )
+            assert mark.texts["filename"] == "تست.md"
+            assert [files(session).get_by_id(each).test_data_by_person for each in (said, other)] == [True, False]
 
     @pytest.mark.parametrize(
         ("reason", "sentence"),

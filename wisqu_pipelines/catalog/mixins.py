@@ -36,7 +36,7 @@ def _own_environment(context: DefaultExecutionContext) -> str:
 class TimestampMixin:
     """When a row was created and last changed, by the database's clock."""
 
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
 
@@ -70,6 +70,8 @@ class EnvironmentPromotionMixin:
     environment: Mapped[str] = mapped_column(String(50), default=_own_environment)
     is_test_data: Mapped[bool] = mapped_column(default=False, server_default=false())
     test_data_reason: Mapped[str | None] = mapped_column(String(500))
+    test_data_by_person: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a person said whether it is test data; no scan changes it then."""
     is_promotable: Mapped[bool] = mapped_column(default=False, server_default=false())
     promotion_status: Mapped[str] = mapped_column(
         String(50), default=PromotionStatus.DRAFT, server_default=PromotionStatus.DRAFT.value
@@ -93,6 +95,7 @@ class EnvironmentPromotionMixin:
             CheckConstraint(f"promotion_status IN ({states})", name="promotion_status"),
             Index(None, "source_environment", "source_id", unique=True, postgresql_where=text("source_id IS NOT NULL")),
             Index(None, "promotion_status", "id"),
+            Index(None, "created_at", "id"),
         )
 
     @property
@@ -140,16 +143,22 @@ class EnvironmentPromotionMixin:
         self.promotion_status = PromotionStatus.APPROVED
 
     def mark_as_test_data(self, reason: str) -> None:
-        """Say that the row exists only because someone tested; it can then not be promoted.
+        """Say, as a person, that the row exists only because someone tested; it can then not be promoted.
 
         Raises:
             ItemRefused: the row is in a running promotion.
         """
         self._refuse_while_promoting("marked as test data")
-        self.is_test_data = True
+        self.is_test_data = self.test_data_by_person = True
         self.test_data_reason = reason
         self.is_promotable = False
         self.promotion_status = PromotionStatus.DRAFT
+
+    def mark_as_real(self) -> None:
+        """Say, as a person, that the row is no test data, whatever it looks like."""
+        self.is_test_data = False
+        self.test_data_reason = None
+        self.test_data_by_person = True
 
     def _refuse_while_promoting(self, act: str) -> None:
         if self.promotion_status == PromotionStatus.PROMOTING:

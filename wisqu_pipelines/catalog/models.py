@@ -2,10 +2,22 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, false, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    false,
+    inspect,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wisqu_pipelines.catalog.mixins import EnvironmentPromotionMixin, SoftDeleteMixin, TimestampMixin
@@ -27,6 +39,11 @@ class EnvironmentRow(EnvironmentPromotionMixin, TimestampMixin, SoftDeleteMixin,
     __abstract__ = True
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+
+
+def table_of(model: type[EnvironmentRow]) -> Table:
+    """The table of a model, for statements that leave the ORM aside."""
+    return cast("Table", inspect(model).local_table)
 
 
 class User(EnvironmentRow):
@@ -122,6 +139,23 @@ class UserStorageQuota(EnvironmentRow):
     used_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """Counted in this environment, and so never promoted."""
     used_files: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+
+
+class TestDataMark(EnvironmentBase):
+    """What a person said last of an item, with its words as they were: what detection learns from, also when the item
+    is gone.
+    """
+
+    __tablename__ = "test_data_marks"
+    __test__ = False  # pytest takes it for one of its own
+
+    item_type: Mapped[str] = mapped_column(String(100), primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    is_test_data: Mapped[bool]
+    texts: Mapped[dict[str, Any]]
+    """Column → text, for every column of text."""
+    marked_at: Mapped[datetime]
+    marked_by: Mapped[UUID | None]
 
 
 class PromotionBeforeImage(EnvironmentBase):

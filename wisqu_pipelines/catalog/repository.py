@@ -7,15 +7,16 @@ from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, String, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccessLog
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.models import EnvironmentRow
+from wisqu_pipelines.catalog.models import EnvironmentRow, TestDataMark, table_of
 from wisqu_pipelines.database.session import ENVIRONMENT
-from wisqu_pipelines.errors import BadInput, ItemNotFound, ItemRefused
+from wisqu_pipelines.errors import BadInput, ItemNotFound
 from wisqu_pipelines.ports.clock import Clock, SystemClock
 from wisqu_pipelines.settings import EnvironmentSettings
 
@@ -25,6 +26,8 @@ OpenEnvironment = Callable[[str], AbstractContextManager[Session]]
 
 MAX_REASON = 500
 """Characters; as wide as `test_data_reason`."""
+REMEMBERED_CHARACTERS = 2_000
+"""Of each text of a row that a person marks; detection learns from no more."""
 READ = "read"
 """The `access_type` of a read from another environment."""
 
@@ -149,11 +152,13 @@ class EnvironmentAwareRepository(Generic[Row]):
         _check_reason(reason)
         row = self._locked(item_id)
         row.mark_as_test_data(reason)
+        self._remember(row, developer_id)
         self._record("mark_as_test_data", row, developer_id, reason)
         return row
 
-    def unmark_test_data(self, item_id: UUID, *, developer_id: UUID | None = None, reason: str | None = None) -> Row:
-        """Say that a row is no test data after all; it is a draft then.
+    def mark_as_real(self, item_id: UUID, *, developer_id: UUID | None = None, reason: str | None = None) -> Row:
+        """Say that a row is no test data, whether it was marked or only looks like it. No scan marks it again; what it
+        was before it was marked, it has to be approved to be again.
 
         Args:
             item_id: Which row.
@@ -162,22 +167,13 @@ class EnvironmentAwareRepository(Generic[Row]):
 
         Raises:
             ItemNotFound: there is no such row.
-            ItemRefused: it is not marked.
             BadInput: the reason is not usable.
         """
         _check_reason(reason)
         row = self._locked(item_id)
-        if not row.is_test_data:
-            raise ItemRefused(
-                type=self._type,
-                item_id=str(item_id),
-                environment=self.environment,
-                act="taken out of the test data",
-                reason="it is not marked as test data",
-            )
-        row.is_test_data = False
-        row.test_data_reason = None
-        self._record("unmark_test_data", row, developer_id, reason)
+        row.mark_as_real()
+        self._remember(row, developer_id)
+        self._record("mark_as_real", row, developer_id, reason)
         return row
 
     def get_by_id_any_environment(
@@ -257,6 +253,24 @@ class EnvironmentAwareRepository(Generic[Row]):
         if found is None:
             raise self._not_found(item_id, self.environment)
         return found
+
+    def _remember(self, row: Row, developer_id: UUID | None) -> None:
+        """Keep what a person said of the row, with its words."""
+        texts = {
+            column.key: value[:REMEMBERED_CHARACTERS]
+            for column in table_of(self._model).columns
+            if isinstance(column.type, String) and isinstance(value := getattr(row, column.key), str)
+        }
+        said = {
+            "is_test_data": row.is_test_data,
+            "texts": texts,
+            "marked_at": self._clock.now(),
+            "marked_by": developer_id,
+        }
+        place = {"item_type": self._type, "item_id": row.id}
+        self._session.execute(
+            upsert(TestDataMark).values(**place, **said).on_conflict_do_update(index_elements=list(place), set_=said)
+        )
 
     def _record(self, action: str, row: Row, developer_id: UUID | None, reason: str | None) -> None:
         append(

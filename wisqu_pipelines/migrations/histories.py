@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 from wisqu_pipelines.audit import models as audit_models
 from wisqu_pipelines.catalog import models as catalog_models
 from wisqu_pipelines.database.base import ControlBase, EnvironmentBase
+from wisqu_pipelines.detection import models as detection_models
 from wisqu_pipelines.environments import models as environment_models
 from wisqu_pipelines.identity import models as identity_models
 from wisqu_pipelines.promotion import freeze_models
@@ -15,7 +16,15 @@ from wisqu_pipelines.promotion import models as promotion_models
 
 SCRIPTS = Path(__file__).parent
 """The folder of Alembic's `env.py`; each history's revisions lie in the folder that is named like it."""
-MODELS = (audit_models, catalog_models, environment_models, identity_models, promotion_models, freeze_models)
+MODELS = (
+    audit_models,
+    catalog_models,
+    detection_models,
+    environment_models,
+    identity_models,
+    promotion_models,
+    freeze_models,
+)
 """The modules that declare tables; a table that is declared in none of them is unknown to the migrations."""
 
 

@@ -6,6 +6,7 @@ from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, tabl
 from wisqu_pipelines.audit.models import AuditCheckpoint, EnvironmentChainHead
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.detection.models import DetectorException, DetectorModel, DetectorPattern, DetectorProposal
 from wisqu_pipelines.environments.models import EnvironmentMarker, RegisteredEnvironment
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.identity.models import CentralUser
@@ -32,6 +33,10 @@ EXCEPTIONS = {
     FreezeWindow.__tablename__: KEEP,
     FreezeOverride.__tablename__: KEEP,
     PathHold.__tablename__: KEEP,
+    DetectorPattern.__tablename__: KEEP,
+    DetectorException.__tablename__: KEEP,
+    DetectorModel.__tablename__: KEEP,
+    DetectorProposal.__tablename__: KEEP,
 }
 """The tables on which the application's role may not do all of `CHANGE`; on a table that no model declares it may do
 nothing."""

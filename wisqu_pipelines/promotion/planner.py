@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.filenames import check_filename
 from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.models import table_of
 from wisqu_pipelines.catalog.points import point_id
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
@@ -21,7 +22,7 @@ from wisqu_pipelines.promotion.batches import by_weight, chunks
 from wisqu_pipelines.promotion.content import edited_since_arrival, reference, row_hash, standing, vectors_hash
 from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, VectorsAt, change
-from wisqu_pipelines.promotion.types import TYPES, PromotableType, table_of
+from wisqu_pipelines.promotion.types import TYPES, PromotableType
 
 ITEMS_AT_ONCE = 1_000
 """Items of the asked type that are examined together."""

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import cast
 
-from sqlalchemy import Table, inspect
+from sqlalchemy import Table
 
-from wisqu_pipelines.catalog.models import EnvironmentRow, RagDocument, StoredFile, User, UserStorageQuota
+from wisqu_pipelines.catalog.models import EnvironmentRow, RagDocument, StoredFile, User, UserStorageQuota, table_of
 from wisqu_pipelines.errors import UnknownType
 
 
@@ -78,11 +77,6 @@ TYPES: Mapping[str, PromotableType] = MappingProxyType(
         )
     }
 )
-
-
-def table_of(model: type[EnvironmentRow]) -> Table:
-    """The table of a model."""
-    return cast("Table", inspect(model).local_table)
 
 
 def promotable(wanted: type[EnvironmentRow] | str) -> PromotableType:
