@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -114,6 +114,40 @@ class RetentionSettings(Section):
     test_data_days: int = Field(default=7, gt=0)
 
 
+class TestDataSettings(Section):
+    """From which scores on detection asks a person, and marks by itself."""
+
+    __test__ = False  # pytest takes it for one of its own
+
+    review: float = Field(default=0.6, gt=0)
+    mark: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "TestDataSettings":
+        if self.review > self.mark:
+            raise ValueError(f"review ({self.review}) must not be above mark ({self.mark})")
+        return self
+
+
+class DetectionSettings(Section):
+    """How test data is found, in every environment alike."""
+
+    organisation: Name = "wisqu"
+    """Whose patterns, exceptions and model count."""
+    learns: bool = True
+    """Whether what was learnt from people's marks has a say."""
+    scans_from: date = date(2024, 1, 1)
+    """The month of the first partition of scans, which also holds everything older."""
+    chunk_share: float = Field(default=0.1, ge=0, le=1)
+    """Of how many of the documents that look real by their names a chunk is read as well."""
+    sample_environment: Name | None = None
+    """In whose rows a new pattern is tried before it counts; the last one that is declared if it is not given."""
+    sample_rows: int = Field(default=2_000, gt=0)
+    """Of each table, in such a trial."""
+    sample_share: float = Field(default=0.02, gt=0, le=1)
+    """Of how many rows of the sample a new pattern may match."""
+
+
 class EnvironmentSettings(Section):
     """One environment: its stores and its rules."""
 
@@ -126,6 +160,7 @@ class EnvironmentSettings(Section):
     vector_index: VectorIndexSettings
     cache: CacheSettings
     retention: RetentionSettings
+    test_data: TestDataSettings = TestDataSettings()
 
     def get_bucket_name(self, base_bucket: str) -> str:
         """The bucket of this environment for a base name: `{environment}-{base}`."""
@@ -220,6 +255,7 @@ class Settings(BaseSettings):
     storage_audit_grace_hours: int = Field(default=168, gt=0)
     """How long the storage audit must have found an object or points needed by nothing before a repair removes them.
     Longer than any ingest or promotion takes."""
+    detection: DetectionSettings = DetectionSettings()
     stack: StackSettings = StackSettings()
     control: ControlSettings
     dagster: DagsterSettings
@@ -254,6 +290,8 @@ class Settings(BaseSettings):
             raise ValueError(f"default_bucket {self.default_bucket} is not among the buckets")
         if self.default_collection not in self.collections:
             raise ValueError(f"default_collection {self.default_collection} is not among the collections")
+        if self.detection.sample_environment not in {None, *self.environments}:
+            raise ValueError(f"detection.sample_environment {self.detection.sample_environment} is not configured")
         return self
 
     @classmethod
@@ -301,6 +339,8 @@ class Declared:
     environments: tuple[str, ...]
     paths: tuple[tuple[str, str], ...]
     """Source and target of each path on which something may be promoted."""
+    scans_from: date
+    """The month of the first partition of scans for test data."""
 
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The environments from which something may be promoted to `target`."""
@@ -339,7 +379,15 @@ def declared() -> Declared:
         paths=tuple(
             (source, target) for source, _, target in (path.partition("->") for path in values.get("paths") or ())
         ),
+        scans_from=_scans_from(values.get("detection") or {}),
     )
+
+
+def _scans_from(detection: Mapping[str, Any]) -> date:
+    try:
+        return DetectionSettings(**detection).scans_from
+    except ValidationError:
+        raise BadSettings(message="detection: it is not as 'wisqu.toml' explains it") from None
 
 
 def config_file() -> Path:
