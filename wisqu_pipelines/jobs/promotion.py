@@ -21,10 +21,10 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import markdown
+from wisqu_pipelines.assets.progress import LoggedProgress
 from wisqu_pipelines.assets.verified import evaluation
 from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound, VerificationFailed
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
-from wisqu_pipelines.jobs.progress import LoggedProgress
 from wisqu_pipelines.jobs.report import items_table, report
 from wisqu_pipelines.jobs.tags import promotion_tags
 from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult
@@ -63,7 +63,8 @@ def _preview_job(declared: Declared) -> JobDefinition:
     @op(config_schema=schema, out={"plan": Out(Nothing)}, pool=POOL)
     def preview_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
         """Make a plan, and show it."""
-        from wisqu_pipelines.jobs.picture import embedded, picture  # noqa: PLC0415 - only this op draws, and it is slow
+        from wisqu_pipelines.assets.charts import embedded  # noqa: PLC0415 - only this op draws, and it is slow
+        from wisqu_pipelines.jobs.picture import picture  # noqa: PLC0415
 
         asked = context.op_config
         with told_as_outcome(context.instance, context.run_id):
