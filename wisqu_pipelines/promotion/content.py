@@ -32,11 +32,6 @@ def canonical(value: Any) -> bytes:
     return rfc8785.dumps(plain)
 
 
-def digest(value: Any) -> str:
-    """SHA-256 (hex) over the canonical JSON of a value."""
-    return hashlib.sha256(canonical(value)).hexdigest()
-
-
 def row_hash(kind: PromotableType, row: FromClause, *, twin: bool) -> ColumnElement[str]:
     """The hash of a row's content, as an expression that its database computes.
 

@@ -92,14 +92,14 @@ class Execution:
                 if published is None:
                     self._give_up(error)
                 if not isinstance(error, Exception):  # cancelled after the commit point: the next run finishes it
-                    self._let_go()
+                    self._ledger.let_go(self._work.claim)
                     raise
         try:
             return self._finish(published, progress)
         except (ClaimLost, VerificationFailed):
             raise
         except BaseException:
-            self._let_go()
+            self._ledger.let_go(self._work.claim)
             raise
 
     def _until_the_receipt(self, progress: Progress) -> EnvironmentPromotion:
@@ -336,14 +336,6 @@ class Execution:
         if failure is error or not isinstance(error, Exception):
             raise error
         raise failure from error
-
-    def _let_go(self) -> None:
-        """Let the next run come at once; if even that cannot be written, it comes when the lease is over."""
-        try:
-            with self._ledger.guarded(self._work.claim) as (_, promotion):
-                promotion.lease_until = self._work.clock.now() - LEASE
-        except (Failed, ClaimLost):
-            return
 
     def _failure(self, error: BaseException) -> PromotionFailed:
         cancelled = not isinstance(error, Exception)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import Row, Select, Text, bindparam, case, cast, column, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, case, cast, column, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
@@ -149,19 +149,18 @@ class PlanItems:
 
     def brought(self, promotion_id: UUID, item_ids: Collection[UUID]) -> list[PlannedItem]:
         """The items with these ids, on either side, that the promotion wrote and no rollback took back."""
-        wanted = _filtered(select(*_COLUMNS), promotion_id, MOVING, not_passed=(Step.SKIPPED, Step.ROLLED_BACK)).where(
-            or_(among(PromotionItem.source_id, item_ids), among(PromotionItem.target_id, item_ids))
+        return self._written(
+            promotion_id, or_(among(PromotionItem.source_id, item_ids), among(PromotionItem.target_id, item_ids))
         )
-        with self._control.begin() as session:
-            return [_item(row) for row in session.execute(wanted)]
 
     def pulled_in(self, promotion_id: UUID, item_ids: Collection[UUID]) -> list[PlannedItem]:
         """What the promotion wrote because these items (source ids) belong to it, and no rollback took back."""
-        wanted = _filtered(select(*_COLUMNS), promotion_id, MOVING, not_passed=(Step.SKIPPED, Step.ROLLED_BACK)).where(
-            among(PromotionItem.required_by, item_ids)
-        )
+        return self._written(promotion_id, among(PromotionItem.required_by, item_ids))
+
+    def _written(self, promotion_id: UUID, which: ColumnElement[bool]) -> list[PlannedItem]:
+        wanted = _filtered(select(*_COLUMNS), promotion_id, MOVING, not_passed=(Step.SKIPPED, Step.ROLLED_BACK))
         with self._control.begin() as session:
-            return [_item(row) for row in session.execute(wanted)]
+            return [_item(row) for row in session.execute(wanted.where(which))]
 
     def targets(self, promotion_id: UUID, kind: str, source_ids: Collection[UUID]) -> dict[UUID, UUID]:
         """The target ids of a plan's items of one type, by their source ids."""

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session, aliased
 
 from wisqu_pipelines.database.bulk import as_table, texts, uuids
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.errors import ClaimLost, PromotionNotFound, PromotionRefused, WisquError
+from wisqu_pipelines.errors import ClaimLost, Failed, PromotionNotFound, PromotionRefused, WisquError
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.items import PlanItems
 from wisqu_pipelines.promotion.models import (
@@ -165,6 +165,14 @@ class Ledger:
             if promotion.epoch != claim.epoch:
                 raise ClaimLost(promotion_id=str(claim.promotion_id), run_id=promotion.run_id)
             yield session, promotion
+
+    def let_go(self, claim: Claim) -> None:
+        """Let the next run come at once; if even that cannot be written, it comes when the lease is over."""
+        try:
+            with self.guarded(claim) as (_, promotion):
+                promotion.lease_until = self._clock.now() - LEASE
+        except (Failed, ClaimLost):
+            return
 
     def journal(
         self, claim: Claim, items: Sequence[PlannedItem], step: Step, details: Mapping[UUID, str] | None = None

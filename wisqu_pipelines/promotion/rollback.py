@@ -7,9 +7,9 @@ from uuid import UUID
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion
 from wisqu_pipelines.audit.verification import checkpoint
-from wisqu_pipelines.errors import ClaimLost, Failed, RollbackRefused
+from wisqu_pipelines.errors import ClaimLost, RollbackRefused
 from wisqu_pipelines.ports.progress import Progress
-from wisqu_pipelines.promotion.ledger import LEASE, move
+from wisqu_pipelines.promotion.ledger import move
 from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
 from wisqu_pipelines.promotion.results import PromotionResult, result
 from wisqu_pipelines.promotion.revealing import forget_cached, restore_superseded
@@ -43,7 +43,7 @@ class Rollback:
         except (RollbackRefused, ClaimLost):
             raise
         except BaseException:
-            self._let_go()
+            self._ledger.let_go(self._work.claim)
             raise
 
     def _run(self, progress: Progress) -> PromotionResult:
@@ -99,14 +99,6 @@ class Rollback:
                 ),
             )
             return PromotionState(promotion.state)
-
-    def _let_go(self) -> None:
-        """Let the next run come at once; if even that cannot be written, it comes when the lease is over."""
-        try:
-            with self._ledger.guarded(self._work.claim) as (_, promotion):
-                promotion.lease_until = self._work.clock.now() - LEASE
-        except (Failed, ClaimLost):
-            return
 
     def _given_back(self) -> DeveloperAction:
         promotion = self._work.promotion
