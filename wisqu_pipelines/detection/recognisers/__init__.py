@@ -1,0 +1,1 @@
+"""The built-in recognisers, a file for each group."""

@@ -1,0 +1,105 @@
+"""Addresses that reach nobody, or a tester."""
+
+from wisqu_pipelines.detection.evidence import FieldKind
+from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Form, Recogniser, any_of, only_in
+
+_TEST = "(?:tests?|testing|tester|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+)"
+_MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"
+_LOCAL = f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}(?:[._-]?{_MAY}|[._-][a-z])*"
+_END = r"(?:$|[\s>,;)\"'])"
+_START = r"(?:^|[\s<,;(\"':])"
+
+GROUP = "emails"
+RECOGNISERS = (
+    Recogniser(
+        "reserved_domain",
+        (rf"@(?:[a-z0-9-]+\.)*(?:example\.(?:com|net|org|edu|ir|co)|example){_END}",
+         rf"@(?:[a-z0-9-]+\.)*(?:test|invalid|localhost|localdomain|local){_END}"),
+        STRONG,
+        "a domain that is reserved and reaches nobody (RFC 2606, RFC 6761)",
+        ("ali@example.com", "a@mail.example.org", "x@foo.test", "root@localhost", "a@b.invalid"),
+        ("ali@examples.com", "ali@testlab.de", "a@example.com.br", "info@invalid-care.org"),
+        {FieldKind.PROSE: WEAK, FieldKind.TITLE: 0.5, FieldKind.FILENAME: 0.5},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "reserved_host",
+        (r"https?://(?:[a-z0-9-]+\.)*(?:example\.(?:com|net|org)|example|test|invalid|localhost)(?:$|[/:?\s])", r"(?:^|[\s/])localhost(?::[0-9]+)?(?:$|[/\s])"),
+        0.5,
+        "a host that is reserved (RFC 2606, RFC 6761)",
+        ("http://example.com/a", "see localhost:8000/x"),
+        ("https://examples.org", "https://test.de/"),
+        {FieldKind.PROSE: 0.2, FieldKind.EMAIL: 0.0},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "test_domain",
+        (rf"@(?:[a-z0-9-]+\.)*(?:tests?|testing|testmail|test-?domain|demo|dummy|fake|fakemail|foo|bar|foobar|asdf+|qwerty|abc|aaa+|xxx+|nowhere|domain|yourdomain|mydomain|sample|placeholder|no-?email|none)\.(?:com|net|org|io|ir|de|co|dev|info|test){_END}",),
+        0.9,
+        "a domain that testers make up",
+        ("ali@test.com", "a@foo.com", "x@fakemail.net"),
+        ("info@testlab.de", "contact@democracy.org", "samples@fabric.co", "x@contest.com"),
+        {FieldKind.PROSE: 0.3, FieldKind.EMAIL: STRONG},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "test_mailbox",
+        (rf"{_START}{_LOCAL}@[a-z0-9.-]+",),
+        STRONG,
+        "a mailbox with nothing but test words in its name",
+        ("test@gmail.com", "test.user12@mail.ir", "qa_test1@wisqu.com", "asdf@x.com", "testuser@yahoo.com", "demo.account@x.org"),
+        ("attest@law.org", "john.tester@real.com", "contest@tv.ir", "testa@uni.it", "demotte@art.fr", "a.samples@cloth.co"),
+        {FieldKind.PROSE: 0.4},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "test_tag",
+        (r"\+(?:[a-z0-9]+[._-])*(?:tests?|testing|qa|demo|dev|staging|e2e|ci|autotest)(?:[._-][a-z0-9]+|[0-9]*)@",),
+        STRONG,
+        "an address with a tag that testers give",
+        ("ali+test@gmail.com", "dana+qa3@wisqu.com", "x+e2e-7@y.org"),
+        ("ali+testimony@x.org", "ali+news@x.org", "a+quality@x.org"),
+        {FieldKind.PROSE: 0.4},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "test_in_mailbox",
+        (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake)[0-9]*@", rf"{_START}(?:tests?|testing|dummy|fake)[._+-](?:[a-z0-9]+[._+-]?)+@"),
+        0.8,
+        "a mailbox with a test word in its name",
+        ("ali.test@gmail.com", "test-hosseini@mail.ir", "fake.name@x.com"),
+        ("ali.latest@x.org", "tester.smith@x.org", "protest-song@x.org"),
+        {FieldKind.PROSE: 0.2},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "numbered_mailbox",
+        (rf"{_START}(?:user|usr|account|customer|member|student|admin|mail|email|name|someone|person)[._-]?[0-9]+@",),
+        0.9,
+        "a mailbox that is a number",
+        ("user123@gmail.com", "account-7@x.org"),
+        ("superuser@x.org", "user@x.org", "maryam1990@x.org"),
+        {FieldKind.PROSE: 0.2},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "throw_away",
+        (rf"@(?:[a-z0-9-]+\.)*(?:mailinator\.com|yopmail\.(?:com|fr|net)|guerrillamail\.(?:com|org|net|info)|sharklasers\.com|10minutemail\.[a-z]+|temp-?mail\.(?:org|com|io)|trashmail\.(?:com|de|net)|maildrop\.cc|getnada\.com|dispostable\.com|throwawaymail\.com|mailtrap\.io|ethereal\.email|mailhog\.[a-z]+|fakeinbox\.com){_END}",),
+        0.8,
+        "a mailbox that anybody can open and nobody keeps",
+        ("x@mailinator.com", "ali@yopmail.com", "abc@mailtrap.io"),
+        ("ali@mail.com", "x@trashcollectors.org"),
+        {FieldKind.PROSE: 0.1},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "short_mailbox",
+        (r"^(?:[a-z]|[a-z]{2}|[0-9]{1,4}|[a-z][0-9]{1,2})@(?:[a-z]|[a-z]{2}|[0-9]{1,4}|aaa|abc)\.(?:com|net|org|ir|co|[a-z])$", r"^([a-z]{1,3})@(?:a|b|c|aa|bb|x|y|xx|asd|qwe)\.[a-z]{1,3}$"),
+        0.9,
+        "an address as short as the form allows",
+        ("a@b.com", "x@y.org", "1@1.com", "aa@aa.com"),
+        ("li@qq.com.cn", "jo@hp-labs.com"),
+        only_in(FieldKind.EMAIL),
+        Form.TEXT,
+    ),
+)  # fmt: skip

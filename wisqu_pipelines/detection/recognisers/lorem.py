@@ -1,0 +1,43 @@
+"""Filling text."""
+
+from wisqu_pipelines.detection.evidence import FieldKind
+from wisqu_pipelines.detection.recogniser import CERTAIN, LIKELY, STRONG, Recogniser
+
+GROUP = "lorem_ipsum"
+RECOGNISERS = (
+    Recogniser(
+        "lorem_ipsum_passage",
+        ("^ lorem ipsum dolor sit amet ", " lorem ipsum dolor sit amet (?:consectetu?r|consetetur) (?:adipisc?ing|sadipscing) elit[a-z]* "),
+        CERTAIN,
+        "the passage that fills pages before there are words",
+        ("Lorem ipsum dolor sit amet, consectetur adipiscing elit", "text: lorem ipsum dolor sit amet consectetur adipiscing elit sed"),
+        ("Lorem ipsum comes from Cicero's De finibus", "dolor sit in the hand"),
+    ),
+    Recogniser(
+        "lorem_ipsum",
+        (" lorem ipsum ", " dolor sit amet ", " lorem 1? ?ipsum "),
+        LIKELY,
+        "words of the passage that fills pages",
+        ("My lorem ipsum document", "dolor sit amet"),
+        ("Lorena", "ipso facto"),
+        {FieldKind.PROSE: 0.5, FieldKind.PERSON: STRONG, FieldKind.FILENAME: STRONG, FieldKind.TITLE: LIKELY},
+    ),
+    Recogniser(
+        "lorem_ipsum_tail",
+        (" (?:consectetur|consectetuer) adipiscing elit ", " sed do eiusmod tempor incididunt ", " ut labore et dolore magna aliqua ",
+         " duis aute irure dolor ", " excepteur sint occaecat ", " nunc vel felis ", " vestibulum ante ipsum primis ", " pellentesque habitant morbi "),
+        STRONG,
+        "more of the passage that fills pages",
+        ("sed do eiusmod tempor incididunt", "Duis aute irure dolor in"),
+        ("labore et constantia", "sint et alii"),
+        {FieldKind.PROSE: 0.9},
+    ),
+    Recogniser(
+        "lorem_in_other_scripts",
+        (" لورم ایپسوم ", " لوریم ایپسوم ", " لورم اپیسوم ", " هذا النص هو مثال لنص ", " متن ساختگی با تولید سادگی "),
+        STRONG,
+        "the passage that fills pages, in Persian or Arabic",
+        ("لورم ایپسوم متن ساختگی", "هذا النص هو مثال لنص يمكن أن يستبدل"),
+        ("لورستان", "هذا مثال"),
+    ),
+)  # fmt: skip

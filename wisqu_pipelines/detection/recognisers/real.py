@@ -1,0 +1,63 @@
+"""What only seems to be test data: phrases in which the words of testers are everybody's. Their weights are negative."""
+
+from wisqu_pipelines.detection.evidence import FieldKind
+from wisqu_pipelines.detection.recogniser import Recogniser, any_of
+
+GROUP = "real_phrases"
+_LESS = -0.6
+RECOGNISERS = (
+    Recogniser(
+        "sciences_and_sports",
+        (" (?:blood|urine|dna|rna|pcr|covid|hiv|pregnancy|paternity|genetic|medical|lab|laboratory|hearing|eye|vision|skin|allergy|stress|driving|driver s|road|school|entrance|language|iq|intelligence|personality|aptitude|literacy|citizenship|drug|doping|breath|screening|diagnostic|nuclear|missile|atomic|acid|litmus|turing|beta|statistical|hypothesis|chi square|t|significance|spot|field|flight|crash|taste|virginity|fitness|practice|sat|ielts|toefl|gre|placement|multiple choice|final|written|oral) tests? ",
+         " tests? (?:cricket|match|matches|tube|tubes|pilot|flight|drive|kitchen|score|scores|anxiety|theory|statistic|prep|preparation|results?|bank|banks|ban|site|takers?|of (?:faith|time|patience|abraham|ibrahim|job|god|allah|the|character|belief|love|loyalty|fire|strength|sincerity|significance)) ",
+         " (?:the|a|god s|allah s|divine|great|greatest|his|her|their|our|life|ultimate|true|real) tests? (?:of|from|for|that|which|in|he|she|with|by|god|allah|is|was|by which) ", " (?:put to|stood|stand|stands|pass|passed|passes|failed|fail|fails|took|take|taking|takes|sat) (?:the|a|his|her|their|your|this|that|every)? ?(?:[a-z]+ )?tests? ", " crash test "),
+        _LESS,
+        "a test of bodies, schools, faith or sports",
+        ("blood test", "Test cricket", "test of faith", "the test of time", "He passed the test"),
+        ("test user", "login test"),
+    ),
+    Recogniser(
+        "samples_and_examples",
+        (" for example ", " (?:an?|the|good|bad|best|perfect|shining|noble|great|another|prime|his|her|their|our|set an|follow the|following the) examples? (?:of|for|to|is|was|set|in) ", " example (?:of|for|is) ", " examples of ", " sample (?:size|sizes|sermon|sermons|contract|letter|questions?|exam|exams|paper|survey|mean|variance|space|of|taken|collection) ", " (?:random|free|blood|soil|urine|representative|water|tissue|dna|hair|fabric) samples? ", " samples? of "),
+        _LESS,
+        "an example or a sample of something",
+        ("for example", "sample size", "an example of patience", "free samples"),
+        ("example user", "sample doc 3"),
+    ),
+    Recogniser(
+        "demos_and_dummies",
+        (" (?:demo) (?:tape|tapes|version of|day|song|songs|class|lesson|recording|recordings|reel) ", " (?:political|student|peace|anti war|street|protest) demo ", " dummy (?:variables?|pronoun|run|corporation|bullet) ", " (?:crash test|ventriloquist s|for) dumm(?:y|ies) ", " temp (?:agency|work|worker|job|staff) ", " placeholder (?:name|names in|noun|in grammar) ", " mock (?:trial|exam|exams|court|turtle|election|wedding|orange) ", " fake (?:news|miracles?|hadiths?|prophets?|sheikhs?|gold|medicine) ", " todo (?:list|el|o|lo|es|esta) "),
+        _LESS,
+        "a word of testers in a phrase that is everybody's",
+        ("demo tape", "dummy variable", "temp agency", "mock exam", "fake news"),
+        ("demo user", "dummy data"),
+    ),
+    Recogniser(
+        "about_tests",
+        (" (?:history|theory|art|psychology|ethics|ruling|rulings|law|laws|chapter|book|textbook|introduction|guide|handbook|manual|principles|methods|science|philosophy|hukm|fatwa|fatwas|islamic|islam|muslim|quran|quranic|hadith|prayer|fasting|surah|imam|prophet|allah|god|lord|faith|believers?) .*(?:test|tests|testing|sample|example|demo|placeholder|lorem|qwerty|dummy|fake|mock) ",
+         " (?:test|tests|testing|sample|example|placeholder|lorem ipsum|qwerty|dummy|fake|mock) .*(?:history|theory|ethics|ruling|rulings|law|fatwa|fatwas|islam|islamic|quran|quranic|hadith|surah|faith|keyboard|layout|typography|grammar|cricket|psychology|explained|meaning|origins?) "),
+        -0.35,
+        "something is said about tests, with words of another world",
+        ("Ruling on the blood test", "QWERTY keyboard history", "The theory of tests"),
+        ("test user", "my demo"),
+    ),
+    Recogniser(
+        "persian_real",
+        (" (?:تفسیر|مدرسه|دبیرستان|معلم|استاد|دانشجوی|دانش اموز|کارمند|مادر|پدر|همسر|زن|مرد|شهید|الگو و|انسان|خانواده|جامعه|مسجد|شهر|روستای|کشاورز|پژوهشگر) نمونه ",
+         " نمونه (?:سوال|سوالات|قرارداد|های|ای از|کار|کارها|خون|برداری|گیری|اشعار|دولتی|ادعیه|نامه|دعا|خطبه|متن های|انشا|شعر|پایان نامه|فرم|بارز|عملی|عینی) ", " (?:ازمایش|ازمایش های) (?:خون|ادرار|الهی|پزشکی|ژنتیک|سخت|بزرگ|علمی|هسته ای|موشکی|شیمی|فیزیک|قلب|بارداری|خدا|خداوند|ابراهیم|ها|و) ", " (?:تست) (?:بارداری|کرونا|کنکور|هوش|خون|های کنکور|ورزش|شخصیت|روانشناسی|پی سی ار|اعتیاد|دی ان ای|رانندگی|زبان|زنی|پاپ) ",
+         " (?:امتحان|ازمون) ", " (?:کتاب|بانک|مجموعه|پاسخ|حل) (?:تست|تست های) ", " (?:دوره|طرح|انتشار|پخش|اجرای|پرواز|به صورت|بطور|به طور) ازمایشی "),
+        _LESS,
+        "a Persian phrase in which the word is real",
+        ("تفسیر نمونه", "نمونه سوالات", "آزمایش خون", "تست بارداری", "آزمایش الهی"),
+        ("کاربر آزمایشی", "تست آپلود"),
+    ),
+    Recogniser(
+        "arabic_real",
+        (" (?:ال)?اختبار(?:ات)? (?:ال)?(?:ایمان|الهی|الله|من الله|نهایه|صف|قبول|شهریه|قدرات|تحصیلی|حمل|دم|ذکاء|لغه|فصل|صبر|القدرات|الایمان|الصبر|الدم|الحمل|مدرسی|الرب) ", " (?:ال)?تجربه (?:ال)?(?:شخصیه|صوفیه|دینیه|روحیه|حیاتیه|عملیه|انسانیه|علمیه|حج|ناجحه|فریده|مع|فی|مریره|من) ", " (?:ال)?عینه (?:ال)?(?:دم|دراسه|بحث|عشوائیه|بول|الدم) ", " (?:علی سبیل|خیر|ابرز|اوضح|اروع|هذا) (?:ال)?مثال ", " مثال (?:علی|ذلک|لذلک|من|عن) ",
+         " (?:ال)?نموذج (?:من|ل|رسول|النبی|عقد|اجابه|اختبار|خطبه|السیره) ", " (?:ال)?(?:عالم|علم|منهج|بحث|دراسه) (?:ال)?تجریبی(?:ه)? ", " (?:قوه|عالم) (?:ال)?وهمی(?:ه)? "),
+        _LESS,
+        "an Arabic phrase in which the word is real",
+        ("اختبار الإيمان", "تجربة شخصية", "عينة الدم", "على سبيل المثال", "المنهج التجريبي"),
+        ("ملف تجريبي", "مستخدم تجربة"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,28 @@
+"""What kind of text a text is, by its shape, where nobody says."""
+
+import re
+
+from wisqu_pipelines.detection.evidence import FieldKind
+
+LONGEST_TITLE = 10
+"""Words; a longer text is prose."""
+_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+_FILENAME = re.compile(r"[^\n]{1,200}\.[A-Za-z][A-Za-z0-9]{0,4}|[^\s/]*(?:/[^\s/]+)+")
+_IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*")
+_SENTENCE = re.compile(r"[.!?؟۔…]\s*$|[.!?؟۔]\s+\S")
+
+
+def kind_of(text: str) -> FieldKind:
+    """The kind of a text: an address, a filename, an identifier, a title or prose. Never a person's name: that a text is
+    one cannot be told, and what is a name to testers may be a title to others.
+    """
+    stripped = text.strip()
+    if _EMAIL.fullmatch(stripped):
+        return FieldKind.EMAIL
+    if _FILENAME.fullmatch(stripped) and len(stripped.split()) <= LONGEST_TITLE:
+        return FieldKind.FILENAME
+    if _IDENTIFIER.fullmatch(stripped):
+        return FieldKind.IDENTIFIER
+    if len(stripped.split()) <= LONGEST_TITLE and not _SENTENCE.search(stripped):
+        return FieldKind.TITLE
+    return FieldKind.PROSE
