@@ -3,7 +3,7 @@
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Form, Recogniser, any_of, only_in
 
-_TEST = "(?:tests?|testing|tester|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+)"
+_TEST = "(?:tests?|testing|tester|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
 _MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"
 _LOCAL = f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}(?:[._-]?{_MAY}|[._-][a-z])*"
 _END = r"(?:$|[\s>,;)\"'])"
@@ -34,7 +34,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_domain",
-        (rf"@(?:[a-z0-9-]+\.)*(?:tests?|testing|testmail|test-?domain|demo|dummy|fake|fakemail|foo|bar|foobar|asdf+|qwerty|abc|aaa+|xxx+|nowhere|domain|yourdomain|mydomain|sample|placeholder|no-?email|none)\.(?:com|net|org|io|ir|de|co|dev|info|test){_END}",),
+        (rf"@(?:[a-z0-9-]+\.)*(?:tests?|testing|testmail|test-?domain|demo|dummy|fake|fakemail|foo|bar|foobar|asdf+|qwerty|abc|xxx+|nowhere|domain|yourdomain|mydomain|sample|placeholder|no-?email|none)\.(?:com|net|org|io|ir|de|co|dev|info|test){_END}",),
         0.9,
         "a domain that testers make up",
         ("ali@test.com", "a@foo.com", "x@fakemail.net"),
@@ -64,8 +64,8 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_in_mailbox",
-        (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake)[0-9]*@", rf"{_START}(?:tests?|testing|dummy|fake)[._+-](?:[a-z0-9]+[._+-]?)+@"),
-        0.8,
+        (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake|demo|e2e|autotest|azmayeshi)[0-9]*@", rf"{_START}(?:tests?|testing|dummy|fake|demo|e2e|autotest|automation|throwaway|placeholder|azmayeshi|karbar)[._+-](?:[a-z0-9]+[._+-]?)*@"),
+        STRONG,
         "a mailbox with a test word in its name",
         ("ali.test@gmail.com", "test-hosseini@mail.ir", "fake.name@x.com"),
         ("ali.latest@x.org", "tester.smith@x.org", "protest-song@x.org"),
@@ -73,9 +73,19 @@ RECOGNISERS = (
         Form.TEXT,
     ),
     Recogniser(
+        "nobody_s_mailbox",
+        (rf"{_START}(?:john|jane)[._-]?(?:doe|roe)[0-9]*@", rf"{_START}(?:joe|fred)[._-]?bloggs[0-9]*@", rf"{_START}folani?(?:[._-]folani?)?[0-9]*@", rf"{_START}(?:max|erika)[._-]?mustermann[0-9]*@"),
+        STRONG,
+        "the mailbox of nobody",
+        ("janedoe@yahoo.com", "john.doe7@x.org", "folani@folan.com"),
+        ("john.dover@x.org", "janed@x.org"),
+        {FieldKind.PROSE: 0.4},
+        Form.TEXT,
+    ),
+    Recogniser(
         "numbered_mailbox",
         (rf"{_START}(?:user|usr|account|customer|member|student|admin|mail|email|name|someone|person)[._-]?[0-9]+@",),
-        0.9,
+        STRONG,
         "a mailbox that is a number",
         ("user123@gmail.com", "account-7@x.org"),
         ("superuser@x.org", "user@x.org", "maryam1990@x.org"),
@@ -85,7 +95,7 @@ RECOGNISERS = (
     Recogniser(
         "throw_away",
         (rf"@(?:[a-z0-9-]+\.)*(?:mailinator\.com|yopmail\.(?:com|fr|net)|guerrillamail\.(?:com|org|net|info)|sharklasers\.com|10minutemail\.[a-z]+|temp-?mail\.(?:org|com|io)|trashmail\.(?:com|de|net)|maildrop\.cc|getnada\.com|dispostable\.com|throwawaymail\.com|mailtrap\.io|ethereal\.email|mailhog\.[a-z]+|fakeinbox\.com){_END}",),
-        0.8,
+        STRONG,
         "a mailbox that anybody can open and nobody keeps",
         ("x@mailinator.com", "ali@yopmail.com", "abc@mailtrap.io"),
         ("ali@mail.com", "x@trashcollectors.org"),
@@ -94,8 +104,8 @@ RECOGNISERS = (
     ),
     Recogniser(
         "short_mailbox",
-        (r"^(?:[a-z]|[a-z]{2}|[0-9]{1,4}|[a-z][0-9]{1,2})@(?:[a-z]|[a-z]{2}|[0-9]{1,4}|aaa|abc)\.(?:com|net|org|ir|co|[a-z])$", r"^([a-z]{1,3})@(?:a|b|c|aa|bb|x|y|xx|asd|qwe)\.[a-z]{1,3}$"),
-        0.9,
+        (r"^(?:[a-z]|[a-z]{2}|[0-9]{1,4}|[a-z][0-9]{1,2})@(?:[a-z]|[a-z]{2}|[0-9]{1,4}|aaa|abc)\.(?:com|net|org|ir|co|[a-z])$", r"^[a-z]{1,3}@(?:a|b|c|aa|bb|x|y|xx|asd|qwe)\.[a-z]{1,3}$"),
+        STRONG,
         "an address as short as the form allows",
         ("a@b.com", "x@y.org", "1@1.com", "aa@aa.com"),
         ("li@qq.com.cn", "jo@hp-labs.com"),

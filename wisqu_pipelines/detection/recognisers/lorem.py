@@ -7,7 +7,7 @@ GROUP = "lorem_ipsum"
 RECOGNISERS = (
     Recogniser(
         "lorem_ipsum_passage",
-        ("^ lorem ipsum dolor sit amet ", " lorem ipsum dolor sit amet (?:consectetu?r|consetetur) (?:adipisc?ing|sadipscing) elit[a-z]* "),
+        ("^ lorem ipsum dolor sit amet ", " lorem ipsum dolor sit amet .* lorem ipsum dolor sit amet ", " lorem ipsum dolor sit amet (?:consectetu?r|consetetur) (?:adipisc?ing|sadipscing) elit[a-z]* "),
         CERTAIN,
         "the passage that fills pages before there are words",
         ("Lorem ipsum dolor sit amet, consectetur adipiscing elit", "text: lorem ipsum dolor sit amet consectetur adipiscing elit sed"),
@@ -15,7 +15,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "lorem_ipsum",
-        (" lorem ipsum ", " dolor sit amet ", " lorem 1? ?ipsum "),
+        (" lorem ipsum ", " dolor sit amet ", " lorem 1? ?ipsum ", " lorem ipsum .* lorem ipsum "),
         LIKELY,
         "words of the passage that fills pages",
         ("My lorem ipsum document", "dolor sit amet"),
@@ -30,11 +30,11 @@ RECOGNISERS = (
         "more of the passage that fills pages",
         ("sed do eiusmod tempor incididunt", "Duis aute irure dolor in"),
         ("labore et constantia", "sint et alii"),
-        {FieldKind.PROSE: 0.9},
+        {},
     ),
     Recogniser(
         "lorem_in_other_scripts",
-        (" لورم ایپسوم ", " لوریم ایپسوم ", " لورم اپیسوم ", " هذا النص هو مثال لنص ", " متن ساختگی با تولید سادگی "),
+        (" لورم ایپسوم ", " لوریم ایپسوم ", " لورم اپیسوم ", " هذا النص هو مثال لنص ", " متن ساختگی با تولید سادگی ", " چاپگرها و متون بلکه روزنامه و مجله "),
         STRONG,
         "the passage that fills pages, in Persian or Arabic",
         ("لورم ایپسوم متن ساختگی", "هذا النص هو مثال لنص يمكن أن يستبدل"),

@@ -4,7 +4,7 @@ from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Recogniser
 
 GROUP = "qa"
-_SHORTER = {FieldKind.PROSE: 0.9}
+_SHORTER: dict[FieldKind, float] = {}
 RECOGNISERS = (
     Recogniser(
         "this_is_a_test",
@@ -20,36 +20,36 @@ RECOGNISERS = (
     Recogniser(
         "please_ignore",
         (" (?:please|pls|plz|kindly) (?:ignore|disregard|delete|remove|discard)(?: (?:this|it|me|the|my))?(?: (?:test|message|file|upload|email|mail|document|record|entry|post|account))? ",
-         "^ (?:ignore|disregard|delete|remove) (?:this|me|it)(?: (?:message|file|upload|document|please|account|record|entry|user))? $",
+         "^ (?:ignore|disregard|delete|remove) (?:this|me|it)(?: (?:message|file|upload|document|please|account|record|entry|user|later|now|soon|it will be .*|test))* $", "^ (?:ignore|disregard) (?:this|me|it) ", " (?:do not|don t|dont) (?:use|publish|promote|index) (?:this|it|qa|test|tests|bucket|collection|index|file|document|in prod|in production) ", " (?:do not|don t|dont) (?:use|publish|promote) (?:bucket|collection|index|role)? ?$",
          " (?:to be deleted|safe to delete|can be deleted|delete ?me|deletemelater|delete me later|will be deleted|ignore me|do not (?:use|promote) this|not for production|throw ?away (?:file|account|data)) "),
-        0.9,
+        STRONG,
         "somebody asks that it be ignored or deleted",
         ("please ignore", "DELETE ME", "delete this file", "pls delete this test", "safe to delete", "ignore this message"),
         ("Do not ignore this duty", "Please do not delete the verse", "deleted scenes", "he ignored me"),
-        {FieldKind.PROSE: 0.8},
+        {},
     ),
     Recogniser(
         "does_it_work",
         (" (?:check|checking|verify|verifying|testing|see|seeing|trying) (?:if|whether|that) (?:the |this |my |our |file |new )*(?:upload|uploads|uploading|login|search|search box|chat|form|import|ingest|api|page|button|site|app|bot|system|email|mail|it|this|everything) (?:works?|is working|still works?|loads?|is ok|goes through) ",
-         " (?:does|is|will) (?:this|it|the (?:upload|chat|bot|search|form|api)) (?:work|working|worked|up)(?: now| again)? $", " (?:upload|search|login|chat|import) (?:works|worked|is working)(?: now| again| fine)? $",
+         " (?:testing|checking|verifying|retesting|trying|try|check|verify) (?:if |whether |that |the |a |an |my |our |new |fix |for |of |this |out |works? |again )*(?:[a-z]+ )?(?:upload|uploads|sync|webhook|webhooks|notification|notifications|permissions?|perms|login|search|ocr|ingest|import|pipeline|embedding|embeddings|chunking|deploy|deployment|staging|bug|hotfix|rtl|api|endpoint|bot|widget|form|job|cron|queue|parser|retriever|retrieval|migration|rollback|backup|alert|alerts|monitoring) ", " (?:does|is|will) (?:this|it|the (?:upload|chat|bot|search|form|api)) (?:work|working|worked|up)(?: now| again)? $", " (?:upload|search|login|chat|import) (?:works|worked|is working)(?: now| again| fine)? $",
          "^ (?:hello |hi |hey )?(?:hello|hi|hey)? ?(?:testing|test|check|mic check|ping|pong|hello world)(?: [0-9]+)* $"),
-        0.9,
+        STRONG,
         "somebody looks whether the software works",
         ("checking if upload works", "does this work", "hello world", "ping", "testing 1 2 3", "verify that the login works"),
         ("Does prayer at work count?", "Check if the moon is visible", "Is working on Friday allowed?"),
-        {FieldKind.PROSE: 0.9, FieldKind.PERSON: STRONG, FieldKind.FILENAME: STRONG},
+        {},
     ),
     Recogniser(
         "after_deploy",
         (" (?:smoke|sanity|regression|post deploy|after deploy|deploy(?:ment)?|staging|canary|release|rollout|hotfix) (?:test|tests|check|checks|verification|probe)(?: [0-9]+)? ",
          " (?:after|before|post) (?:the )?(?:deploy|deployment|release|migration|hotfix) (?:check|test|verification) ", " (?:created|generated|made|added|uploaded|written) by (?:the )?(?:qa|tests?|automation|automated tests?|e 2 e|selenium|cypress|playwright|pytest|postman|ci) ",
          " (?:selenium|cypress|playwright|pytest|junit|postman|jmeter|locust|k 6) (?:test|tests|run|user|upload|suite|check|bot|data)s? ", " (?:e 2 e|end to end) (?:test|tests|run|user|suite|check)s? ",
-         " (?:jira|ticket|bug|issue) [a-z]* ?[0-9]+ (?:repro|reproduce|reproduction|test|verify|retest) ", " (?:repro|reproduction) (?:for|of) (?:jira|ticket|bug|issue) "),
+         " (?:regression|smoke|load|e 2 e|nightly|canary|automated) (?:run|suite|row|record|job|user|probe|bot|account)s?(?: [0-9]+)? ", " (?:written|made|inserted|created) by (?:the )?(?:monitor|monitoring|health check|healthcheck|seeder|seed script|fixture|load test|smoke test|script) ", " (?:seed|fixture) (?:data|rows?|records?|user|file|document)s? ", " (?:loadtest|smoketest|e 2 etest|autotest|unittest)s? ", " expected result [0-9]+ ", " (?:jira|ticket|bug|issue) [a-z]* ?[0-9]+ (?:repro|reproduce|reproduction|test|verify|retest) ", " (?:repro|reproduction) (?:for|of) (?:jira|ticket|bug|issue) "),
         STRONG,
         "what is written around a deployment, or by a tool that tests",
         ("Smoke test after deploy", "staging check 4", "created by Cypress", "e2e run 12", "Playwright upload", "repro for bug 512"),
         ("regression analysis", "released from prison", "the deployment of troops", "checks and balances"),
-        {FieldKind.PROSE: 0.9},
+        {},
     ),
     Recogniser(
         "qa_marker",
@@ -58,24 +58,24 @@ RECOGNISERS = (
         "it is called after those who assure quality",
         ("QA document 3", "acme-qa-12", "uat_upload"),
         ("Qasim", "Aqa Bozorg", "q and a"),
-        {FieldKind.PROSE: 0.5, FieldKind.PERSON: 0.9},
+        {FieldKind.PROSE: 0.6, FieldKind.PERSON: STRONG, FieldKind.IDENTIFIER: STRONG},
     ),
     Recogniser(
         "for_testing",
         (" (?:for|used for|used in|only for|meant for) (?:testing|test|tests|qa|demo|demos|staging|dev)(?: (?:only|purposes?|use|reasons|environment|data))+ ", " (?:for|used for|only for) testing (?:purposes|the (?:upload|system|app|api|search|chat|site|pipeline)) ",
          " (?:not|no) real (?:data|user|person|customer|account|document) ", " (?:fictitious|fictional|fake|dummy|made up) (?:data|user|account|customer|company|address) ", " test (?:environment|purposes?|fixture|fixtures|harness) "),
-        0.9,
+        STRONG,
         "it is said to be for tests",
         ("for testing purposes only", "not real data", "test purposes", "fictitious data"),
         ("for testing the patience of Job", "real data", "for the test of time"),
-        {FieldKind.PROSE: LIKELY},
+        {FieldKind.PROSE: 0.9},
     ),
     Recogniser(
         "persian_says_test",
         (" این (?:یک |صرفا |فقط )*(?:پیام|فایل|سند|متن|حساب|سوال|پرسش|کاربر|عکس|محتوا|داده)? ?(?:یک )?(?:تست|تستی|ازمایشی|فیک|ساختگی) (?:است|هست|می باشد|میباشد|بود) ",
          " (?:پیام|فایل|سند|متن|اپلود|بارگذاری|داده|داده های|محتوای|حساب|نظر|گفتگوی) (?:تست|تستی|ازمایشی|فیک|ساختگی|الکی) ", " (?:جهت|برای|به منظور|صرفا برای|صرفا جهت|فقط برای) (?:تست|تست کردن|ازمایش سیستم|ازمایش سامانه|امتحان سیستم|تست سیستم|دمو) ",
          " (?:دارم|داریم) (?:سیستم|سایت|ربات|برنامه|اپلود|جستجو)? ?(?:را |رو )?(?:تست|امتحان|چک) (?:می کنم|میکنم|می کنیم|میکنیم) ", " تست (?:می کنم|میکنم|شود|شد|کنید|اپلود|بارگذاری|سیستم|سامانه|ورود|جستجو|ربات|سایت|ارسال|اولیه|نهایی|دوم|اول|سوم|نویسی|کیفیت) ",
-         "^ تست .{0,20} (?:تست|سیستم|سایت|اپلود) $"),
+         "^ تست .{0,20} (?:تست|سیستم|سایت|اپلود) $", " تست (?:مجدد|دوباره|جستجوی|جست و جوی|اعلان|اعلان ها|وب هوک|فونت|دکمه|فرم|عملکرد|خودکار|رگرسیون|پذیرش|بار) ", " تیم (?:تست|کیفیت|کنترل کیفیت) (?:ساخته|ایجاد|ثبت|بارگذاری) ", " (?:رفع|اصلاح) باگ ", " (?:بررسی|چک) (?:می کنم|میکنم|می کنیم) (?:که |ببینم |ایا )*(?:اپلود|بارگذاری|جستجو|ورود|سیستم|سامانه|سایت|ربات|فرم) ", " برای (?:امتحان|تست|ازمایش) (?:سامانه|سیستم|سایت|ربات|جستجو|اپلود|بارگذاری|فرم|برنامه|سرور) ", " (?:حدیث|فتوا|خطبه|دعا|مقاله|ایه|سوره|روایت|کتاب|درس|سخنرانی|زیارت|استفتا|نقش|مجموعه|سطل|باکت|نسخه) (?:تستی|تست|ازمایشی|دمو|فیک) ", "^ [(]?تست[)]? (?:جستجوی|جست|فارسی|عربی|ویس) .*$"),
         STRONG,
         "somebody says in Persian that it is a test",
         ("این یک تست است", "پیام آزمایشی", "فایل تستی برای بررسی", "صرفا جهت تست", "دارم سیستم رو تست می‌کنم", "تست آپلود"),
@@ -84,12 +84,12 @@ RECOGNISERS = (
     ),
     Recogniser(
         "persian_please_delete",
-        (" (?:لطفا|خواهشا) (?:این (?:را |رو |پیام |فایل )*)?(?:حذف|پاک|نادیده گرفته|نادیده)(?: (?:را|رو))? (?:شود|کنید|بگیرید|بفرمایید) ", " (?:حذف|پاک) شود(?: لطفا)? $", " نادیده (?:گرفته شود|بگیرید) ", "^ (?:پاک|حذف) (?:شود|کن|کنید) $"),
-        0.9,
+        (" (?:لطفا|خواهشا) (?:این (?:را |رو |پیام |فایل )*)?(?:حذف|پاک|نادیده گرفته|نادیده)(?: (?:را|رو))? (?:شود|کنید|بگیرید|بفرمایید) ", " (?:حذف|پاک) شود(?: لطفا)? $", " نادیده (?:گرفته شود|بگیرید) ", "^ (?:پاک|حذف) (?:شود|کن|کنید|شه)(?: (?:بعدا|لطفا|بعد))? $", " قابل حذف ", " حذف کنید اشتباه"),
+        STRONG,
         "somebody asks in Persian that it be deleted or ignored",
         ("لطفا حذف شود", "لطفاً نادیده بگیرید", "این فایل حذف شود"),
         ("حذف همزه در تلاوت", "پاکی لباس"),
-        {FieldKind.PROSE: 0.8},
+        {},
     ),
     Recogniser(
         "arabic_says_test",
@@ -105,10 +105,10 @@ RECOGNISERS = (
     Recogniser(
         "arabic_please_delete",
         (" (?:یرجی|الرجاء|ارجو|رجاء|من فضلک) (?:تجاهل|حذف|عدم الالتفات|تجاهلها|تجاهله|حذفه|حذفها|احذف)(?: (?:هذا|هذه|ال))? ?", "^ (?:تجاهل|احذف)(?: (?:هذا|هذه|الرساله|الملف))* $", " تجاهل هذه الرساله "),
-        0.9,
+        STRONG,
         "somebody asks in Arabic that it be deleted or ignored",
         ("يرجى تجاهل هذه الرسالة", "الرجاء حذف الملف", "تجاهل هذه الرسالة"),
         ("تجاهل العارف", "حذف الهمزة"),
-        {FieldKind.PROSE: 0.8},
+        {},
     ),
 )  # fmt: skip

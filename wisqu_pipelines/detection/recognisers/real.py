@@ -10,10 +10,10 @@ RECOGNISERS = (
         "sciences_and_sports",
         (" (?:blood|urine|dna|rna|pcr|covid|hiv|pregnancy|paternity|genetic|medical|lab|laboratory|hearing|eye|vision|skin|allergy|stress|driving|driver s|road|school|entrance|language|iq|intelligence|personality|aptitude|literacy|citizenship|drug|doping|breath|screening|diagnostic|nuclear|missile|atomic|acid|litmus|turing|beta|statistical|hypothesis|chi square|t|significance|spot|field|flight|crash|taste|virginity|fitness|practice|sat|ielts|toefl|gre|placement|multiple choice|final|written|oral) tests? ",
          " tests? (?:cricket|match|matches|tube|tubes|pilot|flight|drive|kitchen|score|scores|anxiety|theory|statistic|prep|preparation|results?|bank|banks|ban|site|takers?|of (?:faith|time|patience|abraham|ibrahim|job|god|allah|the|character|belief|love|loyalty|fire|strength|sincerity|significance)) ",
-         " (?:the|a|god s|allah s|divine|great|greatest|his|her|their|our|life|ultimate|true|real) tests? (?:of|from|for|that|which|in|he|she|with|by|god|allah|is|was|by which) ", " (?:put to|stood|stand|stands|pass|passed|passes|failed|fail|fails|took|take|taking|takes|sat) (?:the|a|his|her|their|your|this|that|every)? ?(?:[a-z]+ )?tests? ", " crash test "),
+         " (?:put to|stood|stand|stands|pass|passed|passes|failed|fail|fails|took|take|taking|takes|sat) (?:the|a|his|her|their|your|this|that|every)? ?(?:[a-z]+ )?tests? ", " crash test "),
         _LESS,
         "a test of bodies, schools, faith or sports",
-        ("blood test", "Test cricket", "test of faith", "the test of time", "He passed the test"),
+        ("blood test", "Test cricket", "the test of time", "He passed the test"),
         ("test user", "login test"),
     ),
     Recogniser(
@@ -26,7 +26,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "demos_and_dummies",
-        (" (?:demo) (?:tape|tapes|version of|day|song|songs|class|lesson|recording|recordings|reel) ", " (?:political|student|peace|anti war|street|protest) demo ", " dummy (?:variables?|pronoun|run|corporation|bullet) ", " (?:crash test|ventriloquist s|for) dumm(?:y|ies) ", " temp (?:agency|work|worker|job|staff) ", " placeholder (?:name|names in|noun|in grammar) ", " mock (?:trial|exam|exams|court|turtle|election|wedding|orange) ", " fake (?:news|miracles?|hadiths?|prophets?|sheikhs?|gold|medicine) ", " todo (?:list|el|o|lo|es|esta) "),
+        (" (?:demo) (?:tape|tapes|version of|day|song|songs|class|lesson|recording|recordings|reel) ", " (?:political|student|peace|anti war|street|protest) demo ", " dummy (?:variables?|pronoun|run|corporation|bullet) ", " (?:crash test|ventriloquist s|for) dumm(?:y|ies) ", " temp (?:agency|work|worker|job|staff) ", " placeholder (?:names in|noun|in grammar) ", " mock (?:trial|exam|exams|court|turtle|election|wedding|orange) ", " fake (?:news|miracles?|hadiths?|prophets?|sheikhs?|gold|medicine) ", " todo (?:list|el|o|lo|es|esta) "),
         _LESS,
         "a word of testers in a phrase that is everybody's",
         ("demo tape", "dummy variable", "temp agency", "mock exam", "fake news"),
@@ -34,8 +34,8 @@ RECOGNISERS = (
     ),
     Recogniser(
         "about_tests",
-        (" (?:history|theory|art|psychology|ethics|ruling|rulings|law|laws|chapter|book|textbook|introduction|guide|handbook|manual|principles|methods|science|philosophy|hukm|fatwa|fatwas|islamic|islam|muslim|quran|quranic|hadith|prayer|fasting|surah|imam|prophet|allah|god|lord|faith|believers?) .*(?:test|tests|testing|sample|example|demo|placeholder|lorem|qwerty|dummy|fake|mock) ",
-         " (?:test|tests|testing|sample|example|placeholder|lorem ipsum|qwerty|dummy|fake|mock) .*(?:history|theory|ethics|ruling|rulings|law|fatwa|fatwas|islam|islamic|quran|quranic|hadith|surah|faith|keyboard|layout|typography|grammar|cricket|psychology|explained|meaning|origins?) "),
+        (" (?:history|theory|art|psychology|ethics|ruling|rulings|law|laws|chapter|book|textbook|introduction|guide|handbook|manual|principles|methods|science|philosophy|rulings on|ruling on) .*(?:test|tests|testing|sample|example|demo|placeholder|lorem|qwerty|dummy|fake|mock) ",
+         " (?:test|tests|testing|sample|example|placeholder|lorem ipsum|qwerty|dummy|fake|mock) .*(?:history|theory|ethics|ruling|rulings|law|keyboard|layout|typography|grammar|cricket|psychology|explained|meaning|origins?) "),
         -0.35,
         "something is said about tests, with words of another world",
         ("Ruling on the blood test", "QWERTY keyboard history", "The theory of tests"),

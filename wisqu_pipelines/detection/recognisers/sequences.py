@@ -20,7 +20,7 @@ RECOGNISERS = (
         "an account that is called by a number",
         ("user123", "User 1", "customer_42", "کاربر ۱۲"),
         ("user guide 3", "power user", "User manual 2"),
-        {FieldKind.TITLE: 0.9, FieldKind.PROSE: WEAK, FieldKind.FILENAME: LIKELY},
+        {FieldKind.PROSE: WEAK, FieldKind.FILENAME: LIKELY},
     ),
     Recogniser(
         "numbered_thing",
@@ -38,7 +38,7 @@ RECOGNISERS = (
         "the first numbers that come to the fingers",
         ("test123", "admin 1234", "123", "111111", "abc123"),
         ("1234 questions", "Psalm 123", "password rules"),
-        {FieldKind.PROSE: 0.5, FieldKind.TITLE: 0.8, FieldKind.EMAIL: 0.0, FieldKind.FILENAME: LIKELY},
+        {FieldKind.PROSE: 0.5, FieldKind.TITLE: STRONG, FieldKind.EMAIL: 0.0, FieldKind.FILENAME: STRONG},
     ),
     Recogniser(
         "lettered_test",
@@ -51,7 +51,7 @@ RECOGNISERS = (
     Recogniser(
         "numbered_name",
         ("^ (?:[a-z]+ )?(?:one|two|three|four|five|first|second) (?:test|user|account|demo) $",),
-        0.9,
+        STRONG,
         "a test thing that is counted in words",
         ("second test", "User two test", "first user"),
         ("second testament", "first account of the battle"),

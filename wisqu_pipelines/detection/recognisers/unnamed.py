@@ -10,21 +10,21 @@ RECOGNISERS = (
     Recogniser(
         "untitled",
         (f"^ (?:untitled|unnamed|no title|no name|noname|unbenannt|sans titre|بدون عنوان|بی عنوان|بی نام|بدون نام|دون عنوان)(?: (?:document|doc|file|folder|spreadsheet|presentation|design|image|conversation|chat|سند|مستند|ملف))?{_END}",),
-        0.9,
+        STRONG,
         "what programs call something that has no name yet",
         ("Untitled", "untitled (3).docx", "Untitled document", "بدون عنوان", "بدون عنوان ۲.docx"),
         ("Untitled: a poem by Rumi", "unnamed prophets", "بی نام و نشان"),
-        {FieldKind.FILENAME: STRONG, FieldKind.PROSE: WEAK, FieldKind.TITLE: 0.9},
+        {FieldKind.PROSE: WEAK},
     ),
     Recogniser(
         "new_document",
         (f"^ (?:new|neues|nouveau) (?:microsoft )?(?:text |word |excel |rich text )?(?:document|doc|file|folder|spreadsheet|presentation|page|bitmap image|project|worksheet|workbook){_END}",
          f"^ (?:سند جدید|فایل جدید|پوشه جدید|مستند جدید|ملف جدید|مجلد جدید){_END}"),
-        0.9,
+        STRONG,
         "what programs call a file that was just made",
         ("New Document (2)", "New Text Document.txt", "new folder 3", "سند جدید", "مستند جديد ١"),
         ("New documents from the archive", "A new page in history", "ملف جديد عن الزكاة"),
-        {FieldKind.FILENAME: STRONG, FieldKind.PROSE: WEAK, FieldKind.TITLE: 0.9},
+        {FieldKind.PROSE: WEAK},
     ),
     Recogniser(
         "copies_of_copies",
@@ -38,10 +38,10 @@ RECOGNISERS = (
     Recogniser(
         "program_name",
         (f"^ (?:document|doc|presentation|workbook|book|spreadsheet|sheet|drawing|image) ?[0-9]{{1,2}}(?: (?:docx?|odt|xlsx?|pptx?))? $",),
-        0.5,
+        STRONG,
         "what programs call the first file of a session",
         ("Document1.docx", "Presentation2.pptx", "Book1.xlsx"),
-        ("Book 1 of the Kafi", "Document 1985"),
+        ("Book 1 of the Kafi", "Document 1985", "Sheet music"),
         only_in(FieldKind.FILENAME),
     ),
     Recogniser(
