@@ -16,7 +16,7 @@ from wisqu_pipelines.detection.normalising import SEPARATOR, normalise, normalis
 from wisqu_pipelines.detection.patterns import compile_pattern, options
 from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, Form, Recogniser
 from wisqu_pipelines.detection.registry import DETECTOR_VERSION, GROUPS
-from wisqu_pipelines.detection.shapes import kind_of
+from wisqu_pipelines.detection.shapes import kind_of, stem
 from wisqu_pipelines.detection.triggers import TRIGGER
 
 READ_FROM_START, READ_FROM_END = 20_000, 2_000
@@ -135,7 +135,7 @@ class TextJudge:
     def _evidence(self, text: str, kind: FieldKind, name: str) -> list[Evidence]:
         """What is found in a text, for and against; nothing if only something against it is."""
         text = _cut(text)
-        forms = {Form.WORDS: words(text), Form.TEXT: normalise(text)}
+        forms = {Form.WORDS: words(stem(text) if kind is FieldKind.FILENAME else text), Form.TEXT: normalise(text)}
         if self._is_real(forms):
             return []
         length = forms[Form.WORDS].count(" ") - 1

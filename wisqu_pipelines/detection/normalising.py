@@ -31,7 +31,10 @@ _TABLE = str.maketrans(
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _CASE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 _NOT_A_WORD = re.compile(r"[\W_]+")
-_DIGIT_EDGE = re.compile(r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])")
+_DIGIT_EDGE = re.compile(
+    r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])|(?<=[a-z])(?=[\u0600-\u06ff])|(?<=[\u0600-\u06ff])(?=[a-z])"
+)
+"""Where a digit stands beside a letter, or a Latin letter beside an Arabic one."""
 SEPARATOR = "\n"
 """Stands between texts that are normalised together; no normalised text has one inside."""
 
@@ -54,8 +57,8 @@ def normalise_many(texts: Sequence[str]) -> list[str]:
 
 
 def words(text: str) -> str:
-    """The words of a text in one form, a blank before, between and after them: at capitals inside words, at digits, and
-    at everything that is neither letter nor digit, a word ends.
+    """The words of a text in one form, a blank before, between and after them: at capitals inside words, at digits, at
+    another script, and at everything that is neither letter nor digit, a word ends.
 
     Args:
         text: As it was written; capitals count.

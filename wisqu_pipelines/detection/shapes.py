@@ -8,6 +8,7 @@ LONGEST_TITLE = 10
 """Words; a longer text is prose."""
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _FILENAME = re.compile(r"[^\n]{1,200}\.[A-Za-z][A-Za-z0-9]{0,4}|[^\s/]*(?:/[^\s/]+)+")
+_EXTENSION = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,4}){1,2}$")
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*")
 _SENTENCE = re.compile(r"[.!?؟۔…]\s*$|[.!?؟۔]\s+\S")
 
@@ -26,3 +27,9 @@ def kind_of(text: str) -> FieldKind:
     if len(stripped.split()) <= LONGEST_TITLE and not _SENTENCE.search(stripped):
         return FieldKind.TITLE
     return FieldKind.PROSE
+
+
+def stem(filename: str) -> str:
+    """A filename without folders and without its extension: what somebody called the file."""
+    name = filename.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return _EXTENSION.sub("", name) or name

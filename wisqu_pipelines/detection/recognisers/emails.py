@@ -6,6 +6,7 @@ from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Form, Rec
 _TEST = "(?:tests?|testing|tester|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
 _MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"
 _LOCAL = f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}(?:[._-]?{_MAY}|[._-][a-z])*"
+_TOKEN = "(?:tests?|testing|dummy|fake|demo|e2e|foobar|asdf|qwerty|azmayeshi|tajribi|loadtest|smoketest|testuser|testaccount|uat|deleteme)"
 _END = r"(?:$|[\s>,;)\"'])"
 _START = r"(?:^|[\s<,;(\"':])"
 
@@ -34,7 +35,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_domain",
-        (rf"@(?:[a-z0-9-]+\.)*(?:tests?|testing|testmail|test-?domain|demo|dummy|fake|fakemail|foo|bar|foobar|asdf+|qwerty|abc|xxx+|nowhere|domain|yourdomain|mydomain|sample|placeholder|no-?email|none)\.(?:com|net|org|io|ir|de|co|dev|info|test){_END}",),
+        (rf"@(?:[a-z0-9-]+\.)*(?:tests?|testing|testmail|test-?domain|demo|dummy|fake|fakemail|foo|bar|foobar|asdf+|qwerty|abc|xxx+|nowhere|domain|yourdomain|mydomain|sample|placeholder|no-?email|none)\.(?:com|net|org|io|ir|co|dev|info|sa|iq|ae|eg|qa|tr){_END}",),
         0.9,
         "a domain that testers make up",
         ("ali@test.com", "a@foo.com", "x@fakemail.net"),
@@ -53,6 +54,16 @@ RECOGNISERS = (
         Form.TEXT,
     ),
     Recogniser(
+        "test_name_of_address",
+        (r"^\W*(?:test|tests|testing|demo|dummy|qa|تست|تستی|ازمایشی|تجربه|تجریبی|اختبار)(?: [^<@]*)?<[^>]+@", r"^(?:تست|تستی|ازمایشی|تجربه|تجریبی|اختبار)[0-9]*@"),
+        STRONG,
+        "an address whose owner is called a test",
+        ("Test user <karbar@wisqu.org>", "تجربة <ahmad@hotmail.com>", "اختبار@wisqu.org"),
+        ("Testa <maria@x.org>", "Ali <test-lab@x.org>"),
+        {FieldKind.PROSE: 0.4},
+        Form.TEXT,
+    ),
+    Recogniser(
         "test_tag",
         (r"\+(?:[a-z0-9]+[._-])*(?:tests?|testing|qa|demo|dev|staging|e2e|ci|autotest)(?:[._-][a-z0-9]+|[0-9]*)@",),
         STRONG,
@@ -67,8 +78,8 @@ RECOGNISERS = (
         (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake|demo|e2e|autotest|azmayeshi)[0-9]*@", rf"{_START}(?:tests?|testing|dummy|fake|demo|e2e|autotest|automation|throwaway|placeholder|azmayeshi|karbar)[._+-](?:[a-z0-9]+[._+-]?)*@"),
         STRONG,
         "a mailbox with a test word in its name",
-        ("ali.test@gmail.com", "test-hosseini@mail.ir", "fake.name@x.com"),
-        ("ali.latest@x.org", "tester.smith@x.org", "protest-song@x.org"),
+        ("ali.test@gmail.com", "test-hosseini@mail.ir", "fake.name@x.com", "qa.bot@x.org", "imam_demo2@x.org"),
+        ("ali.latest@x.org", "tester.smith@x.org", "protest-song@x.org", "qa@answers.org", "democracy@x.org.uk"),
         {FieldKind.PROSE: 0.2},
         Form.TEXT,
     ),
@@ -100,6 +111,17 @@ RECOGNISERS = (
         ("x@mailinator.com", "ali@yopmail.com", "abc@mailtrap.io"),
         ("ali@mail.com", "x@trashcollectors.org"),
         {FieldKind.PROSE: 0.1},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "nobodys_mailbox",
+        (rf"{_START}(?:john|jane|j)[._-]?doe[0-9]*@", rf"{_START}(?:joe|jane|fred)[._-]?bloggs[0-9]*@", rf"{_START}(?:max|erika)[._-]?mustermann[0-9]*@",
+         rf"{_START}foll?ani?[0-9]*@", rf"{_START}fulan(?:[._-]?(?:al)?fulani)?[0-9]*@", rf"{_START}(?:first|your|my|user)[._-]?name(?:[._-](?:last|sur)[._-]?name)?@"),
+        STRONG,
+        "the mailbox of a name that forms use for nobody",
+        ("janedoe@yahoo.com", "joe.bloggs@mail.com", "firstname.lastname@x.org", "folani@x.ir"),
+        ("john.doerr@x.org", "jane.dole@x.org", "fulanito@x.es"),
+        {FieldKind.PROSE: 0.2},
         Form.TEXT,
     ),
     Recogniser(

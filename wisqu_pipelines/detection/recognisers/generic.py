@@ -1,7 +1,7 @@
 """Texts of test words: alone, with numbers, and with words that make nothing real of them."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import CERTAIN, LIKELY, SHORT, STRONG, WEAK, Recogniser, any_of, only_in
+from wisqu_pipelines.detection.recogniser import CERTAIN, LIKELY, STRONG, WEAK, Form, Recogniser, any_of, only_in
 from wisqu_pipelines.detection.recognisers.vocabulary import FILLER, HARD, SOFT, nothing_but
 
 _SOFT_LATIN = any_of(
@@ -10,6 +10,17 @@ _SOFT_LATIN = any_of(
 _THINGS = any_of(
     "users?", "accounts?", "files?", "documents?", "docs?", "data", "uploads?", "emails?", "messages?", "records?",
     "entry", "entries", "posts?", "rows?", "images?", "conversations?", "customers?", "clients?", "organi[sz]ation",
+)  # fmt: skip
+
+_TEXTS = any_of(
+    "fatwas?", "khutbah?s?", "sermons?", "hadiths?", "surahs?", "ayahs?", "verses?", "tafsirs?", "duas?", "questions?", "answers?", "articles?", "lessons?", "books?", "chapters?",
+    "translations?", "chunks?", "collections?", "buckets?", "topics?", "lectures?", "notes?", "pdfs?", "transcripts?", "summary", "summaries", "citations?", "index", "indexes", "roles?",
+    "conversations?", "chats?", "threads?", "uploads?", "titles?", "descriptions?", "articles?", "rulings?", "corpus", "library", "scans?", "audio", "videos?", "feeds?", "events?",
+)  # fmt: skip
+_SOFTWARE = any_of(
+    "search", "upload", "uploads", "login", "chat", "bot", "chatbot", "api", "ui", "app", "website", "site", "system", "server", "ocr", "rag", "wisqu", "pipeline", "form", "widget", "notifications?",
+    "alerts?", "alert system", "webhooks?", "embeddings?", "ingest", "ingestion", "import", "importer", "parser", "deploy", "deployment", "staging", "sync", "retrieval", "retriever", "backup",
+    "font", "fonts", "rtl", "button", "page", "endpoint", "database", "cache", "queue", "model", "llm", "prompt", "citations?",
 )  # fmt: skip
 
 GROUP = "generic"
@@ -53,7 +64,7 @@ RECOGNISERS = (
         "a word like sample, and nothing else",
         ("sample", "Example.pdf", "نمونه", "مثال", "تجربة", "mock"),
         ("free samples of cloth", "نمونه کار", "تجربة شخصية"),
-        {FieldKind.PERSON: LIKELY, FieldKind.FILENAME: 0.8},
+        {FieldKind.PERSON: 0.9, FieldKind.FILENAME: STRONG},
     ),
     Recogniser(
         "test_thing",
@@ -65,7 +76,68 @@ RECOGNISERS = (
         "a thing of software that is called a test one",
         ("Please use the test account of Ali", "Dummy data for the new layout", "a test document about prayer"),
         ("test cricket", "the test of an account", "crash test dummy", "dummy variable"),
-        {FieldKind.FILENAME: STRONG, FieldKind.TITLE: STRONG, FieldKind.PERSON: STRONG, FieldKind.PROSE: 0.6},
+        {FieldKind.FILENAME: STRONG, FieldKind.TITLE: STRONG, FieldKind.PERSON: STRONG, FieldKind.PROSE: STRONG},
+    ),
+    Recogniser(
+        "test_text",
+        (f" (?:test|dummy|demo|placeholder) {_TEXTS} ", f"^ (?:example|sample|mock|temp|tmp) {_TEXTS} $", f"^ (?:temp|tmp|temporary|example|sample) (?:title|name|text|description|content|role|index|bucket|collection) "),
+        STRONG,
+        "a text of this library that is called a test one",
+        ("Test fatwa", "Dummy khutbah", "Test question from Hamid", "Example title", "Temp title, change later"),
+        ("a fatwa on tests", "samples of sermons", "questions of the test"),
+        {FieldKind.PROSE: 0.8},
+    ),
+    Recogniser(
+        "marked_as_test",
+        (r"^\s*[(\[{<*#]+\s*(?:test|tests|testing|demo|dummy|qa|uat|temp|tmp|sample|تست|تستی|آزمایشی|ازمایشی|تجریبی|اختبار)\s*[)\]}>*#]+", r"^\s*(?:test|testing|demo|dummy|qa|تست|ازمایشی)\s*(?:[-–—:|/]|->)\s", r"[(\[](?:test|testing|demo|dummy|qa|uat|for testing|تست|تستی|ازمایشی|تجریبی|للاختبار)[)\]]\s*$", r"\s[-–—|]\s*(?:test|testing|demo|dummy|qa|تست|تستی|ازمایشی|تجریبی)\s*[0-9]*$"),
+        STRONG,
+        "it is set apart as a test",
+        ("(test) Marriage contract", "TEST - Tafsir upload", "[QA] Prayer times", "Prayer times (test)", "نماز - تست"),
+        ("Test cricket - a history", "A (blood) test", "test-driven"),
+        {FieldKind.PROSE: 0.9, FieldKind.EMAIL: 0.0},
+        Form.TEXT,
+    ),
+    Recogniser(
+        "leet",
+        (" (?:t 3 st|te 5 t|t 35 t|7 est|d 3 mo|dem 0|d 3 m 0|dumm 1|f 4 ke u?s?e?r?) ", " t e s t ", " d e m o ", " ت س ت ", " ت ج ر ب ه ", " ا خ ت ب ا ر "),
+        STRONG,
+        "a test word in spaced letters, or with digits for letters",
+        ("th1s is a t3st", "D3mo of it", "t e s t file", "ت س ت"),
+        ("t 3 times", "A T & E", "est. 7"),
+    ),
+    Recogniser(
+        "test_identifier",
+        (" (?:tests?|testing|dummy|demo|tmp|mock|fixtures?|e 2 e|loadtest|smoketest|autotest|pytest|sandbox|placeholder|fake|uat|foo|testcol[a-z]*|testing|azmayeshi|testbed|تست|تستی|ازمایشی|دمو|تجریبی|وهمی|للتجربه|للاختبار|للحذف) ", " اختبار (?:ال)?(?:رفع|تحمیل|نظام|بحث) ", "^ (?:example|sample|temp|qa) [a-z]+ $", " d 3 m 0 "),
+        STRONG,
+        "a name for machines with a test word in it",
+        ("dummy_role", "my-tmp-index", "hawza-loadtest", "mock_quran_index", "مجموعه_دمو"),
+        ("contest-entries", "temple_index", "نمونه-سوالات"),
+        only_in(FieldKind.IDENTIFIER),
+    ),
+    Recogniser(
+        "test_filename",
+        ("^ (?:test|tests|testing|dummy|demo|tmp|mock|تست|تستی|ازمایشی|تجریبی|اختبار) (?:[a-z]{2,}|[0-9]+|[^a-z0-9 ]+)(?: .*)?$", " (?:test|tests|testing|dummy|demo|loadtest|smoketest|تست|تستی|ازمایشی|تجریبی|للاختبار)(?: v? ?[0-9]+| final| copy| new)* $", " (?:for|upload|import|ocr|search|wisqu|rag|chunk|chunking|parser|upload) (?:test|demo) "),
+        STRONG,
+        "a filename that begins or ends with a test word",
+        ("test_fatwa", "quran demo", "hadith-test", "تست دعا"),
+        ("attest.pdf", "latest fatwas.pdf", "prayer times.pdf"),
+        only_in(FieldKind.FILENAME),
+    ),
+    Recogniser(
+        "pangram",
+        (" quick brown fox (?:jumps|jumped|jumping) over the lazy dog ", " the five boxing wizards jump quickly ", " نص حکیم له سر قاطع ", " گچ پژ "),
+        STRONG,
+        "a sentence that only shows letters",
+        ("The quick brown fox jumps over the lazy dog",),
+        ("the brown fox and the lazy dog",),
+    ),
+    Recogniser(
+        "nowhere",
+        (" 123 (?:main|fake|test|any) (?:street|st|road|rd|avenue|ave) ", " (?:anytown|nowheresville|springfield usa|fakecity|testville|test city|123 street) "),
+        0.7,
+        "an address that does not exist",
+        ("123 Main Street, Anytown", "12 Testville"),
+        ("321 Main Street", "any town"),
     ),
     Recogniser(
         "test_of_software",
@@ -73,14 +145,14 @@ RECOGNISERS = (
             " (?:upload|login|log in|sign ?up|signup|register|registration|import|ingest|deploy(?:ment)?|api|smoke|regression|"
             "e 2 e|end to end|unit|integration|load|search|chat|ocr|parser|chunking|embedding|promotion|migration|encoding|"
             "unicode|emoji|rtl|pagination|form|button|webhook|pipeline|cron|sync|qa|uat) tests? ",
-            " tests? (?:upload|login|sign ?up|signup|registration|import|ingest|deploy(?:ment)?|api|promotion|migration|"
+            f" tests? of (?:the |our |my |this |new )*(?:[a-z]+ ){{0,2}}{_SOFTWARE} ", f" (?:quick|first|second|another|final|simple|small|manual|live) (?:test|demo) of ", f" {_SOFTWARE} demo ", " (?:print|echo|console log|alert) hello world ", " demo for the (?:board|client|customer|team|meeting|management|investors?|committee) ", f" to test (?:the |our |my |this |new |if |whether )*(?:[a-z]+ )?{_SOFTWARE} ", f" (?:used|made|created|added|uploaded) (?:for|to) (?:[a-z]+ )?test(?:ing)? ", " tests? (?:upload|login|sign ?up|signup|registration|import|ingest|deploy(?:ment)?|api|promotion|migration|"
             "pagination|encoding|unicode|emoji|webhook|pipeline|run|suite|fixture|case [0-9]+) ",
         ),
         0.9,
         "the test of a piece of software",
         ("upload test 3", "Login test", "smoke test after the deploy", "test upload from my phone", "qa-test-cases.pdf", "Test run 7"),
-        ("unity test", "the load of a test", "test matches", "form of the test", "loading tests the patience"),
-        {FieldKind.FILENAME: STRONG, FieldKind.TITLE: STRONG, FieldKind.PROSE: 0.8},
+        ("unity test", "the load of a test", "test matches", "the test of patience", "loading tests the patience"),
+        {FieldKind.FILENAME: STRONG, FieldKind.TITLE: STRONG, FieldKind.PROSE: STRONG},
     ),
     Recogniser(
         "test_beside_number",
@@ -120,18 +192,18 @@ RECOGNISERS = (
     ),
     Recogniser(
         "same_word_again",
-        (" (?:test test|testing testing|demo demo|bla bla|blah blah|la la la|ha ha ha ha|تست تست|اختبار اختبار|تجربه تجربه) ",),
-        0.9,
-        "a test word said twice",
+        (" (?:test test|testing testing|demo demo|bla bla|blah blah|la la la|ha ha ha ha|تست تست|اختبار اختبار|تجربه تجربه) ", " (?:abc abc abc|text text text|word word word|dummy dummy|lorem lorem|ok ok ok|hello hello hello|متن متن متن|بلا بلا|سلام سلام سلام|الف الف الف|نص نص نص|کلمه کلمه کلمه|ha ?ha ?ha ?ha|hahaha[ha]*) "),
+        STRONG,
+        "a test word said twice, or a filler thrice",
         ("test test of the microphone", "bla bla bla", "تست تست"),
         ("test of the test", "latest test"),
-        {FieldKind.PROSE: LIKELY},
+        {},
     ),
     Recogniser(
         "placeholder_text",
         (
             " (?:placeholder|filler|dummy) (?:text|content|title|image|name|copy) ",
-            " (?:insert|your|enter|add) (?:title|text|name|content|description) here ",
+            " (?:insert|your|enter|add|type|write) (?:the |a |your )?(?:document |file |your )?(?:title|text|name|content|description|question)(?: here)? $", " (?:insert|your|enter|add|type) (?:title|text|name|content|description) here ", " (?:عنوان|متن|نام|سوال|توضیحات) (?:خود )?(?:را )?(?:اینجا|در اینجا) (?:بنویسید|وارد کنید) ", " (?:ادخل|اکتب) (?:ال)?(?:عنوان|نص|اسم|سوال)(?:ک)? ?(?:هنا)? ", " (?:example|dummy|sample|placeholder) (?:document )?(?:body|paragraph|text|content) ",
             " (?:some|random|bla|any) (?:dummy|random|test) (?:text|content|words|stuff) ",
             " to be (?:filled|replaced) (?:in )?later ",
             " title goes here ",
@@ -139,13 +211,13 @@ RECOGNISERS = (
         STRONG,
         "words that hold a place for others",
         ("Placeholder text", "Insert title here", "your name here", "some random text", "Title goes here"),
-        ("the place of holders", "insert the key", "Random walks"),
-        {FieldKind.PROSE: 0.8},
+        ("the place of holders", "insert the key in the door", "Random walks"),
+        {},
     ),
     Recogniser(
         "undefined",
         ("^ (?:undefined|null|none|nan|object object|na|n a|tbd|tba|string|lorem|abc abc|abcd?e?f?g?)(?: [0-9]+)? $",),
-        LIKELY,
+        0.9,
         "what a program writes where nothing was given",
         ("undefined", "[object Object]", "null", "TBD", "abcd"),
         ("Undefined terms in law", "null and void", "ABC of prayer", "string theory"),

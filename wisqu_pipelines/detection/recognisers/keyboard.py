@@ -5,14 +5,27 @@ from string import ascii_lowercase
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import CERTAIN, LIKELY, STRONG, WEAK, Recogniser, any_of, only_in
 
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "poiuytrewq", "lkjhgfdsa", "mnbvcxz")
+_PERSIAN_ROWS = ("ضصثقفغعهخحجچ", "شسیبلاتنمکگ", "ظطزرذدپو", "چجحخهعغفقثصض")
+_WORDS = {"were", "trew", "سیبل", "رذد"}
+"""Keys side by side that are words, or may be."""
+
+
+def _runs(rows: tuple[str, ...], least: int) -> str:
+    """So many keys of a row or more, side by side."""
+    found = {row[at:end] for row in rows for at in range(len(row)) for end in range(at + least, len(row) + 1)}
+    return any_of(*sorted(found - _WORDS, key=lambda each: (-len(each), each)))
+
+
+_RUN = _runs(_ROWS, 4)
+_SHORT_RUN = any_of(
+    "asd", "sdf", "dfg", "fgh", "ghj", "jkl", "qwe", "zxc", "xcv", "qaz", "wsx", "edc", "ewq", "dsa", "cxz", "lkj", "rty", "tyu", "uio"
+)  # fmt: skip
 _WALKS = any_of(
-    "asdf+", "asdfg+h?j?k?l?", "asdfghjkl", "asdasd(?:asd)*", "asdsa", "sdfsd?f?", "sdfg", "dfgh?", "fghj", "ghjk", "hjkl", "jkl", "fdsa", "lkjh(?:gfdsa)?",
-    "qwert", "qwertyu?i?o?p?", "qwe(?:qwe)+", "qweasd(?:zxc)?", "qazwsx(?:edc)?", "wasd", "zxcv", "zxcvb?n?m?", "zxczxc", "poiuy?t?", "mnbvc?x?z?", "uiop", "ertyu?",
+    f"{_RUN}[a-z]{{0,2}}", f"(?:{_SHORT_RUN}){{2,}}[a-z]?", "asd[asdf]{2,}", "sdf[sdfg]{2,}", "[asdfghjkl]{7,}",
     "1 q 2 w 3 e(?: 4 r)?", "1 qaz 2 wsx",
 )  # fmt: skip
-_PERSIAN_WALKS = any_of(
-    "شسی", "شسیب", "شسیبل", "ضصث", "ضصثق", "ظطز", "سیبل", "منتالبیسش", "یبل", "کمنت", "ضصثقف", "ثقف"
-)
+_PERSIAN_WALKS = any_of(f"{_runs(_PERSIAN_ROWS, 4)}[ا-ی]{{0,3}}", "(?:شسی|ضصث|یسش|ثصض)+[بلقفا]*")
 
 GROUP = "keyboard"
 RECOGNISERS = (
@@ -22,16 +35,16 @@ RECOGNISERS = (
         0.9,
         "keys that lie side by side",
         ("asdf", "asdfgh.pdf", "Qwer zxcv", "my asdasd file"),
-        ("quest", "wasted", "as df", "Ertugrul"),
+        ("quest", "wasted", "Ertugrul"),
         {FieldKind.PROSE: 0.5, FieldKind.TITLE: WEAK, FieldKind.PERSON: STRONG, FieldKind.EMAIL: 0.6},
     ),
     Recogniser(
         "only_a_walk",
-        (f"^ (?:{_WALKS} )+(?:[0-9]+ )?(?:[a-z]{{1,4}} )?$", f"^ (?:{_PERSIAN_WALKS} )+(?:[0-9]+ )?(?:[a-z]{{1,4}} )?$"),
+        (f"^ (?:{_WALKS} |{_SHORT_RUN} )+(?:[0-9]+ )?(?:[a-z]{{1,4}} )?$", f"^ (?:{_PERSIAN_WALKS} )+(?:[0-9]+ )?(?:[a-z]{{1,4}} )?$"),
         CERTAIN,
         "nothing but keys that lie side by side",
         ("asdf", "qwerty123", "asdfgh.pdf", "شسیب", "ضصثق ۱"),
-        ("QWERTY keyboard history", "as", "شیب"),
+        ("QWERTY keyboard history", "as", "شیب", "were"),
     ),
     Recogniser(
         "persian_walk",
@@ -46,12 +59,12 @@ RECOGNISERS = (
         "one_key",
         ("^ (?:" + "|".join(f"{letter}{{3,}}" for letter in ascii_lowercase if letter not in "ivxm") + "|x{3,}|i{4,}|v{4,}|m{4,})"
          "(?: (?:" + "|".join(f"{letter}+" for letter in "abcdefghjklnopqrstuwyzx") + "|[0-9]+))*(?: (?:pdf|docx?|txt|md|jpg|png))? $",
-         "^ (?:ا{3,}|س{3,}|ش{3,}|ب{3,}|ی{3,}|ه{3,}|ت{3,}|م{3,}|ن{3,})(?: [0-9]+)? $"),
+         "^ (?:" + "|".join(f"{letter}{{3,}}" for letter in "ابپتثجچحخدذرزژسشصضطظعغفقکگلمنوهی") + ")(?: (?:" + "|".join(f"{letter}{{2,}}" for letter in "ابپتثجچحخدذرزژسشصضطظعغفقکگلمنوهی") + "|[0-9]+))*(?: [a-z]{1,4})? $"),
         STRONG,
         "one key, again and again",
         ("aaaa", "xxxx xxxx", "zzz", "aaa.pdf", "سسسس"),
         ("AAA battery", "XXX. gathering", "Aaaah yes, the moon", "Surah iii", "ZZ Top"),
-        {FieldKind.TITLE: 0.9},
+        {},
     ),
     Recogniser(
         "long_run",
@@ -64,7 +77,7 @@ RECOGNISERS = (
     Recogniser(
         "no_vowels",
         ("^ [bcdfghjklmnpqrstvwxz]{6,} $", "^ [bcdfghjklmnpqrstvwxz]{5,} [bcdfghjklmnpqrstvwxz]{4,} $"),
-        LIKELY,
+        0.9,
         "letters that nobody can speak",
         ("sdfkjhsdf", "hgfjkd dfgkj"),
         ("Krzysztof", "rhythm", "Strč prst"),

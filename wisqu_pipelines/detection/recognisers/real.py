@@ -9,7 +9,7 @@ RECOGNISERS = (
     Recogniser(
         "sciences_and_sports",
         (" (?:blood|urine|dna|rna|pcr|covid|hiv|pregnancy|paternity|genetic|medical|lab|laboratory|hearing|eye|vision|skin|allergy|stress|driving|driver s|road|school|entrance|language|iq|intelligence|personality|aptitude|literacy|citizenship|drug|doping|breath|screening|diagnostic|nuclear|missile|atomic|acid|litmus|turing|beta|statistical|hypothesis|chi square|t|significance|spot|field|flight|crash|taste|virginity|fitness|practice|sat|ielts|toefl|gre|placement|multiple choice|final|written|oral) tests? ",
-         " tests? (?:cricket|match|matches|tube|tubes|pilot|flight|drive|kitchen|score|scores|anxiety|theory|statistic|prep|preparation|results?|bank|banks|ban|site|takers?|of (?:faith|time|patience|abraham|ibrahim|job|god|allah|the|character|belief|love|loyalty|fire|strength|sincerity|significance)) ",
+         " tests? (?:cricket|match|matches|tube|tubes|pilot|flight|drive|kitchen|score|scores|anxiety|theory|statistic|prep|preparation|results?|bank|banks|ban|site|takers?|of (?:time|patience|abraham|ibrahim|job|god|allah|the|character|belief|love|loyalty|fire|strength|sincerity|significance)) ",
          " (?:put to|stood|stand|stands|pass|passed|passes|failed|fail|fails|took|take|taking|takes|sat) (?:the|a|his|her|their|your|this|that|every)? ?(?:[a-z]+ )?tests? ", " crash test "),
         _LESS,
         "a test of bodies, schools, faith or sports",
@@ -45,7 +45,7 @@ RECOGNISERS = (
         "persian_real",
         (" (?:تفسیر|مدرسه|دبیرستان|معلم|استاد|دانشجوی|دانش اموز|کارمند|مادر|پدر|همسر|زن|مرد|شهید|الگو و|انسان|خانواده|جامعه|مسجد|شهر|روستای|کشاورز|پژوهشگر) نمونه ",
          " نمونه (?:سوال|سوالات|قرارداد|های|ای از|کار|کارها|خون|برداری|گیری|اشعار|دولتی|ادعیه|نامه|دعا|خطبه|متن های|انشا|شعر|پایان نامه|فرم|بارز|عملی|عینی) ", " (?:ازمایش|ازمایش های) (?:خون|ادرار|الهی|پزشکی|ژنتیک|سخت|بزرگ|علمی|هسته ای|موشکی|شیمی|فیزیک|قلب|بارداری|خدا|خداوند|ابراهیم|ها|و) ", " (?:تست) (?:بارداری|کرونا|کنکور|هوش|خون|های کنکور|ورزش|شخصیت|روانشناسی|پی سی ار|اعتیاد|دی ان ای|رانندگی|زبان|زنی|پاپ) ",
-         " (?:امتحان|ازمون) ", " (?:کتاب|بانک|مجموعه|پاسخ|حل) (?:تست|تست های) ", " (?:دوره|طرح|انتشار|پخش|اجرای|پرواز|به صورت|بطور|به طور) ازمایشی "),
+         " (?:امتحان|ازمون) (?:الهی|سراسری|نهایی|زبان|دینی|بزرگ|سخت|پایان|ورودی|استخدامی|حوزه|خدا|ها|های) ", " (?:کتاب|بانک|مجموعه|پاسخ|حل) (?:تست|تست های) ", " (?:دوره|طرح|انتشار|پخش|اجرای|پرواز|به صورت|بطور|به طور) ازمایشی "),
         _LESS,
         "a Persian phrase in which the word is real",
         ("تفسیر نمونه", "نمونه سوالات", "آزمایش خون", "تست بارداری", "آزمایش الهی"),
