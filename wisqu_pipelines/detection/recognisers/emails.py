@@ -6,7 +6,6 @@ from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Form, Rec
 _TEST = "(?:tests?|testing|tester|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
 _MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"
 _LOCAL = f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}(?:[._-]?{_MAY}|[._-][a-z])*"
-_TOKEN = "(?:tests?|testing|dummy|fake|demo|e2e|foobar|asdf|qwerty|azmayeshi|tajribi|loadtest|smoketest|testuser|testaccount|uat|deleteme)"
 _END = r"(?:$|[\s>,;)\"'])"
 _START = r"(?:^|[\s<,;(\"':])"
 
@@ -20,7 +19,7 @@ RECOGNISERS = (
         "a domain that is reserved and reaches nobody (RFC 2606, RFC 6761)",
         ("ali@example.com", "a@mail.example.org", "x@foo.test", "root@localhost", "a@b.invalid"),
         ("ali@examples.com", "ali@testlab.de", "a@example.com.br", "info@invalid-care.org"),
-        {FieldKind.PROSE: WEAK, FieldKind.TITLE: 0.5, FieldKind.FILENAME: 0.5},
+        {FieldKind.PROSE: LIKELY, FieldKind.TITLE: LIKELY, FieldKind.FILENAME: LIKELY},
         Form.TEXT,
     ),
     Recogniser(
@@ -75,7 +74,8 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_in_mailbox",
-        (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake|demo|e2e|autotest|azmayeshi)[0-9]*@", rf"{_START}(?:tests?|testing|dummy|fake|demo|e2e|autotest|automation|throwaway|placeholder|azmayeshi|karbar)[._+-](?:[a-z0-9]+[._+-]?)*@"),
+        (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake|demo|e2e|autotest|azmayeshi)[0-9]*@", rf"{_START}(?:tests?|testing|dummy|fake|demo|e2e|autotest|automation|throwaway|placeholder|azmayeshi|karbar)[._+-](?:[a-z0-9]+[._+-]?)*@",
+         rf"{_START}(?:qa|e2e|automation|auto|staging|uat)[._-]?(?:tester|bot|user|robot)[0-9]*@"),
         STRONG,
         "a mailbox with a test word in its name",
         ("ali.test@gmail.com", "test-hosseini@mail.ir", "fake.name@x.com", "qa.bot@x.org", "imam_demo2@x.org"),
@@ -95,7 +95,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "numbered_mailbox",
-        (rf"{_START}(?:user|usr|account|customer|member|student|admin|mail|email|name|someone|person)[._-]?[0-9]+@",),
+        (rf"{_START}(?:user|usr|account|customer|admin|mail|email|name|someone|person)[._-]?[0-9]{{1,4}}@",),
         STRONG,
         "a mailbox that is a number",
         ("user123@gmail.com", "account-7@x.org"),

@@ -8,8 +8,8 @@ _SOFT_LATIN = any_of(
     "samples?", "examples?", "fake", "mock", "junk", "garbage", "trial", "draft", "sandbox", "s 4 mple", "f 4 ke"
 )
 _THINGS = any_of(
-    "users?", "accounts?", "files?", "documents?", "docs?", "data", "uploads?", "emails?", "messages?", "records?",
-    "entry", "entries", "posts?", "rows?", "images?", "conversations?", "customers?", "clients?", "organi[sz]ation",
+    "users?", "accounts?", "files?", "documents?", "docs?", "data", "uploads?", "emails?", "messages?",
+    "rows?", "conversations?", "customers?", "clients?", "organi[sz]ation",
 )  # fmt: skip
 
 _TEXTS = any_of(
@@ -80,7 +80,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_text",
-        (f" (?:test|dummy|demo|placeholder) {_TEXTS} ", f"^ (?:example|sample|mock|temp|tmp) {_TEXTS} $", f"^ (?:temp|tmp|temporary|example|sample) (?:title|name|text|description|content|role|index|bucket|collection) "),
+        (f" (?:test|dummy|demo|placeholder) {_TEXTS} ", f"^ (?:temp|tmp) {_TEXTS} $", f"^ (?:temp|tmp|temporary|example|sample) (?:title|text|description|content|role|index|bucket|collection) "),
         STRONG,
         "a text of this library that is called a test one",
         ("Test fatwa", "Dummy khutbah", "Test question from Hamid", "Example title", "Temp title, change later"),
@@ -122,6 +122,24 @@ RECOGNISERS = (
         ("test_fatwa", "quran demo", "hadith-test", "تست دعا"),
         ("attest.pdf", "latest fatwas.pdf", "prayer times.pdf"),
         only_in(FieldKind.FILENAME),
+    ),
+    Recogniser(
+        "begins_with_test",
+        ("^ (?:(?:hello|hi|hey|ok|a|my|this is|just|only|quick|another|final|new|first|second|a quick|سلام|hello this is a|hi this is a) )*(?:test|testing) (?:[a-z0-9]+ ){1,11}$", "^ (?:(?:سلام|این یک|یک|فقط) )*تست (?:[^ ]+ ){1,9}$", "^ (?:[^ ]+ ){1,5}تست $"),
+        0.85,
+        "it begins or ends with a test word",
+        ("Testing the new keyboard", "test from Ali", "سلام تست", "تست پیام از گوشی"),
+        ("Tests show that he is ill", "The test of time", "latest news"),
+        {FieldKind.PROSE: STRONG, FieldKind.FILENAME: 0.0, FieldKind.EMAIL: 0.0, FieldKind.PERSON: 0.0, FieldKind.IDENTIFIER: 0.0},
+    ),
+    Recogniser(
+        "two_test_words",
+        (" (?:dummy|demo|placeholder|tmp|qa|staging|e 2 e|fake|mock|smoke|lorem|asdf|foo) (?:[^ ]+ )*(?:test|testing|tests|تست) ", " (?:test|testing|تست|تستی|ازمایشی) (?:[^ ]+ )*(?:dummy|demo|placeholder|tmp|qa|staging|e 2 e|fake|mock|lorem|asdf|foo|تستی|ازمایشی|فیک|ساختگی|دمو) "),
+        STRONG,
+        "it has two kinds of test words",
+        ("dummy row for the search test", "test on staging", "تست یک سند آزمایشی"),
+        ("test cricket", "qa answers"),
+        {FieldKind.PROSE: 0.9},
     ),
     Recogniser(
         "pangram",
@@ -212,7 +230,7 @@ RECOGNISERS = (
         "words that hold a place for others",
         ("Placeholder text", "Insert title here", "your name here", "some random text", "Title goes here"),
         ("the place of holders", "insert the key in the door", "Random walks"),
-        {},
+        {FieldKind.PROSE: 0.8},
     ),
     Recogniser(
         "undefined",

@@ -31,7 +31,7 @@ RECOGNISERS = (
         "a telephone number that is kept for fiction (NANPA, 555-0100 to 555-0199)",
         ("555-0123", "(212) 555-0187", "+1 212 555 0100"),
         ("555-1234-5", "5550199887", "0555-0199887"),
-        {FieldKind.PROSE: 0.6},
+        {FieldKind.PROSE: STRONG, FieldKind.TITLE: STRONG},
         Form.TEXT,
     ),
     Recogniser(
@@ -64,11 +64,11 @@ RECOGNISERS = (
     Recogniser(
         "counting_number_in_text",
         (rf"{_START}(?:1234567890|0123456789|09123456789|09120000000|09000000000|123-456-7890){_END}",),
-        0.45,
+        LIKELY,
         "digits in a row among other words",
         ("call 09123456789 please", "tel. 123-456-7890"),
         ("9781234567890", "09123456788"),
-        {FieldKind.PROSE: 0.4},
+        {FieldKind.PROSE: 0.9},
         Form.TEXT,
     ),
     Recogniser(
@@ -78,7 +78,7 @@ RECOGNISERS = (
         "an identifier that was written by hand",
         ("00000000-0000-0000-0000-000000000001", "deadbeef"),
         ("3f2b1c00-0000-4000-8000-00000000002a", "dead beef"),
-        {FieldKind.PROSE: WEAK, FieldKind.FILENAME: LIKELY},
+        {FieldKind.PROSE: 0.9, FieldKind.FILENAME: 0.9},
         Form.TEXT,
     ),
 )  # fmt: skip
