@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from wisqu_pipelines import migrations
 from wisqu_pipelines.catalog import points
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.detection.knowledge import Knowledge
+from wisqu_pipelines.detection.lessons import Lessons
+from wisqu_pipelines.detection.service import DetectionService
+from wisqu_pipelines.detection.teaching import Teaching
 from wisqu_pipelines.environments import markers
 from wisqu_pipelines.environments.markers import StoreState
 from wisqu_pipelines.environments.stores import Environment
@@ -74,7 +80,30 @@ class Services:
 
     def ingest(self, environment: str) -> IngestService:
         """What puts documents into an environment."""
-        return IngestService(self.environments[environment], self.settings, self.embedder, self.clock)
+        judge = self.detection(environment).judge()
+        return IngestService(self.environments[environment], self.settings, self.embedder, judge, self.clock)
+
+    def detection(self, environment: str) -> DetectionService:
+        """What finds test data in an environment."""
+        return DetectionService(self.environments[environment], self.knowledge, self.settings, self.clock)
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """What detection knows: its own patterns, and what people taught it."""
+        return Knowledge(self.teaching, self.lessons, self.settings)
+
+    @cached_property
+    def teaching(self) -> Teaching:
+        """What takes patterns and exceptions from people."""
+        return Teaching(self.control, self._open_sample, self.settings, self.clock)
+
+    def _open_sample(self) -> AbstractContextManager[Session]:
+        return self.environments[self.settings.sample_environment].database.snapshot()
+
+    @cached_property
+    def lessons(self) -> Lessons:
+        """What learns from people's marks."""
+        return Lessons(self.control, self.environments, self.settings, self.clock)
 
     def search(self, environment: str) -> Search:
         """What finds documents in an environment, as Wisqu's readers do."""

@@ -7,6 +7,7 @@ from dagster import Definitions, ExecutorDefinition, definitions, in_process_exe
 from wisqu_pipelines import settings
 from wisqu_pipelines.assets.checks import storage_checks
 from wisqu_pipelines.assets.inventory import inventory_assets
+from wisqu_pipelines.assets.scans import scan_assets, scan_job
 from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.jobs.promotion import promotion_jobs
@@ -28,10 +29,11 @@ def wisqu_pipelines() -> Definitions:
     """
     declared = settings.declared()
     checks = storage_checks(declared)
+    scans = scan_assets(declared)
     return Definitions(
-        assets=inventory_assets(declared),
+        assets=[*inventory_assets(declared), *scans],
         asset_checks=[*checks, *verification_checks(declared)],
-        jobs=promotion_jobs(declared),
+        jobs=[*promotion_jobs(declared), scan_job(scans)],
         schedules=[storage_audit_schedule(checks)],
         sensors=[approvals_sensor],
         resources={"wisqu": WisquResource()},

@@ -245,6 +245,15 @@ class RollbackRefused(Refused):
     """The promotion {promotion_id} cannot be rolled back: {reason}."""
 
 
+# Detection
+
+
+class RuleNotFound(Refused):
+    """There is no pattern, exception or proposal '{rule_id}' in force; 'wisqu detect patterns', 'wisqu detect
+    exceptions' and 'wisqu detect proposals' show those that there are.
+    """
+
+
 # Storage audit
 
 

@@ -306,6 +306,11 @@ class Settings(BaseSettings):
         """The sources of the settings, the strongest first."""
         return init_settings, _Variables(settings_cls), _MountedSecrets(settings_cls), _Files(settings_cls)
 
+    @property
+    def sample_environment(self) -> str:
+        """In whose rows a new pattern is tried."""
+        return self.detection.sample_environment or list(self.environments)[-1]
+
     def environment(self, name: str) -> EnvironmentSettings:
         """The environment of that name.
 

@@ -161,6 +161,7 @@ def test_a_scan_that_dies_is_continued(services: Services) -> None:
     assert len(marked(services)) == 4
     report = scan(services, Words(), batch_size=2).run([StoredFile])
     assert (report.scanned, report.marked) == (6, 6)
+    assert scan(services, Words(), batch_size=2).run([StoredFile]).marked == 0  # the marks are changes as well
     assert scan(services, Words(), batch_size=2).run([StoredFile]).scanned == 0
 
 

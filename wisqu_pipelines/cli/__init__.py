@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from wisqu_pipelines.cli import approvals, audit, documents, env, freezes, promote, stack, storage
+from wisqu_pipelines.cli import approvals, audit, detect, documents, env, freezes, promote, stack, storage
 from wisqu_pipelines.cli.demo import command as demo
 from wisqu_pipelines.errors import Refused, WisquError
 
@@ -22,6 +22,7 @@ app.command()(documents.search)
 app.add_typer(promote.app, name="promote")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(freezes.app, name="freeze")
+app.add_typer(detect.app, name="detect")
 app.add_typer(audit.app, name="audit")
 app.add_typer(storage.app, name="storage")
 app.command()(demo.demo)

@@ -28,18 +28,27 @@ def parse_promotion_id(text: str) -> UUID:
     Raises:
         typer.BadParameter: it is none.
     """
-    return _parse(text, "'wisqu promote list' shows the promotions with theirs")
+    return parse_id(text, "'wisqu promote list' shows the promotions with theirs")
 
 
 def _parse_item_id(text: str) -> UUID:
-    return _parse(text, "'wisqu promote items MODEL' shows the items with theirs")
+    return parse_id(text, "'wisqu promote items MODEL' shows the items with theirs")
 
 
 def _parse_freeze_id(text: str) -> UUID:
-    return _parse(text, "'wisqu freeze list' shows the freezes with theirs")
+    return parse_id(text, "'wisqu freeze list' shows the freezes with theirs")
 
 
-def _parse(text: str, shown_by: str) -> UUID:
+def parse_id(text: str, shown_by: str) -> UUID:
+    """An id, as a person wrote it.
+
+    Args:
+        text: What was written.
+        shown_by: Where ids of that kind are to be seen, as the end of a sentence.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
     try:
         return UUID(text)
     except ValueError:

@@ -24,6 +24,9 @@ from wisqu_pipelines.cli.options import (
     services,
 )
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, size, table
+from wisqu_pipelines.detection import months
+from wisqu_pipelines.detection.fields import MODELS, model_named
+from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
@@ -110,6 +113,56 @@ def mark_test_data(
             for item_id in item_ids:
                 repository.mark_as_test_data(item_id, reason, developer_id=who)
     OUT.print(f"Marked {len(item_ids)} {kind.name} in {environment.name} as test data.")
+
+
+@app.command("mark-real")
+def mark_real(
+    model: Model,
+    item_ids: SomeItems,
+    env: EnvironmentName = None,
+    person: Person = None,
+    reason: Reason = None,
+) -> None:
+    """Say that items are no test data, whatever they look like; no scan marks them again."""
+    kind = promotable(model)
+    with services() as opened:
+        who = required_person(opened, person)
+        environment = _chosen(opened, env)
+        with environment.database.begin() as session:
+            repository = EnvironmentAwareRepository(session, kind.model)
+            for item_id in item_ids:
+                repository.mark_as_real(item_id, developer_id=who, reason=reason)
+    OUT.print(f"{len(item_ids)} {kind.name} in {environment.name} are no test data.")
+
+
+@app.command("scan-test-data")
+def scan_test_data(
+    env: Annotated[str, typer.Argument(metavar="ENV", help="The environment.")],
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help=f"{', '.join(MODELS)}. [default: all of them]")
+    ] = None,
+    month: Annotated[
+        list[str] | None, typer.Option("--month", metavar="YYYY-MM", help="Only rows of this month; again for more.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read also what has been read before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be marked, and change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for test data and mark it. What has not changed since the last scan is not read again."""
+    chosen = [model_named(model)] if model else list(MODELS.values())
+    wanted = {months.parse(each) for each in month or []}
+    with services() as opened, progress_bar() as progress:
+        report = opened.detection(env).scan(
+            chosen,
+            wanted=lambda each: not wanted or each in wanted,
+            is_full=full,
+            is_dry_run=dry_run,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _show_scan(report)
 
 
 @app.command()
@@ -232,6 +285,21 @@ def list_(
 
 
 runs.register(app)
+
+
+def _show_scan(report: ScanReport) -> None:
+    would = "would be " if report.is_dry_run else ""
+    OUT.print(
+        f"Read {report.scanned} rows of {report.environment} in {report.seconds:.1f} s: {report.marked} {would}marked, "
+        f"{report.unmarked} {would}unmarked, {report.to_review} {would}left to people (wisqu detect review "
+        f"{report.environment})."
+    )
+    if report.by_reason:
+        reasons = [[reason, column, count] for (reason, column), count in report.by_reason.most_common(SHOWN_ITEMS)]
+        OUT.print(table("Test data, by what speaks for it", ("what", "in", "#rows"), reasons))
+    if report.examples:
+        rows = [[each.item_id, each.item_type, each.label, each.reason] for each in report.examples]
+        OUT.print(table(f"The first that {would or 'were '}marked", ("!item", "type", "label", "why"), rows))
 
 
 def _chosen(opened: "Services", env: str | None) -> Environment:

@@ -1,4 +1,4 @@
-"""What surrounds a text: the row's other texts, and the account that it belongs to. It strengthens evidence, and makes none."""
+"""What surrounds a row's texts: above all the account that it belongs to. It strengthens evidence, and makes none."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

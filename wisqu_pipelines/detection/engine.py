@@ -1,4 +1,4 @@
-"""Judging texts and rows: which recognisers find something, what that adds up to, and what it means in an environment."""
+"""Judging texts and rows: what recognisers find, what it adds up to, and what that means in an environment."""
 
 import hashlib
 from bisect import bisect_right

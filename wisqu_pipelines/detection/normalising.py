@@ -14,7 +14,17 @@ _LETTERS = {
 """Letters that Arabic and Persian keyboards write differently, and hamza carriers."""
 _MARKS = "".join(map(chr, (*range(0x0610, 0x061B), *range(0x064B, 0x0660), 0x0670, *range(0x06D6, 0x06EE))))
 """Vowel signs and Quranic marks (Unicode, Arabic block)."""
-_INVISIBLE = "\u00ad\u0640\u034f\u061c\u180e\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufe0e\ufe0f\ufeff"
+_INVISIBLE = "".join(
+    map(
+        chr,
+        (
+            *(0x00AD, 0x0640, 0x034F, 0x061C, 0x180E, 0x200B, 0x200D, 0x200E, 0x200F, 0xFE0E, 0xFE0F, 0xFEFF),
+            *range(0x2028, 0x202F),
+            *range(0x2060, 0x2065),
+            *range(0x2066, 0x2070),
+        ),
+    )
+)
 """Soft hyphen, tatweel, zero-width and bidirectional characters; U+200C, which parts words in Persian, is not one."""
 _DIGITS = {chr(start + digit): str(digit) for start in (0x0660, 0x06F0, 0x0966) for digit in range(10)}
 _TABLE = str.maketrans(
@@ -40,8 +50,8 @@ SEPARATOR = "\n"
 
 
 def normalise(text: str) -> str:
-    """A text in one form: NFKC and lower case, Arabic and Persian letters and digits as one, without vowel signs, tatweel
-    and invisible characters, blanks for U+200C and for line ends. Punctuation stays.
+    """A text in one form: NFKC and lower case, Arabic and Persian letters and digits as one, without vowel signs,
+    tatweel and invisible characters, blanks for U+200C and for line ends. Punctuation stays.
     """
     return normalise_many([text])[0]
 

@@ -114,8 +114,8 @@ class Reader:
         ]
         suspects = {row.id for row in found if row.is_test_data or row.is_test_account or not fields}
         for place, (name, kind) in enumerate(fields.items()):
-            verdicts = self._judge.judge_many([row.texts[place] for row in read], kind, name)
-            suspects.update(row.id for row, verdict in zip(read, verdicts, strict=True) if verdict is not None)
+            found_in = self._judge.judge_many([row.texts[place] for row in read], kind, name)
+            suspects.update(row.id for row, verdict in zip(read, found_in, strict=True) if verdict is not None)
         chunks = self._chunks(session, model, read, suspects)
         suspects |= chunks.keys()
         verdicts = self._verdicts(session, model, [row for row in read if row.id in suspects], chunks)

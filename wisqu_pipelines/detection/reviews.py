@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.models import EnvironmentRow, table_of
 from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
-from wisqu_pipelines.detection.fields import MODELS, label_of, model_named
+from wisqu_pipelines.detection.fields import MODELS, label_of, model_named, text_fields
 from wisqu_pipelines.detection.models import TestDataReview
 from wisqu_pipelines.errors import ItemNotFound
 from wisqu_pipelines.ports.clock import Clock
@@ -50,7 +50,7 @@ class ReviewQueue:
         for model in MODELS.values():
             table = table_of(model)
             waiting = (
-                select(TestDataReview, table)
+                select(TestDataReview, *(table.c[name] for name in text_fields(model)))
                 .join(table, table.c.id == TestDataReview.item_id)
                 .where(
                     TestDataReview.item_type == table.name,
@@ -65,7 +65,8 @@ class ReviewQueue:
                     Review(
                         item_type=review.item_type,
                         item_id=review.item_id,
-                        label=label_of(model, row._mapping),
+                        label=label_of({name: getattr(row, name) for name in text_fields(model)})
+                        or str(review.item_id),
                         score=review.score,
                         reason=review.reason,
                         evidence=review.evidence,

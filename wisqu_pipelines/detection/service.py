@@ -32,7 +32,7 @@ class DetectionService:
         self._clock = clock
 
     def judge(self) -> TextJudge:
-        """What judges in this environment: built-in patterns, the organisation's own, its exceptions, and what was learnt."""
+        """What judges in this environment: what is built in, what people taught, and what was learnt."""
         return self._knowledge.judge(self._environment.settings.test_data)
 
     def scan(

@@ -14,8 +14,8 @@ _SENTENCE = re.compile(r"[.!?؟۔…]\s*$|[.!?؟۔]\s+\S")
 
 
 def kind_of(text: str) -> FieldKind:
-    """The kind of a text: an address, a filename, an identifier, a title or prose. Never a person's name: that a text is
-    one cannot be told, and what is a name to testers may be a title to others.
+    """The kind of a text: an address, a filename, an identifier, a title or prose. Never a person's name: that
+    cannot be told, and what is a name to testers may be a title to others.
     """
     stripped = text.strip()
     if _EMAIL.fullmatch(stripped):

@@ -228,7 +228,7 @@ class Teaching:
     def _add(self, session: Session, teacher: CentralUser, rule: DetectorPattern | DetectorException) -> UUID:
         rule.created_by_user_id, rule.created_at = teacher.id, self._clock.now()
         phrase = rule.pattern if isinstance(rule, DetectorPattern) else rule.phrase
-        if any(_same(each, rule) for each, _ in _in_force(session, type(rule))):
+        if _is_in_force(session, rule):
             raise BadInput(what=f"'{phrase}'", reason="it is in force already")
         session.add(rule)
         session.flush()
@@ -262,13 +262,12 @@ def _in_force(session: Session, model: type[Given]) -> Iterator[tuple[Given, str
     yield from ((rule, email) for rule, email in rows)
 
 
-def _same(one: DetectorPattern | DetectorException, other: DetectorPattern | DetectorException) -> bool:
-    if isinstance(one, DetectorPattern) and isinstance(other, DetectorPattern):
-        return one.pattern == other.pattern
-    return (
-        isinstance(one, DetectorException)
-        and isinstance(other, DetectorException)
-        and (one.phrase, one.is_pattern) == (other.phrase, other.is_pattern)
+def _is_in_force(session: Session, rule: DetectorPattern | DetectorException) -> bool:
+    if isinstance(rule, DetectorPattern):
+        return any(each.pattern == rule.pattern for each, _ in _in_force(session, DetectorPattern))
+    return any(
+        (each.phrase, each.is_pattern) == (rule.phrase, rule.is_pattern)
+        for each, _ in _in_force(session, DetectorException)
     )
 
 

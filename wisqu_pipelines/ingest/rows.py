@@ -48,6 +48,9 @@ class NewContent:
     object_name: str
     size: int
     point_count: int
+    file_reason: str | None
+    """Why the file looks like test data; None: it looks real."""
+    document_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +135,10 @@ def write(
     document.file_id, document.title, document.language = names.file_id, new.document.title, new.document.language
     document.collection, document.embedding = placement.collection, placement.embedding
     document.vector_version, document.point_count = new.version, new.point_count
-    for row in (file, document):
+    for row, reason in ((file, new.file_reason), (document, new.document_reason)):
         row.restore()
+        if not row.test_data_by_person:
+            row.is_test_data, row.test_data_reason = reason is not None, reason
         row.is_promotable, row.promotion_status = False, PromotionStatus.DRAFT
         session.add(row)
         session.flush()  # in this order: the document's foreign key names the file

@@ -5,13 +5,15 @@ shown. All ids follow from the environment, the name and the bytes. So whatever 
 halfway, the next one finds it, uses what fits and takes the rest away.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from uuid import UUID
 
 from wisqu_pipelines.catalog.cached import cached_item, cached_searches
-from wisqu_pipelines.catalog.models import RagDocument, StoredFile, User
+from wisqu_pipelines.catalog.models import EnvironmentRow, RagDocument, StoredFile, User
+from wisqu_pipelines.detection.engine import TextJudge
+from wisqu_pipelines.detection.reading import CHUNK_TEXT, facts_of
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, CollectionMismatch, CollectionMissing, ItemNotFound, ItemRefused
 from wisqu_pipelines.ingest import rows
@@ -36,11 +38,14 @@ STEP = "ingest"
 class IngestService:
     """Puts documents into one environment."""
 
-    def __init__(self, environment: Environment, settings: Settings, embedder: Embedder, clock: Clock) -> None:
-        """Use the settings' default bucket and collection."""
+    def __init__(
+        self, environment: Environment, settings: Settings, embedder: Embedder, judge: TextJudge, clock: Clock
+    ) -> None:
+        """Use the settings' default bucket and collection; what `judge` takes for test data is marked on the way in."""
         self._environment = environment
         self._settings = settings
         self._embedder = embedder
+        self._judge = judge
         self._clock = clock
         self._stores = DocumentStores(environment, settings.default_bucket, settings.default_collection, embedder)
 
@@ -168,7 +173,22 @@ class IngestService:
             )
         self._stores.stage_object(version, read, document.content_type)
         self._stores.stage_points(version, document, cut)
-        return NewContent(document, version.id, read.sha256, version.key, read.size, len(cut))
+        words = cut[len(cut) // 2] if cut else None  # the chunk that a scan would read
+        return NewContent(
+            document,
+            version.id,
+            read.sha256,
+            version.key,
+            read.size,
+            len(cut),
+            file_reason=self._reason(StoredFile, {"filename": version.names.filename, "object_name": version.key}),
+            document_reason=self._reason(RagDocument, {"title": document.title, CHUNK_TEXT: words}),
+        )
+
+    def _reason(self, model: type[EnvironmentRow], texts: Mapping[str, str | None]) -> str | None:
+        """Why a row with these texts would be test data, or None."""
+        verdict = self._judge.judge_row(facts_of(model, texts))
+        return verdict.reason if verdict.is_test_data else None
 
     def _publish(
         self, names: DocumentNames, standing: Standing | None, new: NewContent, placement: Placement

@@ -1,7 +1,7 @@
 """Addresses that reach nobody, or a tester."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Form, Recogniser, any_of, only_in
+from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Form, Recogniser, only_in
 
 _TEST = "(?:tests?|testing|tester|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
 _MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"

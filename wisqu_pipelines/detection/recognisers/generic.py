@@ -70,7 +70,7 @@ RECOGNISERS = (
         "test_thing",
         (
             f" (?:test|testing|dummy|demo|fake|mock) {_THINGS} ",
-            f" (?:test|dummy) (?:name|title|text|content|description|value|string|page|item)s? ",
+            " (?:test|dummy) (?:name|title|text|content|description|value|string|page|item)s? ",
         ),
         0.8,
         "a thing of software that is called a test one",
@@ -80,7 +80,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_text",
-        (f" (?:test|dummy|demo|placeholder) {_TEXTS} ", f"^ (?:temp|tmp) {_TEXTS} $", f"^ (?:temp|tmp|temporary|example|sample) (?:title|text|description|content|role|index|bucket|collection) "),
+        (f" (?:test|dummy|demo|placeholder) {_TEXTS} ", f"^ (?:temp|tmp) {_TEXTS} $", "^ (?:temp|tmp|temporary|example|sample) (?:title|text|description|content|role|index|bucket|collection) "),
         STRONG,
         "a text of this library that is called a test one",
         ("Test fatwa", "Dummy khutbah", "Test question from Hamid", "Example title", "Temp title, change later"),
@@ -163,7 +163,7 @@ RECOGNISERS = (
             " (?:upload|login|log in|sign ?up|signup|register|registration|import|ingest|deploy(?:ment)?|api|smoke|regression|"
             "e 2 e|end to end|unit|integration|load|search|chat|ocr|parser|chunking|embedding|promotion|migration|encoding|"
             "unicode|emoji|rtl|pagination|form|button|webhook|pipeline|cron|sync|qa|uat) tests? ",
-            f" tests? of (?:the |our |my |this |new )*(?:[a-z]+ ){{0,2}}{_SOFTWARE} ", f" (?:quick|first|second|another|final|simple|small|manual|live) (?:test|demo) of ", f" {_SOFTWARE} demo ", " (?:print|echo|console log|alert) hello world ", " demo for the (?:board|client|customer|team|meeting|management|investors?|committee) ", f" to test (?:the |our |my |this |new |if |whether )*(?:[a-z]+ )?{_SOFTWARE} ", f" (?:used|made|created|added|uploaded) (?:for|to) (?:[a-z]+ )?test(?:ing)? ", " tests? (?:upload|login|sign ?up|signup|registration|import|ingest|deploy(?:ment)?|api|promotion|migration|"
+            f" tests? of (?:the |our |my |this |new )*(?:[a-z]+ ){{0,2}}{_SOFTWARE} ", " (?:quick|first|second|another|final|simple|small|manual|live) (?:test|demo) of ", f" {_SOFTWARE} demo ", " (?:print|echo|console log|alert) hello world ", " demo for the (?:board|client|customer|team|meeting|management|investors?|committee) ", f" to test (?:the |our |my |this |new |if |whether )*(?:[a-z]+ )?{_SOFTWARE} ", " (?:used|made|created|added|uploaded) (?:for|to) (?:[a-z]+ )?test(?:ing)? ", " tests? (?:upload|login|sign ?up|signup|registration|import|ingest|deploy(?:ment)?|api|promotion|migration|"
             "pagination|encoding|unicode|emoji|webhook|pipeline|run|suite|fixture|case [0-9]+) ",
         ),
         0.9,

@@ -3,7 +3,7 @@
 from string import ascii_lowercase
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import CERTAIN, LIKELY, STRONG, WEAK, Recogniser, any_of, only_in
+from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, WEAK, Recogniser, any_of, only_in
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "poiuytrewq", "lkjhgfdsa", "mnbvcxz")
 _PERSIAN_ROWS = ("ضصثقفغعهخحجچ", "شسیبلاتنمکگ", "ظطزرذدپو", "چجحخهعغفقثصض")

@@ -1,7 +1,7 @@
 """Test words of Persian and Arabic, where they are no evidence by themselves."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Recogniser, any_of
+from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Recogniser
 
 GROUP = "persian_and_arabic"
 RECOGNISERS = (
@@ -33,7 +33,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "persian_made_up",
-        (f" (?:کاربر|نام|حساب|شرکت|داده|داده های|اطلاعات|سند|متن|محتوای|شماره|ادرس|پرونده) (?:فرضی|خیالی|ساختگی|جعلی ازمایشی|الکی|فیک) ",),
+        (" (?:کاربر|نام|حساب|شرکت|داده|داده های|اطلاعات|سند|متن|محتوای|شماره|ادرس|پرونده) (?:فرضی|خیالی|ساختگی|جعلی ازمایشی|الکی|فیک) ",),
         STRONG,
         "a thing of software that is called made up",
         ("کاربر فرضی", "داده‌های ساختگی برای فرم", "متن ساختگی"),
@@ -42,7 +42,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "persian_sample_thing",
-        (f"^ (?:فایل|کاربر|اکانت|داده|رکورد|متن|سند|محتوای|پیام) (?:نمونه|مثال|ازمایش|تست)(?: [0-9]+)?(?: [a-z]{{1,4}})? $", " (?:داده|داده های|فایل|رکورد|دیتای) (?:نمونه|تست|ازمایشی|تستی) "),
+        ("^ (?:فایل|کاربر|اکانت|داده|رکورد|متن|سند|محتوای|پیام) (?:نمونه|مثال|ازمایش|تست)(?: [0-9]+)?(?: [a-z]{1,4})? $", " (?:داده|داده های|فایل|رکورد|دیتای) (?:نمونه|تست|ازمایشی|تستی) "),
         STRONG,
         "a thing of software that is called a sample",
         ("فایل نمونه ۲", "داده‌های نمونه", "متن نمونه"),

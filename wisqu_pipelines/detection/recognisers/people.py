@@ -1,7 +1,7 @@
 """Names of people who do not exist."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Recogniser, any_of, only_in
+from wisqu_pipelines.detection.recogniser import STRONG, WEAK, Recogniser, any_of, only_in
 
 GROUP = "test_people"
 RECOGNISERS = (

@@ -1,7 +1,7 @@
 """What testers and those who deploy write to each other, and to whoever cleans up."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, WEAK, Recogniser
+from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Recogniser
 
 GROUP = "qa"
 _SHORTER: dict[FieldKind, float] = {}

@@ -1,7 +1,6 @@
 """What only seems to be test data: phrases in which the words of testers are everybody's. Their weights are negative."""
 
-from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import Recogniser, any_of
+from wisqu_pipelines.detection.recogniser import Recogniser
 
 GROUP = "real_phrases"
 _LESS = -0.6

@@ -1,7 +1,7 @@
 """Files and documents that nobody gave a name."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import LIKELY, SHORT, STRONG, WEAK, Recogniser, any_of, only_in
+from wisqu_pipelines.detection.recogniser import SHORT, STRONG, WEAK, Recogniser, only_in
 
 _END = r"(?: (?:copy|final|v)? ?[0-9]+)*(?: (?:pdf|docx?|odt|txt|md|xlsx?|pptx?|png|jpe?g|csv|rtf|zip))? $"
 
@@ -37,7 +37,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "program_name",
-        (f"^ (?:document|doc|presentation|workbook|book|spreadsheet|sheet|drawing|image) ?[0-9]{{1,2}}(?: (?:docx?|odt|xlsx?|pptx?))? $",),
+        ("^ (?:document|doc|presentation|workbook|book|spreadsheet|sheet|drawing|image) ?[0-9]{1,2}(?: (?:docx?|odt|xlsx?|pptx?))? $",),
         STRONG,
         "what programs call the first file of a session",
         ("Document1.docx", "Presentation2.pptx", "Book1.xlsx"),
