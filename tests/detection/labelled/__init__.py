@@ -1,8 +1,8 @@
-"""Texts and rows of which a person has said whether they are test data, written without a look at the detector.
+"""Texts and rows labelled as test data or as real, written without a look at the detector's patterns.
 
 `develop.jsonl` may be read while working on the detector. `held_out.jsonl` is for measuring alone: whoever looks at its
 cases and then changes a pattern has to write new ones. Cases that differ in digits, case or punctuation only stand in
-the same half.
+the same half. `rows.jsonl` may be read, and has no text of those held out.
 """
 
 import json

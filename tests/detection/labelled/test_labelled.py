@@ -55,6 +55,11 @@ def test_no_family_is_in_both_halves() -> None:
     assert develop & held_out == set()
 
 
+def test_the_rows_give_nothing_away_of_what_is_held_out() -> None:
+    held_out = {letters(case.text) for case in cases(Half.HELD_OUT)}
+    assert held_out & {letters(text) for row in rows() for text in row.fields.values()} == set()
+
+
 def test_few_cases_are_of_a_family() -> None:
     families: dict[str, list[Case]] = defaultdict(list)
     for case in cases():
