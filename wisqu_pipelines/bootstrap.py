@@ -103,7 +103,7 @@ class Services:
     @cached_property
     def lessons(self) -> Lessons:
         """What learns from people's marks."""
-        return Lessons(self.control, self.environments, self.settings, self.clock)
+        return Lessons(self.control, self.environments, self.teaching, self.settings, self.clock)
 
     def search(self, environment: str) -> Search:
         """What finds documents in an environment, as Wisqu's readers do."""

@@ -21,7 +21,7 @@ from wisqu_pipelines.catalog.models import (
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, TEXT, VERSION, point_ids
 from wisqu_pipelines.detection.context import RowFacts
 from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind, Verdict
-from wisqu_pipelines.detection.reading import Reader
+from wisqu_pipelines.detection.reading import Chunks, Reader
 from wisqu_pipelines.detection.scanning import Scan
 from wisqu_pipelines.ports.vectors import Point
 
@@ -62,7 +62,7 @@ def scan(services: Services, judge: Any, env: str = "dev", **how: Any) -> Scan:
     """A scan with such a judge."""
     environment = services.environments[env]
     begin: Callable[[], AbstractContextManager[Session]] = environment.database.begin
-    reader = Reader(judge, environment.vectors, environment.settings.get_collection_name, chunk_share=1.0)
+    reader = Reader(judge, Chunks(environment.vectors, environment.settings.get_collection_name, share=1.0))
     return Scan(env, begin, reader, judge.version, services.clock, **how)
 
 
@@ -81,7 +81,7 @@ def get(services: Services, model: type[EnvironmentRow], item_id: UUID, env: str
         return session.get_one(model, item_id)
 
 
-def user(full_name: str = "Maryam Hosseini", **columns: Any) -> User:
+def user(full_name: str | None = "Maryam Hosseini", **columns: Any) -> User:
     return User(**{"id": uuid4(), "email": f"{uuid4()}@mail.org", "full_name": full_name, "role": "user", **columns})
 
 

@@ -31,10 +31,9 @@ from wisqu_pipelines.detection.models import ScannedMonth, TestDataReview
 ALL = tuple(MODELS.values())
 
 
-def marked(services: Services, model: type[StoredFile | User | RagDocument] = StoredFile) -> set[str]:
+def marked(services: Services) -> set[str]:
     with services.environments["dev"].database.begin() as session:
-        names = session.scalars(sa.select(model).where(model.is_test_data))
-        return {getattr(each, "filename", None) or getattr(each, "title", None) or each.full_name for each in names}
+        return set(session.scalars(sa.select(StoredFile.filename).where(StoredFile.is_test_data)))
 
 
 def waiting(services: Services) -> dict[str, str]:
@@ -152,7 +151,7 @@ def test_a_scan_that_dies_is_continued(services: Services) -> None:
     add(services, *(file(f"{number} junk.md") for number in range(10)))
     judge = Words()
 
-    def die(_: object, done: int, *_more: object, **_named: object) -> None:
+    def die(step: str, done: int, total: int, *, bytes: int = 0, points: int = 0) -> None:  # noqa: A002
         if done == 4:
             raise KeyboardInterrupt
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog import points
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.detection.engine import TextJudge
 from wisqu_pipelines.environments.markers import MARKER_OBJECT
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.ingest.service import IngestService
@@ -25,7 +26,8 @@ def dev(services: Services) -> Environment:
 
 @pytest.fixture
 def ingest_into(services: Services) -> MakeIngest:
-    return lambda environment: IngestService(environment, services.settings, services.embedder, services.clock)
+    judge = TextJudge()
+    return lambda environment: IngestService(environment, services.settings, services.embedder, judge, services.clock)
 
 
 @pytest.fixture

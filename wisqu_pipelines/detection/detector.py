@@ -1,18 +1,24 @@
 """The detector as Wisqu's code calls it, with nothing to set up: one for the whole process."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import NoInspectionAvailable
+from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.models import AccountType, EnvironmentRow
+from wisqu_pipelines.database.session import ENVIRONMENT
 from wisqu_pipelines.detection.context import RowFacts
 from wisqu_pipelines.detection.engine import Taught, TextJudge
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.fields import FIELDS, text_fields
 from wisqu_pipelines.detection.patterns import compile_pattern
+from wisqu_pipelines.detection.reading import Reader
+from wisqu_pipelines.detection.scanning import ROWS_AT_ONCE, Scan
 from wisqu_pipelines.errors import BadInput
+from wisqu_pipelines.ports.clock import SystemClock
 
 KINDS: Mapping[str, FieldKind] = {name: kind for fields in FIELDS.values() for name, kind in fields.items()}
 """What a mapping's keys are taken for, where they are called like a column."""
@@ -46,6 +52,44 @@ class TestDataDetector:
         """
         verdict = cls._current().judge_row(_facts(row))
         return verdict.is_test_data, verdict.reason
+
+    @classmethod
+    def scan_and_mark_test_data(
+        cls, session: Session, model: type[EnvironmentRow], environment: str, batch_size: int = ROWS_AT_ONCE
+    ) -> dict[str, Any]:
+        """Read a type's rows that were not read before, and mark what is test data, within the caller's transaction.
+
+        Titles, names and messages are read, and no chunks of documents: `wisqu promote scan-test-data` reads those too.
+
+        Args:
+            session: A session of the environment's `Database`; the caller ends it.
+            model: Whose rows.
+            environment: The environment's name.
+            batch_size: Rows that are read and marked together.
+
+        Returns:
+            `scanned`, `marked_as_test`, `unmarked`, `to_review` and more, as `ScanReport.as_dict` has them.
+
+        Raises:
+            BadInput: the session is another environment's, or the batch size is not positive.
+            UnknownType: detection reads no such rows.
+        """
+        text_fields(model)
+        own = session.info[ENVIRONMENT].name if ENVIRONMENT in session.info else None
+        if own != environment:
+            raise BadInput(what=f"the environment '{environment}'", reason=f"the session is one of {own}")
+        if batch_size < 1:
+            raise BadInput(what=f"the batch size {batch_size}", reason="it must be at least 1")
+        judge = cls._current()
+        scan = Scan(
+            environment,
+            lambda: nullcontext(session),
+            Reader(judge),
+            judge.version,
+            SystemClock(),
+            batch_size=batch_size,
+        )
+        return scan.run([model]).as_dict()
 
     @classmethod
     def add_custom_pattern(cls, pattern: str, reason: str = "a pattern of this organisation") -> None:

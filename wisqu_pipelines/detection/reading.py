@@ -64,28 +64,24 @@ class Batch:
         return label_of(dict(zip(text_fields(self.model), row.texts, strict=True))) or str(item_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Where the chunks of documents are, and how many are read."""
+
+    vectors: VectorIndex
+    collection_name: Callable[[str], str]
+    """The environment's own name of a collection."""
+    share: float
+    """Of how many of the documents that look real a chunk is read as well."""
+
+
 class Reader:
     """Reads rows of one environment and judges them."""
 
-    def __init__(
-        self,
-        judge: TextJudge,
-        vectors: VectorIndex,
-        collection_name: Callable[[str], str],
-        chunk_share: float,
-    ) -> None:
-        """Judge with `judge`; `collection_name` names the environment's own collection for a base name.
-
-        Args:
-            judge: What makes verdicts.
-            vectors: Where the documents' chunks are.
-            collection_name: The environment's own name of a collection.
-            chunk_share: Of how many of the documents that look real a chunk is read as well.
-        """
+    def __init__(self, judge: TextJudge, chunks: Chunks | None = None) -> None:
+        """Judge with `judge`, and read chunks of documents if it is said where they are."""
         self._judge = judge
-        self._vectors = vectors
-        self._collection_name = collection_name
-        self._chunk_share = chunk_share
+        self._chunks = chunks
 
     def read(self, session: Session, model: type[EnvironmentRow], rows: Select[Any]) -> Batch:
         """Read and judge rows.
@@ -116,7 +112,7 @@ class Reader:
         for place, (name, kind) in enumerate(fields.items()):
             found_in = self._judge.judge_many([row.texts[place] for row in read], kind, name)
             suspects.update(row.id for row, verdict in zip(read, found_in, strict=True) if verdict is not None)
-        chunks = self._chunks(session, model, read, suspects)
+        chunks = self._chunks_of(session, model, read, suspects)
         suspects |= chunks.keys()
         verdicts = self._verdicts(session, model, [row for row in read if row.id in suspects], chunks)
         return Batch(model, read, verdicts)
@@ -139,16 +135,16 @@ class Reader:
                 verdicts[row.id] = verdict
         return verdicts
 
-    def _chunks(
+    def _chunks_of(
         self, session: Session, model: type[EnvironmentRow], rows: Sequence[ReadRow], suspects: Collection[UUID]
     ) -> dict[UUID, str]:
         """The middle chunks of documents whose words are evidence: of all that look like something by their names, and
         of a share of the others, always the same ones.
         """
-        if model is not RagDocument:
+        if model is not RagDocument or self._chunks is None:
             return {}
         chosen = [
-            row.id for row in rows if row.id in suspects or row.id.int % SAMPLED_OF < self._chunk_share * SAMPLED_OF
+            row.id for row in rows if row.id in suspects or row.id.int % SAMPLED_OF < self._chunks.share * SAMPLED_OF
         ]
         table = table_of(RagDocument)
         wanted: dict[str, dict[UUID, UUID]] = {}
@@ -160,8 +156,8 @@ class Reader:
             wanted.setdefault(collection, {})[point_id(version, count // 2)] = id_
         found: dict[UUID, str] = {}
         for collection, points in wanted.items():
-            for point in self._vectors.retrieve(
-                self._collection_name(collection), list(points), vectors=False
+            for point in self._chunks.vectors.retrieve(
+                self._chunks.collection_name(collection), list(points), vectors=False
             ).values():
                 if isinstance(words := point.payload.get(TEXT), str):
                     found[points[point.id]] = words

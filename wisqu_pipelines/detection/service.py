@@ -1,17 +1,14 @@
 """Detection in one environment: what its judge is, scans, and what waits for people."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.models import EnvironmentRow
 from wisqu_pipelines.detection.engine import TextJudge
 from wisqu_pipelines.detection.fields import MODELS
 from wisqu_pipelines.detection.knowledge import Knowledge
-from wisqu_pipelines.detection.reading import Reader
+from wisqu_pipelines.detection.reading import Chunks, Reader
 from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.detection.reviews import Review, ReviewQueue
 from wisqu_pipelines.detection.scanning import ROWS_AT_ONCE, Scan, every_month
@@ -58,12 +55,23 @@ class DetectionService:
         Raises:
             StoreUnavailable: a store went away. What was marked stays, and the next scan goes on there.
         """
-        scan = self._scan(self._environment.database.begin, is_full, is_dry_run, batch_size)
+        judge = self.judge()
+        chunks = Chunks(
+            self._environment.vectors,
+            self._environment.settings.get_collection_name,
+            self._settings.detection.chunk_share,
+        )
+        scan = Scan(
+            self._environment.name,
+            self._environment.database.begin,
+            Reader(judge, chunks),
+            judge.version,
+            self._clock,
+            is_full=is_full,
+            is_dry_run=is_dry_run,
+            batch_size=batch_size,
+        )
         return scan.run(models, wanted, progress)
-
-    def scan_within(self, session: Session, model: type[EnvironmentRow], batch_size: int) -> ScanReport:
-        """Scan a table within a transaction of the caller's, who ends it."""
-        return self._scan(lambda: nullcontext(session), False, False, batch_size).run([model])
 
     def waiting(self, limit: int) -> tuple[list[Review], int]:
         """The items that wait for a person, the likeliest test data first, and how many there are in all."""
@@ -80,22 +88,3 @@ class DetectionService:
         """
         with self._environment.database.begin() as session:
             ReviewQueue(session, self._clock).decide(item_id, is_test_data=is_test_data, person=person, reason=reason)
-
-    def _scan(
-        self, begin: Callable[[], AbstractContextManager[Session]], is_full: bool, is_dry_run: bool, batch_size: int
-    ) -> Scan:
-        judge = self.judge()
-        settings = self._environment.settings
-        reader = Reader(
-            judge, self._environment.vectors, settings.get_collection_name, self._settings.detection.chunk_share
-        )
-        return Scan(
-            self._environment.name,
-            begin,
-            reader,
-            judge.version,
-            self._clock,
-            is_full=is_full,
-            is_dry_run=is_dry_run,
-            batch_size=batch_size,
-        )
