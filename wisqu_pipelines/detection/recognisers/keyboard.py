@@ -67,6 +67,16 @@ RECOGNISERS = (
         {},
     ),
     Recogniser(
+        "same_keys",
+        ("^ (?:" + "|".join(f"(?:{pair}){{3,}}{pair[0]}?" for pair in ("ab", "xy", "la", "ha", "he", "na", "ba", "da", "ta", "jk", "as", "qw", "zx", "ad", "sd", "fd", "lo", "yo", "ho", "bla", "blah", "abc", "xyz", "asd", "qwe", "foo", "test", "هاها", "لالا", "بلا", "ها", "لا", "ده")) + ")(?: [0-9]+)? $",
+         "^ (?:(?:12){2,}|(?:123){2,}|(?:1234){2,}|(?:10){3,}|(?:00){3,}|(?:01){3,}|(?:21){2,}|(?:321){2,}) $", "^ (?:aa+ bb+(?: cc+)?(?: dd+)?|aa aa(?: aa)*|xx xx(?: xx)*|a b c(?: d)?(?: e)?|zz zz|qq qq) $", "^ (?:ه{4,}|خ{4,}|ح{3,}) $"),
+        STRONG,
+        "the same keys, again and again",
+        ("abababab", "hahaha", "123123", "aaa bbb ccc", "هههههه"),
+        ("Baba Taher", "haha", "1212 AH"),
+        {FieldKind.PROSE: 0.9},
+    ),
+    Recogniser(
         "long_run",
         (" (?:" + "|".join(f"{letter}{{5,}}" for letter in ascii_lowercase) + ") ",),
         0.5,

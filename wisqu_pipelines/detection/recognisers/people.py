@@ -45,7 +45,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "first_last",
-        (" (?:first|given) ?name (?:last|family|sur) ?name ", " (?:firstname|lastname|fname lname|fullname) ", " name surname ", "^ first last $", "^ (?:your|full|user|my|some) name(?: here)? $",
+        (" (?:first|given) ?name (?:last|family|sur) ?name ", " (?:firstname|lastname|fname lname|fullname) ", " name surname ", "^ (?:user|guest|admin|unknown|anonymous|default|system|new) (?:user|name|admin|account|person|member)(?: [0-9]+)? $", "^ (?:admin admin|user user|name name|mr nobody|no body|no one|someone somebody|some one|any one|n n|foo barson|jane public|fulan(?: al)? fulani|ibn fulan|ivan ivanov(?:ich)?|hans mustermann) $", "^ (?:نام خانوادگی|نام و نام خانوادگی|نام نام خانوادگی|کاربر (?:یک|دو|اول|دوم|جدید|ناشناس|مهمان)|فلان بن فلان|فلان ابن فلان) $", "^ (?:ال)?(?:مستخدم|زائر) (?:جدید|مجهول|اول|واحد|ضیف|افتراضی) $", "^ first last $", "^ (?:your|full|user|my|some) name(?: here)? $",
          " (?:your|user|full|some|my) name ", " (?:someone|somebody|nobody|no name|noname|anonymous|anon) (?:user|test|someone) "),
         STRONG,
         "what stands in an empty form, instead of a name",

@@ -1,7 +1,20 @@
 """What testers and those who deploy write to each other, and to whoever cleans up."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Recogniser
+from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Recogniser, any_of
+
+_SOFTWARE = any_of(
+    "uploads?", "uploading", "login", "sign ?up", "webhooks?", "sync", "ingest(?:ion)?", "ocr", "embeddings?", "chunk(?:s|ing)?", "pipelines?", "deploy(?:ment)?s?", "staging",
+    "migrations?", "retriev(?:er|al)", "parsers?", "cron", "endpoints?", "api", "feedback form", "forms?", "chat history", "rows?", "records?", "notifications?", "search box", "search results?",
+    "buttons?", "bot", "chatbot", "websites?", "app", "servers?", "backups?", "rollbacks?", "rtl", "unicode", "encoding", "pagination", "widgets?", "emails? delivery", "citations?", "prompts?", "rag", "llm",
+    "اپلود", "بارگذاری", "جستجو", "جستجوی", "ورود", "فرم", "سامانه", "سیستم", "سایت", "ربات", "اعلان(?: ها)?", "ردیف", "رکورد", "برنامه", "سرور", "دکمه", "تاریخچه", "پشتیبان(?: گیری)?",
+    "(?:ال)?رفع", "(?:ال)?تحمیل", "(?:ال)?بحث", "(?:ال)?نظام", "(?:ال)?موقع", "(?:ال)?تطبیق", "(?:ال)?بوت", "(?:ال)?اشعارات", "(?:ال)?محادثات", "(?:ال)?سطر", "(?:ال)?سجل", "(?:ال)?خادم", "(?:ال)?نموذج", "(?:ال)?واجهه",
+)  # fmt: skip
+_MACHINERY = any_of(
+    "uploads?", "webhooks?", "sync", "ingest(?:ion)?", "ocr", "embeddings?", "chunk(?:s|ing)?", "pipelines?", "deploy(?:ment)?s?", "staging", "migrations?", "retriev(?:er|al)", "parsers?", "cron",
+    "endpoints?", "api", "feedback form", "chat history", "notifications?", "backups?", "rollbacks?", "rtl", "pagination", "permissions?",
+    "اپلود", "بارگذاری", "فرم", "ردیف", "رکورد", "اعلان(?: ها)?", "تاریخچه", "(?:ال)?رفع", "(?:ال)?اشعارات", "(?:ال)?محادثات", "(?:ال)?سطر", "(?:ال)?خادم",
+)  # fmt: skip
 
 GROUP = "qa"
 _SHORTER: dict[FieldKind, float] = {}
@@ -29,8 +42,22 @@ RECOGNISERS = (
         {FieldKind.PROSE: LIKELY},
     ),
     Recogniser(
+        "test_near_software",
+        (
+            f" (?:test|tests|testing|tested|retest|تست|تستی|تستش|اختبار|اختبر|تجربه|تجریب|تجریبی|ازمایشی) (?:[^ ]+ ){{0,3}}{_SOFTWARE} ",
+            f" {_SOFTWARE} (?:[^ ]+ ){{0,3}}(?:test|testing|tests|tested|تست|تستی|التجریبی|تجریبی|تجریبیه|اختبار) ",
+            f" (?:check|checking|verify|verifying|making sure|trying out|confirm|confirming|ببینم|ببینیم|بررسی|چک|اتاکد|اتحقق|نتاکد|لنری|لارى) (?:[^ ]+ ){{0,4}}{_MACHINERY} ",
+            " (?:qa|quality|کیفیت|الجوده) (?:team|here|engineer|department)(?: [^ ]+)* ", " (?:تیم|فریق) (?:کیفیت|تست|الجوده|الاختبار|فنی تست) ",
+        ),
+        0.9,
+        "a test word stands beside a part of the software",
+        ("testing whether the feedback form saves", "سریع فرم بازخورد را تست کردم", "اختبار the feedback form", "checking the webhook payload"),
+        ("God tests those who pray", "check the prayer times", "blood test of the patient"),
+        {FieldKind.PROSE: STRONG, FieldKind.FILENAME: STRONG, FieldKind.TITLE: STRONG},
+    ),
+    Recogniser(
         "safe_to_delete",
-        (" (?:safe to delete|can be deleted|delete ?me|deletemelater|delete me later|to be deleted|ignore me|throw ?away (?:file|account|data)) ", " (?:please|pls|plz) (?:ignore|disregard|delete|remove) (?:this |the |my )*(?:test|tests|dummy|demo|fake) ", " (?:test|tests|testing|dummy|demo|تست|ازمایشی|تستی|اختبار|تجریبی|تجریبیه) .*(?:ignore|disregard|delete|remove|حذف|پاک|نادیده|تجاهل|احذف) ", " (?:ignore|disregard|delete|remove|حذف|پاک|نادیده|تجاهل|احذف) .* (?:test|tests|testing|dummy|demo|تست|ازمایشی|تستی|اختبار|تجریبی|تجریبیه) ", "^ (?:please |pls |plz )?(?:ignore|disregard|delete|remove)(?: (?:this|it|me))?(?: please| pls| plz)? $", "^ (?:لطفا )?(?:حذف|پاک) (?:شود|کنید|کن)(?: لطفا)? $", "^ (?:لطفا )?نادیده بگیرید $", "^ (?:یرجی|الرجاء) (?:ال)?(?:تجاهل|حذف)(?: (?:هذا|هذه)(?: (?:الملف|الرساله))?)? $"),
+        (" (?:delete|remove|purge|erase|drop|trash|clean ?up|discard) (?:this |it |me |them |all )?(?:after|once|when) (?:the )?(?:demo|test|tests|testing|release|deploy|deployment|review|meeting|presentation|check|qa|merge|migration|run) ", " (?:trash|bin|nuke|kill) (?:me|this|it) ", "^ (?:to|for) (?:delete|remove|deletion|removal|trash)(?: .*)?$", "^ (?:delete|remove|trash|purge)(?: [0-9]+| after .*| later| soon| me .*)? $", " (?:حذفش|پاکش) (?:کنید|کن|کنین|کنم) ", " قابل حذف ", "^ (?:للحذف|سیحذف|امسح هذا|احذفوه|احذفه)(?: (?:بعد|لاحقا|هذا|الملف|غدا))* $", " (?:safe to delete|can be deleted|delete ?me|deletemelater|delete me later|to be deleted|ignore me|throw ?away (?:file|account|data)) ", " (?:please|pls|plz) (?:ignore|disregard|delete|remove) (?:this |the |my )*(?:test|tests|dummy|demo|fake) ", " (?:test|tests|testing|dummy|demo|تست|ازمایشی|تستی|اختبار|تجریبی|تجریبیه) .*(?:ignore|disregard|delete|remove|حذف|پاک|نادیده|تجاهل|احذف) ", " (?:ignore|disregard|delete|remove|حذف|پاک|نادیده|تجاهل|احذف) .* (?:test|tests|testing|dummy|demo|تست|ازمایشی|تستی|اختبار|تجریبی|تجریبیه) ", "^ (?:please |pls |plz )?(?:ignore|disregard|delete|remove)(?: (?:this|it|me))?(?: please| pls| plz)? $", "^ (?:لطفا )?(?:حذف|پاک) (?:شود|کنید|کن)(?: لطفا)? $", "^ (?:لطفا )?نادیده بگیرید $", "^ (?:یرجی|الرجاء) (?:ال)?(?:تجاهل|حذف)(?: (?:هذا|هذه)(?: (?:الملف|الرساله))?)? $"),
         STRONG,
         "it is said to be a test, and asked to be taken away",
         ("safe to delete", "please delete this test file", "test, ignore it", "لطفا حذف شود", "تست است، پاک کنید"),
@@ -39,7 +66,7 @@ RECOGNISERS = (
     Recogniser(
         "does_it_work",
         (" (?:check|checking|verify|verifying|testing|see|seeing|trying) (?:if|whether|that) (?:the |this |my |our |file |new )*(?:upload|uploads|uploading|login|search|search box|chat|form|import|ingest|api|page|button|site|app|bot|system|email|mail|it|this|everything) (?:works?|is working|still works?|loads?|is ok|goes through) ",
-         " (?:testing|checking|verifying|retesting|trying|try|check|verify) (?:if |whether |that |the |a |an |my |our |new |fix |for |of |this |out |works? |again )*(?:[a-z]+ )?(?:upload|uploads|sync|webhook|webhooks|notification|notifications|permissions?|perms|login|search|ocr|ingest|import|pipeline|embedding|embeddings|chunking|deploy|deployment|staging|bug|hotfix|rtl|api|endpoint|bot|widget|form|job|cron|queue|parser|retriever|retrieval|migration|rollback|backup|alert|alerts|monitoring) ", " (?:does|is|will) (?:the (?:upload|chat|bot|search|form|api)) (?:work|working|worked|up)(?: now| again)? $", "^ (?:does|is|will) (?:this|it) (?:work|working|on)(?: now| again)? $", " (?:upload|search|login|chat|import) (?:works|worked|is working)(?: now| again| fine)? $",
+         " (?:testing|checking|verifying|retesting|trying|try|check|verify) (?:if |whether |that |the |a |an |my |our |new |fix |for |of |this |out |works? |again )*(?:[a-z]+ )?(?:upload|uploads|sync|webhook|webhooks|notification|notifications|permissions?|perms|login|search|ocr|ingest|import|pipeline|embedding|embeddings|chunking|deploy|deployment|staging|bug|hotfix|rtl|api|endpoint|bot|widget|form|cron|queue|parser|retriever|retrieval|migration|rollback|backup|alert|alerts|monitoring) ", " (?:does|is|will) (?:the (?:upload|chat|bot|search|form|api)) (?:work|working|worked|up)(?: now| again)? $", "^ (?:does|is|will) (?:this|it) (?:work|working|on)(?: now| again)? $", " (?:upload|search|login|chat|import) (?:works|worked|is working)(?: now| again| fine)? $",
          "^ (?:hello |hi |hey )?(?:hello|hi|hey)? ?(?:testing|test|check|mic check|ping|pong|hello world)(?: [0-9]+)* $"),
         STRONG,
         "somebody looks whether the software works",

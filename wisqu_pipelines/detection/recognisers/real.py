@@ -1,6 +1,7 @@
 """What only seems to be test data: phrases in which the words of testers are everybody's. Their weights are negative."""
 
-from wisqu_pipelines.detection.recogniser import Recogniser
+from wisqu_pipelines.detection.evidence import FieldKind
+from wisqu_pipelines.detection.recogniser import Form, Recogniser, only_in
 
 GROUP = "real_phrases"
 _LESS = -0.6
@@ -14,6 +15,16 @@ RECOGNISERS = (
         "a test of bodies, schools, faith or sports",
         ("blood test", "Test cricket", "the test of time", "He passed the test"),
         ("test user", "login test"),
+    ),
+    Recogniser(
+        "question",
+        (r"^(?:is|are|can|may|what|how|why|should|must|who|when|where|am|whose|if|suppose)\s.*[?؟]\s*$", r"^(?:ایا|چرا|چگونه|چطور|حکم|نظر|اگر|هل|ما|ماذا|کیف|متی|لماذا|من|این|ما هو)\s.*[?؟]\s*$"),
+        -0.5,
+        "somebody asks something of the scholars",
+        ("Is software testing a halal job?", "آیا تست خون روزه را باطل می‌کند؟", "هل يجوز اختبار الدم؟"),
+        ("does this work?", "Testing. Is it up?"),
+        only_in(FieldKind.PROSE, FieldKind.TITLE),
+        Form.TEXT,
     ),
     Recogniser(
         "samples_and_examples",
