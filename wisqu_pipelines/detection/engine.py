@@ -1,23 +1,21 @@
 """Judging texts and rows: what recognisers find, what it adds up to, and what that means in an environment."""
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import accumulate
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 import re2
 
 from wisqu_pipelines.detection.context import RowFacts, company
 from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind, Verdict
-from wisqu_pipelines.detection.normalising import SEPARATOR, normalise, normalise_many, words
+from wisqu_pipelines.detection.normalising import normalise_many, words, words_many
 from wisqu_pipelines.detection.patterns import compile_pattern, options
+from wisqu_pipelines.detection.prefilter import finds_whole, suspicious, trigger_for
 from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, Form, Recogniser
 from wisqu_pipelines.detection.registry import DETECTOR_VERSION, GROUPS
 from wisqu_pipelines.detection.shapes import kind_of, stem
-from wisqu_pipelines.detection.triggers import TRIGGER
 
 READ_FROM_START, READ_FROM_END = 20_000, 2_000
 """Characters of a longer text that are judged: who tests says so at the start or at the end."""
@@ -77,7 +75,6 @@ class TextJudge:
         """
         self._thresholds = thresholds or Thresholds()
         taught = taught or Taught()
-        self._built_in = _built_in()
         self._custom = [(text, compile_pattern(text), reason) for text, reason in taught.patterns.items()]
         self._customs = _set([text for text, _, _ in self._custom]) if self._custom else None
         self._real_texts = frozenset(words(text) for text in taught.real_texts)
@@ -105,9 +102,13 @@ class TextJudge:
         """Judge many texts of one kind, by themselves and without what was learnt; None for a text without evidence."""
         verdicts: list[Verdict | None] = [None] * len(texts)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            page = [_cut(text) if text else "" for text in texts[start : start + TEXTS_AT_ONCE]]
-            for place in self._suspicious(page):
-                if evidence := self._evidence(page[place], kind, field):
+            page = [
+                (text if len(text) <= READ_FROM_START else _cut(text)) if text else ""
+                for text in texts[start : start + TEXTS_AT_ONCE]
+            ]
+            places = self._suspicious(page, kind)
+            for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
+                if evidence := self._found(forms, kind, field):
                     verdicts[start + place] = self._verdict(evidence)
         return verdicts
 
@@ -133,50 +134,46 @@ class TextJudge:
         return self._decided(score, (*evidence, *around, *learnt))
 
     def _evidence(self, text: str, kind: FieldKind, name: str) -> list[Evidence]:
+        (forms,) = _forms([_cut(text)], kind)
+        return self._found(forms, kind, name)
+
+    def _found(self, forms: "_Forms", kind: FieldKind, name: str) -> list[Evidence]:
         """What is found in a text, for and against; nothing if only something against it is."""
-        text = _cut(text)
-        forms = {Form.WORDS: words(stem(text) if kind is FieldKind.FILENAME else text), Form.TEXT: normalise(text)}
         if self._is_real(forms):
             return []
-        length = forms[Form.WORDS].count(" ") - 1
+        hits = _strongest(_built_in(kind).search(forms), kind)
+        if not hits and self._customs is None:
+            return []
+        length = forms.words.count(" ") - 1
         found = [
             Evidence(
-                each.recogniser.name, each.group, name, weight, each.find(forms[form]), each.recogniser.explanation
+                each.recogniser.name,
+                each.group,
+                name,
+                _scaled(each.recogniser.weight_in(kind), kind, length),
+                each.find(forms),
+                each.recogniser.explanation,
             )
-            for form, text_set in self._built_in.sets.items()
-            for each in _distinct(text_set.members[number] for number in text_set.compiled.Match(forms[form]) or ())
-            if (weight := _scaled(each.recogniser.weight_in(kind), kind, length))
+            for each in hits
         ]
         if self._customs is not None:
-            for number in self._customs.Match(forms[Form.TEXT]) or ():
+            for number in self._customs.Match(forms.text) or ():
                 pattern, compiled, reason = self._custom[number]
-                hit = compiled.search(forms[Form.TEXT])
+                hit = compiled.search(forms.text)
                 found.append(Evidence(pattern, CUSTOM, name, STRONG, hit.group(0) if hit else "", reason))
         return found if any(each.weight > 0 for each in found) else []
 
-    def _suspicious(self, page: Sequence[str]) -> Iterator[int]:
+    def _suspicious(self, page: Sequence[str], kind: FieldKind) -> list[int]:
         """The places of the texts in which something may be found: cheaper to tell than what it is."""
-        folded = SEPARATOR.join(normalise_many(page)).encode("utf-8", "replace")
-        lines = folded.split(SEPARATOR.encode())
-        starts = [0, *accumulate(len(line) + 1 for line in lines)]
-        last = -1
-        suspicious: list[int] = []
-        for hit in _trigger().finditer(folded):
-            place = bisect_right(starts, hit.start()) - 1
-            if place != last:
-                suspicious.append(place)
-                last = place
-        if self._customs is not None:
-            known = set(suspicious)
-            customs = self._customs
-            suspicious += [
-                n for n, line in enumerate(lines) if n not in known and line and customs.Match(line.decode())
-            ]
-        return iter(suspicious)
+        places = suspicious(page, _built_in(kind).trigger)
+        if self._customs is None:
+            return places
+        custom = (n for n, text in enumerate(normalise_many(page)) if self._customs.Match(text))
+        return sorted({*places, *custom})
 
-    def _is_real(self, forms: Mapping[Form, str]) -> bool:
-        return forms[Form.WORDS] in self._real_texts or any(
-            each.search(forms[Form.TEXT]) is not None for each in self._real_patterns
+    def _is_real(self, forms: "_Forms") -> bool:
+        return forms.words in self._real_texts or any(
+            each.search(forms.text) is not None for each in self._real_patterns
         )
 
     def _verdict(self, evidence: Sequence[Evidence]) -> Verdict:
@@ -194,47 +191,79 @@ class TextJudge:
 
 
 @dataclass(frozen=True, slots=True)
+class _Forms:
+    """A text as recognisers read it."""
+
+    words: str
+    text: str
+
+    def of(self, form: Form) -> str:
+        return self.words if form is Form.WORDS else self.text
+
+
+@dataclass(frozen=True, slots=True)
 class _Pattern:
     """One pattern of a built-in recogniser."""
 
     group: str
     recogniser: Recogniser
-    compiled: Any
+    source: str
+    finds_whole: bool
 
-    def find(self, text: str) -> str:
-        hit = self.compiled.search(text)
-        return "" if hit is None else hit.group(0).strip()
-
-
-@dataclass(frozen=True, slots=True)
-class _Set:
-    """Patterns that are matched together, each by its number."""
-
-    compiled: Any
-    members: list[_Pattern]
+    def find(self, forms: _Forms) -> str:
+        """What it finds in a text in which it is."""
+        text = forms.of(self.recogniser.form)
+        if self.finds_whole:
+            return text.strip()
+        hit = _compiled(self.source).search(text.encode())
+        return "" if hit is None else hit.group(0).decode(errors="replace").strip()
 
 
 @dataclass(frozen=True, slots=True)
 class _BuiltIn:
-    sets: Mapping[Form, _Set]
+    """The built-in patterns that count in one kind of field."""
+
+    sets: Mapping[Form, Any]
+    members: Mapping[Form, Sequence[_Pattern]]
+    trigger: Any
+    """Is in every text in which one of those that speak for test data finds something."""
+
+    def search(self, forms: _Forms) -> Iterator[_Pattern]:
+        """The patterns that a text holds."""
+        for form, members in self.members.items():
+            for number in self.sets[form].Match(forms.of(form)) or ():
+                yield members[number]
 
 
-@lru_cache(maxsize=1)
-def _built_in() -> _BuiltIn:
-    """The built-in patterns, compiled once in a process."""
-    members: dict[Form, list[_Pattern]] = {form: [] for form in Form}
-    sources: dict[Form, list[str]] = {form: [] for form in Form}
-    for group, recognisers in GROUPS.items():
-        for recogniser in recognisers:
-            for source in recogniser.patterns:
-                members[recogniser.form].append(_Pattern(group, recogniser, re2.compile(source, options())))
-                sources[recogniser.form].append(source)
-    return _BuiltIn({form: _Set(_set(sources[form]), members[form]) for form in Form})
+@lru_cache(maxsize=len(FieldKind))
+def _built_in(kind: FieldKind) -> _BuiltIn:
+    """Compiled when a text of that kind is read for the first time in a process."""
+    counting = [(group, each) for group, members in GROUPS.items() for each in members if each.weight_in(kind)]
+    members = {
+        form: [
+            _Pattern(group, each, source, finds_whole(source))
+            for group, each in counting
+            if each.form is form
+            for source in each.patterns
+        ]
+        for form in Form
+    }
+    return _BuiltIn(
+        {form: _set([each.source for each in patterns]) for form, patterns in members.items()},
+        members,
+        trigger_for((each for _, each in counting if each.weight_in(kind) > 0), is_filename=kind is FieldKind.FILENAME),
+    )
 
 
-@lru_cache(maxsize=1)
-def _trigger() -> Any:
-    return re2.compile(TRIGGER.encode(), options())
+@cache
+def _compiled(source: str) -> Any:
+    return re2.compile(source.encode(), options())
+
+
+def _forms(texts: Sequence[str], kind: FieldKind) -> Iterator[_Forms]:
+    """The forms of texts; of a filename, the words are those that somebody called the file by."""
+    named = [stem(text) for text in texts] if kind is FieldKind.FILENAME else texts
+    return map(_Forms, words_many(named), normalise_many(texts))
 
 
 def _set(sources: Sequence[str]) -> Any:
@@ -247,13 +276,15 @@ def _set(sources: Sequence[str]) -> Any:
     return made
 
 
-def _distinct(found: Iterator[_Pattern]) -> Iterator[_Pattern]:
-    """The first pattern of each recogniser."""
-    seen: set[str] = set()
+def _strongest(found: Iterator[_Pattern], kind: FieldKind) -> list[_Pattern]:
+    """Of each group the strongest for test data and the strongest against it: the others say the same again."""
+    strongest: dict[tuple[str, bool], tuple[float, _Pattern]] = {}
     for each in found:
-        if each.recogniser.name not in seen:
-            seen.add(each.recogniser.name)
-            yield each
+        weight = each.recogniser.weight_in(kind)
+        place = each.group, weight > 0
+        if place not in strongest or abs(weight) > strongest[place][0]:
+            strongest[place] = abs(weight), each
+    return [each for _, each in strongest.values()]
 
 
 def _scaled(weight: float, kind: FieldKind, length: int) -> float:

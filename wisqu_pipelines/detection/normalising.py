@@ -38,9 +38,10 @@ _TABLE = str.maketrans(
         **{chr(surrogate): "\ufffd" for surrogate in range(0xD800, 0xE000)},
     }
 )
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+CAMEL_EDGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Where a capital begins a word inside a word."""
 _CASE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
-_NOT_A_WORD = re.compile(r"[\W_]+")
+_NOT_A_WORD = re.compile(r"(?:[^\w\n]|_)+")
 _DIGIT_EDGE = re.compile(
     r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])|(?<=[a-z])(?=[\u0600-\u06ff])|(?<=[\u0600-\u06ff])(?=[a-z])"
 )
@@ -58,12 +59,7 @@ def normalise(text: str) -> str:
 
 def normalise_many(texts: Sequence[str]) -> list[str]:
     """Each of the texts as `normalise` has it, at a fraction of the cost each."""
-    if not texts:
-        return []
-    joined = SEPARATOR.join(texts)
-    if joined.count(SEPARATOR) != len(texts) - 1:
-        joined = SEPARATOR.join([_one_line(text) for text in texts])
-    return _folded(joined).split(SEPARATOR)
+    return _folded(joined_lines(texts)).split(SEPARATOR) if texts else []
 
 
 def words(text: str) -> str:
@@ -73,25 +69,41 @@ def words(text: str) -> str:
     Args:
         text: As it was written; capitals count.
     """
-    if _CASE.search(text):
-        text = _CAMEL.sub(" ", text)
-    return apart(normalise(text))
+    return words_many([text])[0]
 
 
-def apart(normalised: str) -> str:
-    """The words of a normalised text, in which capitals do not part words any more."""
-    spaced = _NOT_A_WORD.sub(" ", normalised).strip()
-    return f" {_DIGIT_EDGE.sub(' ', spaced)} " if spaced else " "
+def words_many(texts: Sequence[str]) -> list[str]:
+    """Each of the texts as `words` has it, at a fraction of the cost each."""
+    if not texts:
+        return []
+    joined = joined_lines(texts)
+    if _CASE.search(joined):
+        joined = CAMEL_EDGE.sub(" ", joined)
+    spaced = _DIGIT_EDGE.sub(" ", _NOT_A_WORD.sub(" ", _folded(joined)))
+    return [f" {line} " if (line := each.strip()) else " " for each in spaced.split(SEPARATOR)]
+
+
+def spellings(letter: str) -> tuple[str, ...]:
+    """All the characters that a letter or digit of normalised text may come from, one by one, in lower case."""
+    return letter, *(chr(code) for code, folded in _TABLE.items() if folded == letter)
+
+
+def joined_lines(texts: Sequence[str]) -> str:
+    """The texts, a line for each."""
+    joined = SEPARATOR.join(texts)
+    if joined.count(SEPARATOR) == len(texts) - 1:
+        return joined
+    return SEPARATOR.join([text.replace("\r\n", " ").replace(SEPARATOR, " ") for text in texts])
 
 
 def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = text.translate(_TABLE)
-    folded = unicodedata.normalize("NFKC", folded)
-    # What NFKC made of ligatures and presentation forms may be a letter of the table; case folding may compose again.
-    return unicodedata.normalize("NFKC", folded.translate(_TABLE).lower()).translate(_TABLE)
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\r\n", " ").replace(SEPARATOR, " ")
+    if not unicodedata.is_normalized("NFKC", folded):
+        # What NFKC makes of ligatures and presentation forms may be a letter of the table.
+        folded = unicodedata.normalize("NFKC", folded).translate(_TABLE)
+    folded = folded.lower()
+    if not unicodedata.is_normalized("NFKC", folded):
+        folded = unicodedata.normalize("NFKC", folded).translate(_TABLE)
+    return folded
