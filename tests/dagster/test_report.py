@@ -8,8 +8,8 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from wisqu_pipelines.jobs.picture import picture, reasons_title
 from wisqu_pipelines.assets.progress import LoggedProgress
+from wisqu_pipelines.jobs.picture import picture, reasons_title
 from wisqu_pipelines.jobs.report import ITEMS_SHOWN, blocked_reasons, items_table, report
 from wisqu_pipelines.promotion.models import MOVING, Effect, PromotionState
 from wisqu_pipelines.promotion.plan import Hashes, PlannedItem

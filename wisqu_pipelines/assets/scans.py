@@ -1,5 +1,6 @@
 """The scans for test data as assets: one for each environment, with a partition for each month of `created_at`."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -62,7 +63,7 @@ def _scan_asset(declared: Declared, environment: str, partitions: MonthlyPartiti
     )
     def scan(
         context: AssetExecutionContext, config: ScanConfig, wisqu: WisquResource
-    ) -> MaterializeResult[None] | None:
+    ) -> Iterator[MaterializeResult[None]]:
         wanted = {date.fromisoformat(each) for each in context.partition_keys}
         oldest = date.fromisoformat(partitions.get_first_partition_key() or declared.scans_from.isoformat())
         with told_as_outcome(context.instance, context.run.run_id):
@@ -74,8 +75,8 @@ def _scan_asset(declared: Declared, environment: str, partitions: MonthlyPartiti
             )
         if config.dry_run:  # nothing was changed, so nothing is up to date now
             context.log_event(AssetObservation(context.asset_key, metadata=scan_metadata(report)))
-            return None
-        return MaterializeResult(metadata=scan_metadata(report))
+        else:
+            yield MaterializeResult(metadata=scan_metadata(report))
 
     return scan
 
