@@ -22,7 +22,6 @@ from wisqu_pipelines import definitions
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
-from wisqu_pipelines.ingest.service import IngestService
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
 
@@ -58,7 +57,7 @@ class World:
         """Put what is in a folder into dev, and approve it."""
         services = self.services
         dev = services.environments["dev"]
-        IngestService(dev, services.settings, services.embedder, services.clock).ingest([folder])
+        services.ingest("dev").ingest([folder])
         with dev.database.begin() as session:
             for model in (StoredFile, RagDocument):
                 session.execute(update(model).values(is_promotable=True, promotion_status=PromotionStatus.APPROVED))

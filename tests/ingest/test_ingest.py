@@ -14,6 +14,8 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog import points
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
+from wisqu_pipelines.detection.engine import TextJudge
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, CollectionMismatch, ItemNotFound
 from wisqu_pipelines.ingest.names import DocumentNames
@@ -183,7 +185,7 @@ def test_what_cannot_be_done_at_all_is_refused_before_anything_changed(
     with pytest.raises(ItemNotFound, match="no users"):
         ingest.ingest([folder], owner_id=uuid4())
     with pytest.raises(CollectionMismatch, match=r"384 dimensions.*8 for the embedder small"):
-        IngestService(dev, services.settings, SmallEmbedder(), services.clock).ingest([folder])
+        IngestService(dev, services.settings, SmallEmbedder(), TextJudge(), services.clock).ingest([folder])
     assert whole(dev) == {}
 
 
@@ -303,3 +305,38 @@ def test_environments_do_not_share_documents(
     assert whole(services.environments["stage"]) == {}
     assert ingest_into(services.environments["stage"]).ingest([folder]).count(Outcome.CREATED) == 1
     whole(services.environments["stage"])
+
+
+# Test data
+
+
+def test_what_looks_like_test_data_is_marked_on_the_way_in(
+    ingest: IngestService, dev: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / "test upload 3.md").write_text("# Zakat\n\nOn what is due, and from whom.\n")
+    (tmp_path / "zakat.md").write_text("# Dummy document\n\nThis is a test message, please ignore.\n")
+    (tmp_path / "fasting.md").write_text("# Test cricket and fasting\n\nMay a player break the fast?\n")
+    report = ingest.ingest([tmp_path])
+    with dev.database.begin() as session:
+        files = {row.filename: row for row in session.scalars(select(StoredFile))}
+        titles = {row.title: row for row in session.scalars(select(RagDocument))}
+        assert files["test upload 3.md"].is_test_data
+        assert "test upload 3" in (files["test upload 3.md"].test_data_reason or "")
+        assert not files["zakat.md"].is_test_data
+        assert titles["Dummy document"].is_test_data
+        assert not files["fasting.md"].is_test_data
+        assert not titles["Test cricket and fasting"].is_test_data
+    assert len(report.files) == 3
+
+
+def test_a_persons_word_outlives_new_content(ingest: IngestService, dev: Environment, tmp_path: Path) -> None:
+    path = tmp_path / "test upload 3.md"
+    path.write_text("# Zakat\n\nOn what is due.\n")
+    (ingested,) = ingest.ingest([path]).files
+    assert ingested.file_id is not None
+    with dev.database.begin() as session:
+        EnvironmentAwareRepository(session, StoredFile).mark_as_real(ingested.file_id)
+    path.write_text("# Zakat\n\nOn what is due, and when.\n")
+    ingest.ingest([path])
+    with dev.database.begin() as session:
+        assert not session.get_one(StoredFile, ingested.file_id).is_test_data
