@@ -1,6 +1,7 @@
 """`make bench`: prints each ratio with its goal, and writes them to var/bench.json.
 
-`python -m benchmarks [--rounds N] [promotions | files | vectors | rows | growth]…` measures some of them.
+`python -m benchmarks [--rounds N] [NAME]…` measures some of them: promotions, files, vectors, rows, growth, detecting,
+quality, scanning.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import files, growth, promotions, rows, vectors
+from benchmarks import detecting, files, growth, promotions, quality, rows, scanning, vectors
 from benchmarks.ratios import ROUNDS, Ratio
 from tests.fixtures.stack import declared_in
 from wisqu_pipelines.bootstrap import set_up
@@ -24,6 +25,9 @@ MEASURES: dict[str, Callable[[Settings, int], Iterator[Ratio]]] = {
     "vectors": vectors.measure,
     "rows": rows.measure,
     "growth": growth.measure,
+    "detecting": detecting.measure,
+    "quality": quality.measure,
+    "scanning": scanning.measure,
 }
 
 

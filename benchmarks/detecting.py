@@ -18,11 +18,11 @@ _WORDS = {
     "family": "Hosseini Khan al-Tusi Rahman Testa Siddiqui Karimi Nasr Attar Mirza Qureshi Samplonius Haddad",
     "en": "Introduction to the law of prayer fasting and fatwas on charity marriage trade history method latest in Islam "
     "answers questions about inheritance pilgrimage purity rights women family bank interest vows oaths food travel "
-    "commentary Quran traditions biography Prophet companions imams schools theology logic ethics mysticism contest",
+    "commentary Quran traditions biography Prophet companions imams schools theology logic ethics mysticism",
     "fa": "تفسیر نماز روزه احکام حج زکات خمس تاریخ اسلام فقه اصول کلام نمونه دعا زیارت مسافر قرآن حدیث ازدواج معاملات "
-    "ارث وقف نذر قسم طهارت وضو غسل تیمم جنازه جهاد امر معروف نهی منکر شرح نهج البلاغه صحیفه مفاتیح سیره پیامبر امامان",
+    "ارث وقف نذر قسم طهارت وضو غسل تیمم جنازه جهاد امر معروف نهی شرح نهج البلاغه صحیفه مفاتیح سیره پیامبر امامان",
     "ar": "صحيح البخاري شرح كتاب الصلاة الزكاة أحكام الحج تفسير القرآن الكريم رسالة في السيرة النبوية مختصر "
-    "بيان أصول الفقه الإسلامي على المذاهب الأربعة نور فتح الباري سنن الترمذي جامع الأحاديث مسند أحمد بداية المجتهد تجربة",
+    "بيان أصول الفقه الإسلامي على المذاهب الأربعة نور فتح الباري سنن الترمذي جامع الأحاديث مسند أحمد بداية المجتهد",
 }
 _GIVEN, _FAMILY, *_LANGUAGES = (words.split() for words in _WORDS.values())
 _HOSTS = ("gmail.com", "ut.ac.ir", "democracy.org", "mail.sa")
