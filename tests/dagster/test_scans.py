@@ -2,12 +2,17 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from dagster import AssetKey, DagsterEventType, ExecuteInProcessResult, PartitionKeyRange
 from dagster._core.definitions.backfill_policy import BackfillPolicyType
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from tests.dagster.conftest import World
 from tests.detection.rows import add, file, get
+from wisqu_pipelines import definitions
+from wisqu_pipelines.assets import scans
 from wisqu_pipelines.assets.scans import SCAN
 from wisqu_pipelines.catalog.models import StoredFile
 from wisqu_pipelines.detection.registry import DETECTOR_VERSION
@@ -78,3 +83,17 @@ def test_a_dry_run_changes_nothing_and_leaves_the_asset_as_it_was(world: World) 
     metadata = observed.asset_observation_data.asset_observation.metadata
     assert metadata["wisqu/marked"].value == 1
     assert not get(world.services, StoredFile, item).is_test_data
+
+
+def test_another_detector_makes_scanned_months_stale(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(world.services, file("zakat.md", created_at=MAY))
+    scan(world, "2026-05-01", "2026-05-01")
+
+    def status() -> StaleStatus:
+        graph = definitions.wisqu_pipelines().get_repository_def().asset_graph
+        context = LoadingContextForTest(world.instance)
+        return CachingStaleStatusResolver(world.instance, graph, loading_context=context).get_status(KEY, "2026-05-01")
+
+    assert status() == StaleStatus.FRESH
+    monkeypatch.setattr(scans, "DETECTOR_VERSION", "another")
+    assert status() == StaleStatus.STALE
