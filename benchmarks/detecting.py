@@ -16,8 +16,8 @@ TEST_SHARE = 0.03
 _WORDS = {
     "given": "Maryam Yusuf Zahra Hassan Fatima Omar Layla Idris Amina Bilal Khadija Tariq Sara Demetrius Esther",
     "family": "Hosseini Khan al-Tusi Rahman Testa Siddiqui Karimi Nasr Attar Mirza Qureshi Samplonius Haddad",
-    "en": "Introduction to the law of prayer fasting and fatwas on charity marriage trade history method latest in Islam "
-    "answers questions about inheritance pilgrimage purity rights women family bank interest vows oaths food travel "
+    "en": "Introduction to the law of prayer fasting and fatwas on charity marriage trade history method latest in "
+    "Islam answers questions about inheritance journey purity rights women family bank interest vows oaths food travel "
     "commentary Quran traditions biography Prophet companions imams schools theology logic ethics mysticism",
     "fa": "تفسیر نماز روزه احکام حج زکات خمس تاریخ اسلام فقه اصول کلام نمونه دعا زیارت مسافر قرآن حدیث ازدواج معاملات "
     "ارث وقف نذر قسم طهارت وضو غسل تیمم جنازه جهاد امر معروف نهی شرح نهج البلاغه صحیفه مفاتیح سیره پیامبر امامان",

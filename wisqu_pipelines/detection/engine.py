@@ -10,7 +10,7 @@ import re2
 
 from wisqu_pipelines.detection.context import RowFacts, company
 from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind, Verdict
-from wisqu_pipelines.detection.normalising import normalise_many, words, words_many
+from wisqu_pipelines.detection.normalising import forms_many, normalise_many, words, words_many
 from wisqu_pipelines.detection.patterns import compile_pattern, options
 from wisqu_pipelines.detection.prefilter import finds_whole, suspicious, trigger_for
 from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, Form, Recogniser
@@ -87,11 +87,11 @@ class TextJudge:
         """Judge one text.
 
         Args:
-            text: Of any length and with any characters; None is no text.
+            text: Of any length and with any characters; None and nothing are no text.
             kind: What kind of text it is; its shape tells if it is not given.
             field: What it is called in the evidence.
         """
-        if text is None:
+        if not text:
             return self._verdict([])
         evidence = self._evidence(text, kind or kind_of(text), field)
         if self._learnt is not None and evidence:
@@ -106,7 +106,7 @@ class TextJudge:
                 (text if len(text) <= READ_FROM_START else _cut(text)) if text else ""
                 for text in texts[start : start + TEXTS_AT_ONCE]
             ]
-            places = self._suspicious(page, kind)
+            places = [place for place in self._suspicious(page, kind) if page[place]]
             for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
                 if evidence := self._found(forms, kind, field):
                     verdicts[start + place] = self._verdict(evidence)
@@ -262,8 +262,9 @@ def _compiled(source: str) -> Any:
 
 def _forms(texts: Sequence[str], kind: FieldKind) -> Iterator[_Forms]:
     """The forms of texts; of a filename, the words are those that somebody called the file by."""
-    named = [stem(text) for text in texts] if kind is FieldKind.FILENAME else texts
-    return map(_Forms, words_many(named), normalise_many(texts))
+    if kind is FieldKind.FILENAME:
+        return map(_Forms, words_many([stem(text) for text in texts]), normalise_many(texts))
+    return map(_Forms, *forms_many(texts))
 
 
 def _set(sources: Sequence[str]) -> Any:

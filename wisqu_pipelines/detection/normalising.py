@@ -42,10 +42,18 @@ CAMEL_EDGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a capital begins a word inside a word."""
 _CASE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
 _NOT_A_WORD = re.compile(r"(?:[^\w\n]|_)+")
-_DIGIT_EDGE = re.compile(
-    r"(?<=[^\W\d])(?=\d)|(?<=\d)(?=[^\W\d])|(?<=[a-z])(?=[\u0600-\u06ff])|(?<=[\u0600-\u06ff])(?=[a-z])"
+_NUMBER = re.compile(r"\d+")
+_SCRIPT_EDGE = re.compile(r"(?<=[a-z])(?=[\u0600-\u06ff])|(?<=[\u0600-\u06ff])(?=[a-z])")
+"""Where a Latin letter stands beside an Arabic one."""
+_MIXED = re.compile(r"[a-z][\u0600-\u06ff]|[\u0600-\u06ff][a-z]")
+_IDENTITY = re.compile(
+    r"(?<![^\W_])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{8,}|[0-9a-z]{16,})(?![^\W_])", re.IGNORECASE
 )
-"""Where a digit stands beside a letter, or a Latin letter beside an Arabic one."""
+_SWITCH = re.compile(r"(?<=\d)[a-z]|(?<=[a-z])\d", re.IGNORECASE)
+_SWITCHES = 3
+"""Between digits and letters, from which on it looks like chance: `abcdef123456` has one."""
+_ANY_IDENTITY = " ǂ "
+"""Stands for a hash or a UUID among words: a letter that no word has."""
 SEPARATOR = "\n"
 """Stands between texts that are normalised together; no normalised text has one inside."""
 
@@ -64,7 +72,8 @@ def normalise_many(texts: Sequence[str]) -> list[str]:
 
 def words(text: str) -> str:
     """The words of a text in one form, a blank before, between and after them: at capitals inside words, at digits, at
-    another script, and at everything that is neither letter nor digit, a word ends.
+    another script, and at everything that is neither letter nor digit, a word ends. Hashes, UUIDs and the like
+    are no words.
 
     Args:
         text: As it was written; capitals count.
@@ -74,13 +83,16 @@ def words(text: str) -> str:
 
 def words_many(texts: Sequence[str]) -> list[str]:
     """Each of the texts as `words` has it, at a fraction of the cost each."""
+    return _words(_folded(_parted(joined_lines(texts)))) if texts else []
+
+
+def forms_many(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Each of the texts as `words` and as `normalise` have them, for less than both."""
     if not texts:
-        return []
+        return [], []
     joined = joined_lines(texts)
-    if _CASE.search(joined):
-        joined = CAMEL_EDGE.sub(" ", joined)
-    spaced = _DIGIT_EDGE.sub(" ", _NOT_A_WORD.sub(" ", _folded(joined)))
-    return [f" {line} " if (line := each.strip()) else " " for each in spaced.split(SEPARATOR)]
+    folded, parted = _folded(joined), _parted(joined)
+    return _words(folded if parted is joined else _folded(parted)), folded.split(SEPARATOR)
 
 
 def spellings(letter: str) -> tuple[str, ...]:
@@ -94,6 +106,22 @@ def joined_lines(texts: Sequence[str]) -> str:
     if joined.count(SEPARATOR) == len(texts) - 1:
         return joined
     return SEPARATOR.join([text.replace("\r\n", " ").replace(SEPARATOR, " ") for text in texts])
+
+
+def _parted(joined: str) -> str:
+    joined = _IDENTITY.sub(_one_identity, joined)
+    return CAMEL_EDGE.sub(" ", joined) if _CASE.search(joined) else joined
+
+
+def _one_identity(found: re.Match[str]) -> str:
+    return _ANY_IDENTITY if len(_SWITCH.findall(found.group())) >= _SWITCHES else found.group()
+
+
+def _words(folded: str) -> list[str]:
+    if _MIXED.search(folded):
+        folded = _SCRIPT_EDGE.sub(" ", folded)
+    spaced = _NOT_A_WORD.sub(" ", _NUMBER.sub(r" \g<0> ", folded))
+    return [f" {line} " if (line := each.strip()) else " " for each in spaced.split(SEPARATOR)]
 
 
 def _folded(text: str) -> str:

@@ -15,18 +15,16 @@ from wisqu_pipelines.detection.patterns import options
 from wisqu_pipelines.detection.recogniser import Form, Recogniser
 
 _LETTERS = r"\x{620}-\x{63f}\x{641}-\x{64a}\x{66e}\x{66f}\x{671}-\x{6d3}\x{6d5}\x{6ee}\x{6ef}\x{6fa}-\x{6ff}"
-_SIGNS = r"\x{610}-\x{61a}\x{640}\x{64b}-\x{65f}\x{670}\x{6d6}-\x{6ed}"
-_MARKS = f"[{_SIGNS}]*"
 _GAP = rf"[^a-z{_LETTERS}\n]"
 """What stands where a word ends, if anything does: beside a digit, or where another script follows, nothing need."""
 _DIGITS = "0-9٠-٩۰-۹०-९"
 _ODD = (
-    r"[\x{aa}\x{ad}\x{ba}\x{130}\x{17f}\x{34f}\x{61c}\x{180e}\x{1d2c}-\x{1d6a}\x{200b}\x{200d}-\x{200f}\x{202a}-\x{202e}"
-    r"\x{2060}-\x{209c}\x{2100}-\x{218b}\x{2460}-\x{24ff}\x{3200}-\x{33ff}\x{fb00}-\x{fdff}\x{fe00}-\x{fe0f}"
-    r"\x{fe70}-\x{feff}\x{ff00}-\x{ffef}\x{1d400}-\x{1d7ff}\x{1f100}-\x{1f2ff}]"
-    rf"|[a-z0-9][{_SIGNS}]"
+    r"[\x{aa}\x{ad}\x{ba}\x{130}\x{17f}\x{34f}\x{610}-\x{61c}\x{640}\x{64b}-\x{65f}\x{670}\x{6d6}-\x{6ed}\x{180e}"
+    r"\x{1d2c}-\x{1d6a}\x{200b}\x{200d}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{209c}\x{2100}-\x{218b}\x{2460}-\x{24ff}"
+    r"\x{3200}-\x{33ff}\x{fb00}-\x{fdff}\x{fe00}-\x{fe0f}\x{fe70}-\x{feff}\x{ff00}-\x{ffef}\x{1d400}-\x{1d7ff}"
+    r"\x{1f100}-\x{1f2ff}]"
 )
-"""Characters that normalising takes for others, or takes away from between letters: a text with one is always read."""
+"""Characters that normalising takes for others, or takes away: a text with one of them is always read."""
 _CAMEL = re2.compile(b"[a-z][A-Z]|[A-Z]{2}[a-z]", options())
 _MEMORY = 512 * 1024 * 1024
 _BLANK = (op.LITERAL, ord(" "))
@@ -179,7 +177,7 @@ class _Writer:
             written = re2.escape(letter)
         else:
             edges = (rf"(?:^|[^{_LETTERS}\n])", rf"(?:$|[^{_LETTERS}])")
-            written = f"[{''.join(spellings(letter))}]{_MARKS}"
+            written = f"[{''.join(spellings(letter))}]"
         return _Part(f"{edges[0] if before else ''}{written}{edges[1] if after else ''}", 1.0)
 
 
@@ -214,7 +212,7 @@ def _has_blank(nodes: Sequence[Any]) -> bool:
 def _class(members: Sequence[Any]) -> str:
     written = ""
     for code, value in members:
-        if code is op.NEGATE or value is op.CATEGORY_NOT_WORD:
+        if code is op.NEGATE:
             return r"[^\n]"
         if code is op.CATEGORY:
             written += r"\s\x{a0}\x{200c}"
@@ -227,7 +225,7 @@ def _class(members: Sequence[Any]) -> str:
             if (low, high) == ("0", "9") or low.isdigit():
                 written += _DIGITS
             elif low.isascii():
-                written += f"{low}-{high}"
+                written += f"{re2.escape(low)}-{re2.escape(high)}"
             else:
                 written += _LETTERS
     return f"[{written}]"

@@ -16,6 +16,8 @@ WEAK = 0.35
 """Nothing by itself."""
 NAMES = (FieldKind.PERSON, FieldKind.EMAIL, FieldKind.IDENTIFIER)
 SHORT = (*NAMES, FieldKind.FILENAME, FieldKind.TITLE)
+ASIDE = r"[ -/:-@\[-`{-~«»“”„–—،؛؟]*"
+"""Blanks and punctuation; RE2's `\\W` takes every letter that is not ASCII for punctuation."""
 
 
 class Form(StrEnum):

@@ -1,7 +1,7 @@
 """Texts of test words: alone, with numbers, and with words that make nothing real of them."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import CERTAIN, LIKELY, STRONG, WEAK, Form, Recogniser, any_of, only_in
+from wisqu_pipelines.detection.recogniser import ASIDE, CERTAIN, LIKELY, STRONG, WEAK, Form, Recogniser, any_of, only_in
 from wisqu_pipelines.detection.recognisers.vocabulary import FILLER, HARD, SOFT, nothing_but
 
 _SOFT_LATIN = any_of(
@@ -161,7 +161,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "stand_in",
-        (r"^\W*[\[{<(%$]{1,2}\s*(?:title|name|text|content|description|subject|question|answer|body|insert[^\]}>]*|your[^\]}>]*|enter[^\]}>]*|عنوان|نام|متن|اسم|نص|پاسخ|سوال|سؤال)\s*[\]}>)%]{1,2}\W*$", r"^\W*(?:todo|tbd|tbc|tba|fixme|n\.n\.?)(?:$|\W)", r"^(?:no|empty|missing|without) (?:title|description|content|text|name|subject|body)\W*$", r"\{\{[^}]*\}\}", r"^(?:متن|عنوان|نام|توضیحات|سوال|پاسخ) خود را", r"^(?:بعدا|بعداً|به زودی|به‌زودی) (?:تکمیل|اضافه|نوشته|پر)", r"^(?:سیتم|سوف یتم|یتم) (?:اضافه|کتابه|تعدیل|ملء)", r"^(?:یضاف|یکتب|یحدد|یملا) لاحقا"),
+        (rf"^{ASIDE}[\[{{<(%$]{{1,2}}\s*(?:title|name|text|content|description|subject|question|answer|body|insert[^\]}}>]*|your[^\]}}>]*|enter[^\]}}>]*|عنوان|نام|متن|اسم|نص|پاسخ|سوال|سؤال)\s*[\]}}>)%]{{1,2}}{ASIDE}$", rf"^{ASIDE}(?:todo|tbd|tbc|tba|fixme|n\.n\.?)(?:$|[^a-z])", rf"^(?:no|empty|missing|without) (?:title|description|content|text|name|subject|body){ASIDE}$", r"\{\{[^}]*\}\}", r"^(?:متن|عنوان|نام|توضیحات|سوال|پاسخ) خود را", r"^(?:بعدا|بعداً|به زودی|به‌زودی) (?:تکمیل|اضافه|نوشته|پر)", r"^(?:سیتم|سوف یتم|یتم) (?:اضافه|کتابه|تعدیل|ملء)", r"^(?:یضاف|یکتب|یحدد|یملا) لاحقا"),
         STRONG,
         "it stands in for words that are to come",
         ("[title]", "TODO: translate", "{{name}}", "No title", "متن خود را بنویسید"),

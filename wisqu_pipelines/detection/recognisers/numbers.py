@@ -1,7 +1,7 @@
 """Numbers that documentation and payment providers publish for tests."""
 
 from wisqu_pipelines.detection.evidence import FieldKind
-from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Form, Recogniser
+from wisqu_pipelines.detection.recogniser import ASIDE, LIKELY, STRONG, Form, Recogniser
 
 _START, _END = r"(?:^|[^0-9])", r"(?:$|[^0-9])"
 _GAP = r"[ -]?"
@@ -53,7 +53,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "counting_number",
-        (r"^\W*(?:0?123456789[01]?2?|01234567(?:89)?|9876543210?|987654321|1234567|12345678|0?9123456789|\+?98 ?912 ?345 ?6789|0?9(?:12|00|11|10)0000000|\+?9812[ -]?3456789|123-?456-?7890|\(123\) ?456-7890|0{7,}|1{7,}|9{7,})\W*$",),
+        (rf"^{ASIDE}(?:0?123456789[01]?2?|01234567(?:89)?|9876543210?|987654321|1234567|12345678|0?9123456789|\+?98 ?912 ?345 ?6789|0?9(?:12|00|11|10)0000000|\+?9812[ -]?3456789|123-?456-?7890|\(123\) ?456-7890|0{{7,}}|1{{7,}}|9{{7,}}){ASIDE}$",),
         STRONG,
         "digits in a row instead of a number",
         ("1234567890", "09123456789", "۰۹۱۲۳۴۵۶۷۸۹", "123-456-7890", "0000000000"),
