@@ -23,6 +23,7 @@ KINDS = {
     "environment_promotions": {"postgres"},
     "environment_access_logs": {"postgres"},
     "developer_actions": {"postgres"},
+    "test_data_scan": {"postgres", "qdrant"},
 }
 ENVIRONMENTS = ("dev", "stage", "prod")
 

@@ -14,9 +14,9 @@ class Budget:
 
     seed: int
     kills: int = 50
-    pairs: int = 30
-    embedded: int = 16
-    edits: int = 300
+    pairs: int = 16
+    embedded: int = 10
+    edits: int = 150
     examples: int = 10
     thorough: bool = False
     """Whether each moment of a transaction is tried for itself."""

@@ -52,7 +52,7 @@ def _scan_asset(declared: Declared, environment: str, partitions: MonthlyPartiti
         description="Reads the rows that were created in the month, and marks those that exist only because someone "
         "tested. What this version of the detector has read, and nobody has changed since, is not read again.",
         group_name=environment,
-        kinds={"postgres"},
+        kinds={"postgres", "qdrant"},
         owners=[keys.OWNER],
         tags={"wisqu/environment": environment},
         pool=keys.pool(environment),

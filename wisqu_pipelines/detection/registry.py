@@ -13,6 +13,7 @@ from wisqu_pipelines.detection.recognisers import (
     lorem,
     numbers,
     people,
+    purposes,
     qa,
     real,
     sequences,
@@ -24,7 +25,7 @@ REVISION = 1
 GROUPS: Mapping[str, tuple[Recogniser, ...]] = MappingProxyType(
     {
         group.GROUP: group.RECOGNISERS
-        for group in (generic, people, emails, sequences, keyboard, lorem, numbers, qa, unnamed, local, real)
+        for group in (generic, people, emails, sequences, keyboard, lorem, numbers, qa, purposes, unnamed, local, real)
     }
 )
 """By the name of their group."""

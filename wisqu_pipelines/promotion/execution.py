@@ -310,6 +310,9 @@ class Execution:
     def _give_up(self, error: BaseException) -> NoReturn:
         """Sweep what was staged, let the source's rows go, and say why."""
         failure = error if isinstance(error, Refused | PromotionFailed) else self._failure(error)
+        with self._ledger.guarded(self._work.claim) as (session, promotion):
+            # Before the sweep: what a run that dies in it had swept, the next one must not take for staged.
+            self._ledger.forget(session, promotion.id)
         try:
             for page in self._items.pages(self._work.id, effects=MOVING):
                 self._staging.sweep(page)
@@ -321,7 +324,6 @@ class Execution:
                 promotion.lease_until = self._work.clock.now() - LEASE
             raise failure from error
         with self._ledger.guarded(self._work.claim) as (session, promotion):
-            self._ledger.forget(session, promotion.id)
             state, action = _ending(failure)
             move(promotion, state)
             promotion.error = str(failure)

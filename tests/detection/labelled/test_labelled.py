@@ -9,7 +9,7 @@ from tests.detection.labelled import Case, Half, Language, cases, letters, norma
 from wisqu_pipelines.catalog.models import EnvironmentRow
 from wisqu_pipelines.detection.evidence import FieldKind
 
-LEAST_CASES = 1_600
+LEAST_CASES = 3_000
 LEAST_ROWS = 150
 LEAST_IN_CELL = 40
 MOST_IN_FAMILIES = 0.25

@@ -116,7 +116,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_filename",
-        ("^ (?:test|tests|testing|dummy|demo|tmp|mock|تست|تستی|ازمایشی|تجریبی|اختبار) (?:[a-z]{2,}|[0-9]+|[^a-z0-9 ]+)(?: .*)?$", " (?:test|tests|testing|dummy|demo|loadtest|smoketest|تست|تستی|ازمایشی|تجریبی|للاختبار)(?: v? ?[0-9]+| final| copy| new)* $", " (?:for|upload|import|ocr|search|wisqu|rag|chunk|chunking|parser|upload) (?:test|demo) "),
+        ("^ (?:test|tests|testing|dummy|demo|tmp|mock|تست|تستی|ازمایشی|تجریبی) (?:[a-z]{2,}|[0-9]+|[^a-z0-9 ]+)(?: .*)?$", " (?:test|tests|testing|dummy|demo|loadtest|smoketest|تست|تستی|ازمایشی|تجریبی|للاختبار)(?: v? ?[0-9]+| final| copy| new)* $", " (?:for|upload|import|ocr|search|wisqu|rag|chunk|chunking|parser|upload) (?:test|demo) "),
         STRONG,
         "a filename that begins or ends with a test word",
         ("test_fatwa", "quran demo", "hadith-test", "تست دعا"),
@@ -225,7 +225,7 @@ RECOGNISERS = (
         "a word of testers, which others use as well",
         ("my prayer test", "Demo of the adhan"),
         ("contest", "latest", "demonstration", "temporary", "template"),
-        {FieldKind.PROSE: 0.2, FieldKind.PERSON: STRONG, FieldKind.FILENAME: 0.4, FieldKind.EMAIL: 0.0, FieldKind.IDENTIFIER: 0.5},
+        {FieldKind.PROSE: 0.2, FieldKind.FILENAME: 0.4, FieldKind.EMAIL: 0.0, FieldKind.IDENTIFIER: 0.5},
     ),
     Recogniser(
         "soft_word",

@@ -56,6 +56,14 @@ RECOGNISERS = (
         {FieldKind.PERSON: STRONG, FieldKind.PROSE: 0.4},
     ),
     Recogniser(
+        "two_persian_walks",
+        (f" {_PERSIAN_WALKS} (?:[^ ]+ ){{0,2}}{_PERSIAN_WALKS} ",),
+        STRONG,
+        "keys that lie side by side on a Persian keyboard, and again",
+        ("شسیب شسیب", "شسیب یبلا ضصثق"),
+        ("شیب زمین", "متن شسیب"),
+    ),
+    Recogniser(
         "one_key",
         ("^ (?:" + "|".join(f"{letter}{{3,}}" for letter in ascii_lowercase if letter not in "ivxm") + "|x{3,}|i{4,}|v{4,}|m{4,})"
          "(?: (?:" + "|".join(f"{letter}+" for letter in "abcdefghjklnopqrstuwyzx") + "|[0-9]+))*(?: (?:pdf|docx?|txt|md|jpg|png))? $",

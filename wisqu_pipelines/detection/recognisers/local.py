@@ -77,7 +77,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "arabic_begins_with_test",
-        ("^ (?:اختبار|تجربه|تجریب) (?:[^ ]+ ){0,4}$",),
+        ("^ (?:qa |upload |api )?(?:اختبار|تجربه|تجریب) (?:[^ ]+ ){0,4}$",),
         LIKELY,
         "it begins with a word for test, and is short",
         ("اختبار التنبيه", "تجربة بسيطة"),

@@ -25,7 +25,7 @@ RECOGNISERS = (
     Recogniser(
         "lorem_ipsum_tail",
         (" (?:consectetur|consectetuer) adipiscing elit ", " sed do eiusmod tempor incididunt ", " ut labore et dolore magna aliqua ",
-         " duis aute irure dolor ", " excepteur sint occaecat ", " nunc vel felis ", " vestibulum ante ipsum primis ", " pellentesque habitant morbi "),
+         " duis aute irure dolor ", " ut enim ad minim veniam ", " quis nostrud exercitation ", " nisi ut aliquip ", " velit esse cillum ", " culpa qui officia ", " excepteur sint occaecat ", " nunc vel felis ", " vestibulum ante ipsum primis ", " pellentesque habitant morbi "),
         STRONG,
         "more of the passage that fills pages",
         ("sed do eiusmod tempor incididunt", "Duis aute irure dolor in"),
@@ -34,7 +34,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "lorem_in_other_scripts",
-        ("^ لورم ایپسوم متن ", " لورم ایپسوم متن ساختگی با ", "^ لورم ایپسوم(?: [0-9]+| متن)? $", "^ لوریم (?:ایبسوم|ابسوم|ایپسوم)(?: [0-9]+)? $", " lorem ipsum dolor سیت ", " هذا النص هو مثال لنص ", " متن ساختگی با تولید سادگی ", " چاپگرها و متون بلکه روزنامه و مجله "),
+        ("^ لورم ایپسوم متن ", " لورم ایپسوم متن ساختگی با ", "^ لورم ایپسوم(?: [0-9]+| متن)? $", "^ لوریم (?:ایبسوم|ابسوم|ایپسوم)(?: [0-9]+)? $", " lorem ipsum dolor سیت ", " هذا النص هو مثال لنص ", " متن ساختگی با تولید سادگی ", " چاپگرها و متون بلکه روزنامه و مجله ", " شصت و سه درصد گذشته ", " شناخت فراوان جامعه و متخصصان ", "^ لوریم (?:ایبسوم|ابسوم|ایپسوم) ", " نص شکلی (?:یستخدم|بمعنی|الا ) ?"),
         STRONG,
         "the passage that fills pages, in Persian or Arabic",
         ("لورم ایپسوم متن ساختگی", "هذا النص هو مثال لنص يمكن أن يستبدل"),

@@ -31,7 +31,7 @@ RECOGNISERS = (
         "a telephone number that is kept for fiction (NANPA, 555-0100 to 555-0199)",
         ("555-0123", "(212) 555-0187", "+1 212 555 0100"),
         ("555-1234-5", "5550199887", "0555-0199887"),
-        {FieldKind.PROSE: STRONG, FieldKind.TITLE: STRONG},
+        {FieldKind.PROSE: STRONG, FieldKind.TITLE: STRONG, FieldKind.IDENTIFIER: STRONG},
         Form.TEXT,
     ),
     Recogniser(

@@ -36,11 +36,11 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_as_name",
-        ("^ (?:test|tests|testing|testy|teste|tst|tset|dummy|asdf|qa|demo|fake) ", " (?:test|tests|testing|testy|teste|testo|testov|testova|testerson|testsson|mctest|mctestface|tst|tset|dummy|asdf|demo)(?: [0-9]+)? $"),
+        (" (?:load|api|smoke|ui|e 2 e|unit|upload|login|automation) test ", "^ (?:test|tests|testing|testy|teste|tst|tset|dummy|asdf|qa|demo|fake|sample|example|tester) [^ ]+ ", " (?:test|tests|testing|testy|teste|testo|testov|testova|testerson|testsson|mctest|mctestface|tst|tset|dummy|asdf|demo)(?: [0-9]+)? $"),
         STRONG,
         "a part of a name that testers give",
         ("Ali Test", "Testy McTestface", "test Hosseini", "Test Testov"),
-        ("William Test Wilson", "Esther Testa", "Greta Tester", "Tess Ting", "Demetrius"),
+        ("William Test Wilson", "Jennifer Sample", "Esther Testa", "Greta Tester", "Tess Ting", "Demetrius"),
         only_in(FieldKind.PERSON),
     ),
     Recogniser(
@@ -73,7 +73,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "persian_nobody",
-        (" فلان(?:ی)? (?:ابن )?فلان(?:ی|یان)? ", " (?:علی|محمد|رضا|حسن|مریم|زهرا|فاطمه|سارا|احمد) (?:تست|تستی|تستیان|ازمایشی|ازمایش|ازمایشیان|فیک|الکی) ",
+        (" فلان(?:ی)? (?:ابن )?فلان(?:ی|یان)? ", " (?:فلان|فلانی|بهمان|بیسار) (?:بن |ابن |و )?(?:بهمان|بهمانی|بیسار|فلان) ", " (?:علی|محمد|رضا|حسن|مریم|زهرا|فاطمه|سارا|احمد) (?:تست|تستی|تستیان|ازمایشی|ازمایش|ازمایشیان|فیک|الکی) ",
          f" (?:کاربر|مدیر|ادمین|مشتری|عضو|دانشجو|مهمان) {any_of('تست', 'تستی', 'ازمایشی', 'ازمایش', 'فرضی', 'دمو', 'فیک', 'ساختگی')} "),
         STRONG,
         "the name of somebody who does not exist, in Persian",
@@ -83,7 +83,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "arabic_nobody",
-        (" فلان (?:بن |ابن )?(?:ال)?(?:فلانی|علانی|فلان|علان) ",
+        (" فلان (?:بن |ابن )?(?:ال)?(?:فلانی|علانی|فلان|علان) ", " (?:فلان|فلانه|علان|علانه) (?:بن|بنت|ابن|ابنه) (?:ال)?(?:فلان|علان|فلانی|علانی) ",
          " (?:ال)?(?:مستخدم|حساب|عمیل|مدیر|طالب|عضو|زائر)(?:ه)? (?:ال)?(?:تجریبی|وهمی|اختبار|تجربه|للاختبار)(?:ه)? ",
          " (?:محمد|احمد|علی|فاطمه|خالد|عمر|ساره|مریم|یوسف|حسن) (?:تجربه|اختبار|تجریبی|تست) ", "^ (?:ال)?اسم (?:ال)?(?:کامل|اول|مستخدم)(?:ک)? $", " (?:ال)?مستخدم (?:ال)?نموذجی "),
         STRONG,
@@ -94,7 +94,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "soft_name",
-        ("^ (?:نمونه|ازمایش|مثال|sample|example|trial|تجربه|اختبار) ", " (?:نمونه|ازمایش|مثال|sample|example|tester|trial|تجربه|اختبار) ",),
+        ("^ (?:نمونه|ازمایش|مثال|trial|تجربه|اختبار) ", " (?:نمونه|ازمایش|مثال|sample|example|tester|trial|تجربه|اختبار) ",),
         0.4,
         "a word that testers put where a name belongs",
         ("Sample Smith", "نمونه محمدی"),

@@ -3,7 +3,7 @@
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import SHORT, STRONG, WEAK, Recogniser, only_in
 
-_END = r"(?: (?:copy|final|v)? ?[0-9]+)*(?: (?:pdf|docx?|odt|txt|md|xlsx?|pptx?|png|jpe?g|csv|rtf|zip))? $"
+_END = r"(?: (?:(?:copy|final|v)? ?[0-9]+|copy))*(?: (?:pdf|docx?|odt|txt|md|xlsx?|pptx?|png|jpe?g|csv|rtf|zip))? $"
 
 GROUP = "unnamed"
 RECOGNISERS = (
@@ -24,6 +24,15 @@ RECOGNISERS = (
         "what programs call a file that was just made",
         ("New Document (2)", "New Text Document.txt", "new folder 3", "سند جدید", "مستند جديد ١"),
         ("New documents from the archive", "A new page in history", "ملف جديد عن الزكاة"),
+        {FieldKind.PROSE: WEAK},
+    ),
+    Recogniser(
+        "copy_of_nothing",
+        (" کپی از (?:کپی|بدون نام|بدون عنوان) ", " نسخه من (?:نسخه|بدون عنوان|بلا عنوان|ملف جدید) ", " copy of (?:copy of|untitled|new document|unnamed) "),
+        STRONG,
+        "a copy of something without a name",
+        ("کپی از بدون عنوان", "نسخة من بدون عنوان (2)", "Copy of Untitled document"),
+        ("کپی از قرآن", "نسخة من القرآن", "Copy of the Quran"),
         {FieldKind.PROSE: WEAK},
     ),
     Recogniser(
