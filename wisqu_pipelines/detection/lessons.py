@@ -212,7 +212,7 @@ class Lessons:
 
     def _teacher(self, session: Session, person: str | UUID) -> UUID:
         found = people.find(session, person)
-        people.require_role(found, self._settings.sample_environment, TEACHERS, "teach detection")
+        people.require_role(found, self._settings.sample_environment, TEACHERS, "teach detection", self._clock.now())
         return found.id
 
     def _write_down(self, session: Session, user: UUID, action: str, reason: str, **details: str) -> None:

@@ -17,6 +17,7 @@ from wisqu_pipelines.detection.recognisers import (
     qa,
     real,
     sequences,
+    spellings,
     unnamed,
 )
 
@@ -25,7 +26,21 @@ REVISION = 1
 GROUPS: Mapping[str, tuple[Recogniser, ...]] = MappingProxyType(
     {
         group.GROUP: group.RECOGNISERS
-        for group in (generic, people, emails, sequences, keyboard, lorem, numbers, qa, purposes, unnamed, local, real)
+        for group in (
+            generic,
+            people,
+            emails,
+            sequences,
+            keyboard,
+            lorem,
+            numbers,
+            qa,
+            purposes,
+            spellings,
+            unnamed,
+            local,
+            real,
+        )
     }
 )
 """By the name of their group."""

@@ -218,7 +218,7 @@ class Teaching:
 
     def _teacher(self, session: Session, person: str | UUID) -> CentralUser:
         found = people.find(session, person)
-        people.require_role(found, self._environment, TEACHERS, "teach detection")
+        people.require_role(found, self._environment, TEACHERS, "teach detection", self._clock.now())
         return found
 
     @property

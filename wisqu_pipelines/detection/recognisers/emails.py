@@ -116,7 +116,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "short_mailbox",
-        (r"^(?:[a-z]|[a-z]{2}|[0-9]{1,4}|[a-z][0-9]{1,2})@(?:[a-z]|[a-z]{2}|[0-9]{1,4}|aaa|abc)\.(?:com|net|org|ir|co|[a-z])$", r"^[a-z]{1,3}@(?:a|b|c|aa|bb|x|y|xx|asd|qwe)\.[a-z]{1,3}$"),
+        (r"^(?:[a-z]|[a-z]{2}|[0-9]{1,4}|[a-z][0-9]{1,2})@(?:[a-z]|[a-z]{2}|[0-9]{1,4}|aaa|abc)\.(?:com|net|org|ir|co|[a-z])$", r"^(?:a+|b+|c+|d+|e+|f+|g+|h+|j+|k+|l+|n+|o+|p+|q+|r+|s+|t+|u+|w+|y+|z+)@(?:a{2,}|b{2,}|c{2,}|d{2,}|f{2,}|g{2,}|h{2,}|j{2,}|k{2,}|l{2,}|n{2,}|o{2,}|p{2,}|q{2,}|r{2,}|s{2,}|t{2,}|y{2,}|z{2,})\.[a-z]+$", r"^lorem[a-z0-9._-]*@", r"^[a-z]{1,3}@(?:a|b|c|aa|bb|x|y|xx|asd|qwe)\.[a-z]{1,3}$"),
         STRONG,
         "an address as short as the form allows",
         ("a@b.com", "x@y.org", "1@1.com", "aa@aa.com"),

@@ -143,7 +143,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "hard_word",
-        (" (?:dummy|dummies|placeholder|placeholders|lorem|ipsum|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
+        (" (?:dummy|dummies|placeholder|lorem|ipsum|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
         STRONG,
         "a word that hardly anybody but testers uses",
         ("my dummy surah", "demo slides about zakat", "prayer placeholder"),

@@ -25,7 +25,13 @@ _WALKS = any_of(
     f"{_RUN}[a-z]{{0,2}}", f"(?:{_SHORT_RUN}){{2,}}[a-z]?", "asd[asdf]{2,}", "sdf[sdfg]{2,}", "[asdfghjkl]{7,}",
     "1 q 2 w 3 e(?: 4 r)?", "1 qaz 2 wsx",
 )  # fmt: skip
-_PERSIAN_WALKS = any_of(f"{_runs(_PERSIAN_ROWS, 4)}[ا-ی]{{0,3}}", "(?:شسی|ضصث|یسش|ثصض)+[بلقفا]*")
+_PERSIAN_WALKS = any_of(
+    f"{_runs(_PERSIAN_ROWS, 4)}[ا-ی]{{0,3}}",
+    "(?:شسیب|شسی|ضصثق|ضصث|یسش|ثصض|بیسش){2,}[بلقفا]*",
+    "(?:شسی|ضصث|یسش|ثصض)+[بلقفا]*",
+    "ض{2,}ص{2,}ث*",
+    "ش{2,}س{2,}ی*",
+)
 
 GROUP = "keyboard"
 RECOGNISERS = (
@@ -76,7 +82,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "same_keys",
-        ("^ (?:" + "|".join(f"(?:{pair}){{3,}}{pair[0]}?" for pair in ("ab", "xy", "la", "ha", "he", "na", "ba", "da", "ta", "jk", "as", "qw", "zx", "ad", "sd", "fd", "lo", "yo", "ho", "bla", "blah", "abc", "xyz", "asd", "qwe", "foo", "test", "هاها", "لالا", "بلا", "ها", "لا", "ده")) + ")(?: [0-9]+)? $",
+        ("^ (?:" + "|".join(f"(?:{pair}){{3,}}{pair[0]}?" for pair in ("ab", "xy", "la", "ha", "he", "na", "ba", "da", "ta", "jk", "as", "qw", "zx", "ad", "sd", "fd", "lo", "yo", "ho", "bla", "blah", "abc", "xyz", "asd", "qwe", "foo", "test", "هاها", "لالا", "zxcv", "asdf", "شسیب", "ضصث", "ضصثق", "یسش", "بلا", "ها", "لا", "ده")) + ")(?: [0-9]+)? $",
          "^ (?:(?:12){2,}|(?:123){2,}|(?:1234){2,}|(?:10){3,}|(?:00){3,}|(?:01){3,}|(?:21){2,}|(?:321){2,}) $", "^ (?:aa+ bb+(?: cc+)?(?: dd+)?|aa aa(?: aa)*|xx xx(?: xx)*|a b c(?: d)?(?: e)?|zz zz|qq qq) $", "^ (?:ه{4,}|خ{4,}|ح{3,}) $"),
         STRONG,
         "the same keys, again and again",

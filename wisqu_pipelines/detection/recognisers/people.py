@@ -45,7 +45,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "first_last",
-        (" (?:first|given) ?name (?:last|family|sur) ?name ", " (?:firstname|lastname|fname lname|fullname) ", " name surname ", "^ (?:user|guest|admin|unknown|anonymous|default|system|new) (?:user|name|admin|account|person|member)(?: [0-9]+)? $", "^ (?:admin admin|user user|name name|mr nobody|no body|no one|someone somebody|some one|any one|n n|foo barson|jane public|fulan(?: al)? fulani|ibn fulan|ivan ivanov(?:ich)?|hans mustermann) $", "^ (?:نام خانوادگی|نام و نام خانوادگی|نام نام خانوادگی|کاربر (?:یک|دو|اول|دوم|جدید|ناشناس|مهمان)|فلان بن فلان|فلان ابن فلان) $", "^ (?:ال)?(?:مستخدم|زائر) (?:جدید|مجهول|اول|واحد|ضیف|افتراضی) $", "^ first last $", "^ (?:your|full|user|my|some) name(?: here)? $",
+        (" (?:first|given) ?name (?:last|family|sur) ?name ", " (?:firstname|lastname|fname lname|fullname) ", " name surname ", "^ (?:user|guest|admin|unknown|anonymous|default|system|new) (?:user|name|admin|account|person|member)(?: [0-9]+)? $", "^ (?:admin admin|user user|name name|mr nobody|no body|no one|someone somebody|some one|any one|n n|foo barson|jane public|fulan(?: al)? fulani|ibn fulan|ivan ivanov(?:ich)?|hans mustermann) $", "^ (?:نام خانوادگی|نام و نام خانوادگی|نام نام خانوادگی|کاربر (?:یک|دو|اول|دوم|جدید|ناشناس|مهمان)|فلان بن فلان|فلان ابن فلان) $", "^ (?:ال)?(?:مستخدم|زائر) (?:جدید|مجهول|اول|واحد|ضیف|افتراضی) $", "^ first last $", "^ (?:user|guest|person|customer) (?:one|two|three|four|five|six|seven|number)(?: [0-9]+)? $", "^ (?:کاربر|مهمان|شخص) (?:شماره )?[0-9]+ $", "^ (?:مستخدم|زائر) (?:رقم )?[0-9]+ $", "^ (?:ال)?اسم (?:ال)?اول (?:ال)?(?:اسم (?:ال)?(?:عایله|اخیر)|لقب) $", "^ dolor s(?:it)? amet $", "^ حساب فریق ", "^ (?:your|full|user|my|some) name(?: here)? $",
          " (?:your|user|full|some|my) name ", " (?:someone|somebody|nobody|no name|noname|anonymous|anon) (?:user|test|someone) "),
         STRONG,
         "what stands in an empty form, instead of a name",
@@ -83,7 +83,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "arabic_nobody",
-        (" فلان (?:بن |ابن )?(?:ال)?(?:فلانی|علانی|فلان|علان) ", " (?:فلان|فلانه|علان|علانه) (?:بن|بنت|ابن|ابنه) (?:ال)?(?:فلان|علان|فلانی|علانی) ",
+        (" فلان (?:بن |ابن )?(?:ال)?(?:فلانی|علانی|فلان|علان) ", " فلانه (?:ال)?(?:فلانیه|علانیه|فلانه) ", " (?:فلان|فلانه|علان|علانه) (?:بن|بنت|ابن|ابنه) (?:ال)?(?:فلان|علان|فلانی|علانی) ",
          " (?:ال)?(?:مستخدم|حساب|عمیل|مدیر|طالب|عضو|زائر)(?:ه)? (?:ال)?(?:تجریبی|وهمی|اختبار|تجربه|للاختبار)(?:ه)? ",
          " (?:محمد|احمد|علی|فاطمه|خالد|عمر|ساره|مریم|یوسف|حسن) (?:تجربه|اختبار|تجریبی|تست) ", "^ (?:ال)?اسم (?:ال)?(?:کامل|اول|مستخدم)(?:ک)? $", " (?:ال)?مستخدم (?:ال)?نموذجی "),
         STRONG,

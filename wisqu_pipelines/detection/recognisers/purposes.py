@@ -6,15 +6,15 @@ from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Form, Recognise
 _PARTS = any_of(
     "uploads?", "uploading", "websockets?", "streaming", "rerank(?:er|ing)", "log ?in", "logging in", "sign ?up", "sign ?in", "builds?", "deploy(?:ed|ment)?s?", "buttons?", "sidebar", "rendering", "renders?", "rendered",
     "auto ?save", "permissions?", "citations?", "index(?:ed|ing)?", "notifications?", "mobile app", "dark mode", "dropdown", "redirects?", "cach(?:e|ed|ing)", "backend", "frontend", "servers?", "api", "admin panel",
-    "non admin", "hot ?fix", "refresh", "ocr", "embeddings?", "file size", "max length", "line breaks?", "emoji", "rtl", "timestamps?", "avatar", "pdf viewer", "syncs?", "error message", "page loads?", "upload goes through", "autosaves?", "draft (?:is )?saved",
+    "non admin", "hot ?fix", "refresh", "ocr", "embeddings?", "file size", "max length", "line breaks?", "emoji", "rtl", "timestamps?", "avatar", "pdf viewer", "syncs?", "error message", "page loads?", "upload goes through", "autosaves?", "draft (?:is )?saved", "(?:the |my |a )?titles? (?:saves?|is saved|works|shows)", "pagination", "scroll(?:s|ing)?", "threads? scrolls?", "import(?:er)?", "markdown", "search box", "input field", "encoding",
 )  # fmt: skip
 _PERSIAN_PARTS = any_of(
-    "اپلود", "بارگذاری", "دیپلوی", "سرور", "لاگین", "دکمه", "رفرش", "باگ", "دسترسی کاربر", "راست چین", "چپ چین", "سرعت پاسخ", "اعلان(?: ها)?", "نوتیف(?:یکیشن)?", "ایندکس", "سرچ", "مرورگر", "اپ", "اپلیکیشن", "نسخه جدید", "اپدیت",
+    "اپلود", "بارگذاری", "دیپلوی", "سرور", "لاگین", "دکمه", "رفرش", "باگ", "دسترسی کاربر", "راست چین", "چپ چین", "سرعت پاسخ", "اعلان(?: ها)?", "نوتیف(?:یکیشن)?", "ایندکس", "سرچ", "مرورگر", "اپ", "اپلیکیشن", "نسخه جدید", "اپدیت", "اسکرول", "ذخیره عنوان", "صفحه بندی",
     "به روز رسانی", "بروزرسانی", "خطای [0-9]+", "ذخیره (?:می شه|میشه|می شود|میشود|شد|شده)", "لود", "سایدبار", "پنل", "login", "upload", "api", "ocr", "merge", "deploy", "release", "streaming", "pdf",
 )  # fmt: skip
 _ARABIC_PARTS = any_of(
     "(?:ال)?زر", "رفع (?:ال)?ملفات?", "الرفع", "(?:ال)?خادم", "(?:ال)?سیرفر", "القایمه الجانبیه", "الفهرس", "الفهرسه", "الصلاحیات", "الحفظ", "تسجیل (?:ال)?دخول", "اتجاه النص", "النشر", "التحدیث", "الاصلاح", "الاشعارات", "المتصفح", "(?:ال)?واجهه",
-    "النظام", "التطبیق", "النسخه الجدیده", "عمل البحث", "البحث یعمل", "(?:ال)?رد (?:یطلع|ینقطع|یظهر)", "الرد ینقطع", "یشتغل", "تشتغل", "login", "upload", "api", "ocr", "deploy", "streaming", "pdf",
+    "النظام", "التطبیق", "النسخه الجدیده", "تتحرک المحادثه", "الاستیراد", "حفظ العنوان", "التمریر", "عمل البحث", "البحث یعمل", "(?:ال)?رد (?:یطلع|ینقطع|یظهر)", "الرد ینقطع", "یشتغل", "تشتغل", "login", "upload", "api", "ocr", "deploy", "streaming", "pdf",
 )  # fmt: skip
 _PERSIAN_LOOKS = any_of("ببینم", "ببینیم", "چک (?:می )?(?:کنم|کنیم|کردم|کردن)", "چک (?:میکنم|میکنیم)", "جهت بررسی", "برای (?:بررسی|چک|اطمینان از)", "امتحان (?:می ?کنم|می ?کنیم|کنم|کنیم)")  # fmt: skip
 _ARABIC_LOOKS = any_of("لاری", "لنری", "نشوف", "بشوف", "اشوف", "للتحقق من", "للتاکد من", "لاتاکد", "لاتحقق", "اتاکد", "اتحقق", "نتحقق", "لفحص", "فحص", "نجرب", "اجرب", "جربت")  # fmt: skip
@@ -32,6 +32,8 @@ RECOGNISERS = (
             f" trying (?:out )?(?:the|to|again|this|my|our|a|new) (?:[^ ]+ ){{0,3}}{_PARTS} ",
             " (?:first|second|third|another|last|previous|next) (?:attempt|try|upload) .*(?:40[0-9]|50[0-9]|errors?|failed|timed? ?out|crashed) ",
             " is this thing on $",
+            f"^ (?:does|do|is) (?:the |my |our |this )?{_PARTS} (?:work|working|ok|fine|broken|live|there)(?: [^ ]+){{0,4}} $",
+            " (?:trying|next|now) with [0-9]+ (?:characters?|chars|words|files|lines|tokens|messages) ",
             "^ (?:hello |hi |hey )*(?:can|do|does) (?:you|anyone|anybody|u) (?:see|read|hear) (?:this|me)(?: message| msg| text)? .{0,40}$",
             " if you can (?:read|see) this ",
         ),
@@ -79,13 +81,14 @@ RECOGNISERS = (
         (
             "^ (?:[^ ]+ ){0,4}safe to (?:remove|delete|discard|drop|purge|erase) ",
             " not an? real (?:document|doc|user|person|file|account|record|conversation|message|book|entry) ",
+            " (?:dev|development|staging|stage|qa|testing|demo|internal) only $", " (?:replace|swap|change|update) (?:this |it |them )?(?:with|by|to|for) (?:the )?(?:real|actual|final|proper) (?:content|text|title|one|data|answer|translation|file|document|name) ", " for the demo on (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|[0-9]+) ", "^ (?:ignore|skip) this (?:one|entry|row|record|message|question|chat) ", " before (?:launch|release|go live|going live|publishing|production) $",
             " will be (?:cleaned up|removed|deleted|dropped|wiped|purged) (?:after|later|soon|tomorrow|once|when|by) ",
             " (?:drop|wipe|purge|nuke) (?:it |this |them )?(?:after|later|anytime|any time|before) ",
             " temp(?:orary)? (?:record|row|file|doc|document|entry|account|upload|copy) (?:for|to|from|please|do not|don t) ",
         ),
         STRONG,
         "somebody says that it need not be kept",
-        ("safe to remove", "Not a real document", "will be cleaned up after the sprint", "drop after Friday"),
+        ("safe to remove", "Not a real document", "will be cleaned up after the sprint", "drop after Friday", "ignore this one, dev only", "Replace with real content before launch"),
         ("Is it always safe for us to remove it?", "temporary marriage", "not a real Muslim", "drop by drop"),
         {FieldKind.EMAIL: 0.0},
     ),
@@ -93,6 +96,7 @@ RECOGNISERS = (
         "not_to_be_kept_fa",
         (
             f" (?:این )?{_PERSIAN_THINGS} (?:[^ ]+ )?واقعی نیست ",
+            " (?:ساختگی|فرضی|الکی) (?:است|هست) و (?:فقط|صرفا) ", " (?:برای|جهت) (?:نمایش در |ارایه در )?دمو (?:نوشته|ساخته|اماده|است|شده) ",
             " (?:جدی نگیرید|توجه نکنید|اعتنا نکنید) .*(?:پاک|حذف|موقت|موقتی|تست) ",
             " (?:اشتباهی|الکی|برای دیباگ|موقع دیباگ) (?:ساختم|ساخته شده|ثبت شد|اپلود کردم|زدم) ",
             " (?:بعدا|بعد|فردا|خودم) (?:[^ ]+ )?(?:پاکش|حذفش) (?:می )?(?:کنم|میکنم|می ?کنیم) ",
@@ -112,6 +116,7 @@ RECOGNISERS = (
         (
             f" (?:تجاهل|تجاهلوا|احذف|احذفوا|امسح|امسحوا|حذف|مسح) (?:هذا|هذه) {_ARABIC_THINGS} ",
             " (?:احذفوه|احذفوها|امسحوها|امسحوه|احذفه|احذفها|امسحها|احذفنی|امسحه) ",
+            " (?:غیر حقیقی|غیر حقیقیه) (?:[^ ]+ ){0,4}(?:لفحص|لاختبار|للاختبار|لتجربه|للتجربه) ", " لا تجیبوا? (?:علی|عن) هذا ", " (?:اضفته|اضفتها|کتبته|کتبتها|ادخلته|ادخل) (?:فقط )?(?:لتجربه|لاختبار|لفحص|للتجربه|للاختبار) ", " من فریق (?:ال)?(?:تطویر|جوده|اختبار|برمجه) ", " (?:هنا یکتب|یکتب هنا|یکتب) (?:نص|عنوان|اسم|وصف) ",
             f" (?:هذا|هذه) {_ARABIC_THINGS} (?:للحذف|للمسح|للرمی) ",
             " للرمی ",
             " (?:ساحذفه|ساحذفها|سامسحه|سامسحها|سیمسح|سیحذف|ستحذف|ستمسح) ",
@@ -201,6 +206,16 @@ RECOGNISERS = (
         ("it_should_reject_expired_token", "beforeEach-created-doc", "stub_embedding_model", "org_seed_b"),
         ("black-seed-oil", "stubborn", "assertion", "before-dawn"),
         only_in(FieldKind.IDENTIFIER),
+    ),
+    Recogniser(
+        "probe",
+        (r"<script[ >]", r"<img [^>]*onerror", r"javascript:", r"(?:'|\") ?(?:;|or 1 ?= ?1|or '1' ?= ?'1)", r"drop table ", r"union select ", r"\$\{jndi:", r"\.\./\.\./", r"\{\{ ?[0-9]+ ?\* ?[0-9]+ ?\}\}", r"%00|%0a%0d"),
+        STRONG,
+        "somebody probes the software with code",
+        ("<script>alert(1)</script>", "'; DROP TABLE fatwas; --", "../../etc/passwd", "' OR 1=1"),
+        ("the scripture", "a drop on the table", "union of believers", "the teacher's; his"),
+        {FieldKind.EMAIL: 0.9},
+        Form.TEXT,
     ),
     Recogniser(
         "made_by_a_program",

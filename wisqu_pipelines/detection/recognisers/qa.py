@@ -33,7 +33,7 @@ RECOGNISERS = (
     Recogniser(
         "please_ignore",
         (" (?:لطفا|یرجی|please) (?:ignore|delete) ", " (?:testing|checking) (?:که|ان|ببینم) ", " (?:please|pls|plz|kindly) (?:ignore|disregard|delete|remove|discard)(?: (?:this|it|me|the|my))?(?: (?:test|message|file|upload|email|mail|document|record|entry|post|account))? ",
-         "^ (?:ignore|disregard|delete|remove) (?:this|me|it)(?: (?:message|file|upload|document|please|account|record|entry|user|later|now|soon|it will be .*|test))* $", "^ (?:ignore|disregard) (?:this|me|it) ", " (?:do not|don t|dont) (?:use|publish|promote|index) (?:this|it|qa|test|tests|bucket|collection|index|file|document|in prod|in production) ", " (?:qa|testing|tests?) only $", " (?:please|pls|plz) (?:حذف|پاک|احذف|امسح) ", " (?:do not|don t|dont) (?:use|publish|promote) (?:bucket|collection|index|role)? ?$",
+         "^ (?:ignore|disregard|delete|remove) (?:this|me|it|this one)(?: (?:message|file|upload|document|please|account|record|entry|user|later|now|soon|it will be .*|test))* $", "^ (?:ignore|disregard) (?:this|me|it) ", " (?:do not|don t|dont) (?:use|publish|promote|index) (?:this|it|qa|test|tests|bucket|collection|index|file|document|in prod|in production) ", " (?:qa|testing|tests?) only $", " (?:please|pls|plz) (?:حذف|پاک|احذف|امسح) ", " (?:do not|don t|dont) (?:use|publish|promote) (?:bucket|collection|index|role)? ?$",
          " (?:to be deleted|safe to delete|can be deleted|delete ?me|deletemelater|delete me later|will be deleted|ignore me|do not (?:use|promote) this|not for production|throw ?away (?:file|account|data)) "),
         STRONG,
         "somebody asks that it be ignored or deleted",
