@@ -80,7 +80,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_text",
-        (f" (?:test|dummy|demo|placeholder) {_TEXTS} ", f"^ (?:temp|tmp) {_TEXTS} $", "^ (?:temp|tmp|temporary|example|sample) (?:title|text|description|content|role|index|bucket|collection) "),
+        (f" (?:test|dummy|demo|placeholder|foo) {_TEXTS} ", "^ testing (?:if|whether|that|how) ", f"^ (?:temp|tmp) {_TEXTS} $", "^ (?:temp|tmp|temporary|example|sample) (?:title|text|description|content|role|index|bucket|collection) "),
         STRONG,
         "a text of this library that is called a test one",
         ("Test fatwa", "Dummy khutbah", "Test question from Hamid", "Example title", "Temp title, change later"),
@@ -107,7 +107,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_identifier",
-        (" (?:tests?|testing|dummy|demo|tmp|mock|fixtures?|e 2 e|loadtest|smoketest|autotest|pytest|sandbox|placeholder|fake|uat|foo|testcol[a-z]*|testing|azmayeshi|testbed|تست|تستی|ازمایشی|دمو|تجریبی|وهمی|للتجربه|للاختبار|للحذف) ", " اختبار (?:ال)?(?:رفع|تحمیل|نظام|بحث) ", "^ (?:example|sample|temp|qa) [a-z]+ $", " d 3 m 0 "),
+        (" (?:tests?|testing|dummy|demo|tmp|mock|fixtures?|e 2 e|loadtest|smoketest|autotest|pytest|sandbox|placeholder|fake|uat|foo(?: bar| baz| [0-9]+)|foobar|testcol[a-z]*|testing|azmayeshi|testbed|تست|تستی|ازمایشی|دمو|تجریبی|وهمی|للتجربه|للاختبار|للحذف) ", " اختبار (?:ال)?(?:رفع|تحمیل|نظام|بحث) ", "^ (?:example|sample|temp|qa) [a-z]+ $", " d 3 m 0 "),
         STRONG,
         "a name for machines with a test word in it",
         ("dummy_role", "my-tmp-index", "hawza-loadtest", "mock_quran_index", "مجموعه_دمو"),
@@ -143,7 +143,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "hard_word",
-        (" (?:dummy|dummies|placeholder|lorem|ipsum|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
+        (" (?:dummy|placeholder|lorem|ipsum|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
         STRONG,
         "a word that hardly anybody but testers uses",
         ("my dummy surah", "demo slides about zakat", "prayer placeholder"),
@@ -161,10 +161,10 @@ RECOGNISERS = (
     ),
     Recogniser(
         "stand_in",
-        (rf"^{ASIDE}[\[{{<(%$]{{1,2}}\s*(?:title|name|text|content|description|subject|question|answer|body|insert[^\]}}>]*|your[^\]}}>]*|enter[^\]}}>]*|عنوان|نام|متن|اسم|نص|پاسخ|سوال|سؤال)\s*[\]}}>)%]{{1,2}}{ASIDE}$", rf"^{ASIDE}(?:todo|tbd|tbc|tba|fixme|n\.n\.?)(?:$|[^a-z])", rf"^(?:no|empty|missing|without) (?:title|description|content|text|name|subject|body){ASIDE}$", r"\{\{[^}]*\}\}", r"^(?:متن|عنوان|نام|توضیحات|سوال|پاسخ) خود را", r"^(?:بعدا|بعداً|به زودی|به‌زودی) (?:تکمیل|اضافه|نوشته|پر)", r"^(?:سیتم|سوف یتم|یتم) (?:اضافه|کتابه|تعدیل|ملء)", r"^(?:یضاف|یکتب|یحدد|یملا) لاحقا"),
+        (rf"^{ASIDE}[\[{{<(%$]{{1,2}}\s*(?:title|name|text|content|description|subject|question|answer|body|insert[^\]}}>]*|your[^\]}}>]*|enter[^\]}}>]*|عنوان|نام|متن|اسم|نص|پاسخ|سوال|سؤال)\s*[\]}}>)%]{{1,2}}{ASIDE}$", rf"^{ASIDE}(?:todo|tbd|tbc|tba|fixme|n\.n\.?)(?:$|[^a-z])", rf"^(?:no|empty|missing|without) (?:title|description|content|text|name|subject|body){ASIDE}$", r"\{\{[^}]*\}\}", r"\{[a-z]+_[a-z_]+\}", r"_<[a-z]+>", r"^your[_ -](?:api[_ -]?key|token|name|email|text|title|id|bucket|url|domain)", r"(?:^|[^a-z])(?:change|replace|fill|rename|edit)[_ -]?me(?:$|[^a-z])", r"^(?:insert|enter|type|write|add) (?:[a-z]+ ){0,2}(?:title|heading|name|text|content|description|summary|question|answer|body) ?(?:here)?\.?$", r"^(?:متن|عنوان|نام|توضیحات|سوال|پاسخ) خود را", r"^(?:بعدا|بعداً|به زودی|به‌زودی) (?:تکمیل|اضافه|نوشته|پر)", r"^(?:سیتم|سوف یتم|یتم) (?:اضافه|کتابه|تعدیل|ملء)", r"^(?:یضاف|یکتب|یحدد|یملا) لاحقا"),
         STRONG,
         "it stands in for words that are to come",
-        ("[title]", "TODO: translate", "{{name}}", "No title", "متن خود را بنویسید"),
+        ("[title]", "TODO: translate", "{{name}}", "No title", "متن خود را بنویسید", "changeme", "YOUR_API_KEY_HERE", "doc_<ID>_<LANG>", "Insert sermon heading"),
         ("(The Opening)", "no title is worthy", "[sic]"),
         {FieldKind.EMAIL: 0.0, FieldKind.PROSE: STRONG},
         Form.TEXT,

@@ -5,8 +5,8 @@ from string import ascii_lowercase
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, WEAK, Recogniser, any_of, only_in
 
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "poiuytrewq", "lkjhgfdsa", "mnbvcxz")
-_PERSIAN_ROWS = ("ضصثقفغعهخحجچ", "شسیبلاتنمکگ", "ظطزرذدپو", "چجحخهعغفقثصض")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "poiuytrewq", "abcdefghijkl", "lkjhgfdsa", "mnbvcxz")
+_PERSIAN_ROWS = ("ضصثقفغعهخحجچ", "شسیبلاتنمکگ", "ظطزرذدپو", "چجحخهعغفقثصض", "گکمنتالبیسش", "ابتثج", "ابپتث")
 _WORDS = {"were", "trew", "سیبل", "رذد"}
 """Keys side by side that are words, or may be."""
 

@@ -6,18 +6,18 @@ from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Form, Recognise
 _PARTS = any_of(
     "uploads?", "uploading", "websockets?", "streaming", "rerank(?:er|ing)", "log ?in", "logging in", "sign ?up", "sign ?in", "builds?", "deploy(?:ed|ment)?s?", "buttons?", "sidebar", "rendering", "renders?", "rendered",
     "auto ?save", "permissions?", "citations?", "index(?:ed|ing)?", "notifications?", "mobile app", "dark mode", "dropdown", "redirects?", "cach(?:e|ed|ing)", "backend", "frontend", "servers?", "api", "admin panel",
-    "non admin", "hot ?fix", "refresh", "ocr", "embeddings?", "file size", "max length", "line breaks?", "emoji", "rtl", "timestamps?", "avatar", "pdf viewer", "syncs?", "error message", "page loads?", "upload goes through", "autosaves?", "draft (?:is )?saved", "(?:the |my |a )?titles? (?:saves?|is saved|works|shows)", "pagination", "scroll(?:s|ing)?", "threads? scrolls?", "import(?:er)?", "markdown", "search box", "input field", "encoding",
+    "non admin", "hot ?fix", "refresh", "ocr", "embeddings?", "file size", "max length", "line breaks?", "emoji", "rtl", "timestamps?", "avatar", "pdf viewer", "syncs?", "error message", "page loads?", "upload goes through", "autosaves?", "draft (?:is )?saved", "(?:the |my |a )?titles? (?:saves?|is saved|works|shows)", "pagination", "scroll(?:s|ing)?", "threads? scrolls?", "import(?:er)?", "markdown", "search box", "input field", "encoding", "dashboards?", "counters?", "textarea", "text box", "badges?", "toggles?", "reload(?:s|ed)?", "modal", "tooltips?", "thumbs (?:up|down)", "send button", "bidi", "session",
 )  # fmt: skip
 _PERSIAN_PARTS = any_of(
-    "اپلود", "بارگذاری", "دیپلوی", "سرور", "لاگین", "دکمه", "رفرش", "باگ", "دسترسی کاربر", "راست چین", "چپ چین", "سرعت پاسخ", "اعلان(?: ها)?", "نوتیف(?:یکیشن)?", "ایندکس", "سرچ", "مرورگر", "اپ", "اپلیکیشن", "نسخه جدید", "اپدیت", "اسکرول", "ذخیره عنوان", "صفحه بندی",
+    "اپلود", "بارگذاری", "دیپلوی", "سرور", "لاگین", "دکمه", "رفرش", "باگ", "دسترسی کاربر", "راست چین", "چپ چین", "سرعت پاسخ", "اعلان(?: ها)?", "نوتیف(?:یکیشن)?", "ایندکس", "سرچ", "مرورگر", "اپ", "اپلیکیشن", "نسخه جدید", "اپدیت", "اسکرول", "ذخیره عنوان", "داشبورد", "دیتابیس", "کار می ?کنه", "کار میکنه", "کار می کند", "دکمه", "بازخورد", "صفحه بندی",
     "به روز رسانی", "بروزرسانی", "خطای [0-9]+", "ذخیره (?:می شه|میشه|می شود|میشود|شد|شده)", "لود", "سایدبار", "پنل", "login", "upload", "api", "ocr", "merge", "deploy", "release", "streaming", "pdf",
 )  # fmt: skip
 _ARABIC_PARTS = any_of(
     "(?:ال)?زر", "رفع (?:ال)?ملفات?", "الرفع", "(?:ال)?خادم", "(?:ال)?سیرفر", "القایمه الجانبیه", "الفهرس", "الفهرسه", "الصلاحیات", "الحفظ", "تسجیل (?:ال)?دخول", "اتجاه النص", "النشر", "التحدیث", "الاصلاح", "الاشعارات", "المتصفح", "(?:ال)?واجهه",
-    "النظام", "التطبیق", "النسخه الجدیده", "تتحرک المحادثه", "الاستیراد", "حفظ العنوان", "التمریر", "عمل البحث", "البحث یعمل", "(?:ال)?رد (?:یطلع|ینقطع|یظهر)", "الرد ینقطع", "یشتغل", "تشتغل", "login", "upload", "api", "ocr", "deploy", "streaming", "pdf",
+    "النظام", "التطبیق", "النسخه الجدیده", "تتحرک المحادثه", "الاستیراد", "حفظ العنوان", "العداد", "مربع الکتابه", "قاعده البیانات", "لوحه التحکم", "رساله الخطا", "التمریر", "عمل البحث", "البحث یعمل", "(?:ال)?رد (?:یطلع|ینقطع|یظهر)", "الرد ینقطع", "یشتغل", "تشتغل", "login", "upload", "api", "ocr", "deploy", "streaming", "pdf",
 )  # fmt: skip
-_PERSIAN_LOOKS = any_of("ببینم", "ببینیم", "چک (?:می )?(?:کنم|کنیم|کردم|کردن)", "چک (?:میکنم|میکنیم)", "جهت بررسی", "برای (?:بررسی|چک|اطمینان از)", "امتحان (?:می ?کنم|می ?کنیم|کنم|کنیم)")  # fmt: skip
-_ARABIC_LOOKS = any_of("لاری", "لنری", "نشوف", "بشوف", "اشوف", "للتحقق من", "للتاکد من", "لاتاکد", "لاتحقق", "اتاکد", "اتحقق", "نتحقق", "لفحص", "فحص", "نجرب", "اجرب", "جربت")  # fmt: skip
+_PERSIAN_LOOKS = any_of("ببینم", "مطمین شوم", "مطمین بشم", "مطمین شویم", "ببینیم", "چک (?:می )?(?:کنم|کنیم|کردم|کردن)", "چک (?:میکنم|میکنیم)", "جهت بررسی", "برای (?:بررسی|چک|اطمینان از)", "امتحان (?:می ?کنم|می ?کنیم|کنم|کنیم)")  # fmt: skip
+_ARABIC_LOOKS = any_of("لاری", "لنری", "نشوف", "بشوف", "اشوف", "للتحقق من", "للتاکد من", "لاتاکد", "لاتحقق", "کی اری", "اری هل", "لاعرف هل", "اتاکد", "اتحقق", "نتحقق", "لفحص", "فحص", "نجرب", "اجرب", "جربت")  # fmt: skip
 _PERSIAN_THINGS = any_of("سند", "فایل", "پیام", "گفتگو", "گفت و گو", "رکورد", "ردیف", "کاربر", "مکالمه", "چت", "عکس", "متن")  # fmt: skip
 _ARABIC_THINGS = any_of("الملف", "السجل", "المحادثه", "المستند", "الحساب", "الرساله", "المستخدم", "الوثیقه", "السطر", "النص", "الصوره")  # fmt: skip
 _NEVER = only_in(FieldKind.PROSE, FieldKind.TITLE, FieldKind.PERSON, FieldKind.FILENAME)
@@ -36,6 +36,9 @@ RECOGNISERS = (
             " (?:trying|next|now) with [0-9]+ (?:characters?|chars|words|files|lines|tokens|messages) ",
             "^ (?:hello |hi |hey )*(?:can|do|does) (?:you|anyone|anybody|u) (?:see|read|hear) (?:this|me)(?: message| msg| text)? .{0,40}$",
             " if you can (?:read|see) this ",
+            " (?:message|request|iteration|iter|step) [0-9]+ (?:of )?[0-9]* ?(?:from )?(?:virtual|load|vu) ",
+            "^ step 1 .* step 2 ", " expected (?:answer|result|output|value) .*actual ",
+            " (?:on purpose|deliberately) to see (?:if|whether|how) ",
         ),
         STRONG,
         "somebody looks how the software behaves",
@@ -157,6 +160,7 @@ RECOGNISERS = (
             " بعد از نوشته شدن ",
             " (?:متن|عنوان|عکس|تصویر|جایگزین|محتوای) (?:نمونه|موقت|موقتی|جایگزین) (?:[^ ]+ ){0,4}(?:قرار|صفحه|اینجا|جلد|ظاهر|نمایش) ",
             "^ (?:عنوان|متن|نام|موضوع|خلاصه) (?:گفتگو|سند|نمونه|فایل|پیام)(?: (?:اینجا|در اینجا|را|بنویسید|وارد کنید))? $",
+            " (?:متن|عنوان|پاسخ|نام|شناسه) (?:[^ ]+ ){0,3}در این (?:قسمت|بخش|فیلد) قرار می ?گیرد ", " (?:بعدا|قبل از انتشار) (?:[^ ]+ )?(?:عوض|جایگزین) (?:شود|می شود|میشود|کنید) ", "^ (?:شناسه|نام|عنوان|متن|ایمیل) (?:خود )?را وارد کنید ", "^ اینجا (?:نام|عنوان|متن|شناسه) ", " (?:ساختگی|فرضی|نمونه|الکی) (?:شماره [0-9]+ )?(?:برای|جهت) (?:نمایش|ارایه|چک|پر کردن|دمو|تست|نمونه|بررسی) ", " داده ها واقعی (?:نیستند|نیست) ",
             " فیلد (?:اجباری|اجباریه|الزامی|خالی) ",
             "^ جایگزین موقت ",
         ),
@@ -172,6 +176,7 @@ RECOGNISERS = (
             " (?:ادخال|ادخل|ادخلوا|اکتب|اکتبوا|اضف|ضع|املا) (?:[^ ]+ ){0,5}(?:هنا|فی هذا الحقل|فی هذه الخانه|فی هذا المکان) ",
             " (?:یضاف|تضاف|یکتب|تکتب|ستضاف|سیضاف|سیکتب|یستبدل|تستبدل|یدرج|ستدرج|یحدد|سیحدد) (?:[^ ]+ ){0,3}(?:لاحقا|فیما بعد|قریبا|بعدا) ",
             " (?:نص|محتوی|صوره|عنوان|مقدمه|وصف) (?:موقت|موقته|نموذجی|شکلی|بدیل) (?:[^ ]+ ){0,6}(?:لملء|استبداله|استبدالها|یستبدل|تستبدل|قبل النشر|الی ان|بالمحتوی) ",
+            " (?:یوضع|توضع) (?:[^ ]+ ){0,3}هنا ", " ببیانات (?:غیر حقیقیه|وهمیه|زایفه|تجریبیه) ", " بیانات زایفه ", " لا قیمه ل(?:ل)?محتوی ", "^ موقت یحذف ",
             " لملء (?:ال)?(?:فراغ|خانه|صفحه|حقل) ",
             "^ (?:عنوان|نص|اسم|وصف|موضوع) (?:ال)?(?:وثیقه|مستند|ملف|محادثه|مستخدم)(?: هنا)? $",
             "^ (?:ال)?اسم (?:ال)?اول (?:ال)?اسم (?:ال)?(?:اخیر|ثانی) $",
@@ -200,7 +205,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "name_in_a_test_suite",
-        (" (?:before|after) (?:each|all) ", "^ (?:it )?should (?:[a-z]+ )+$", "^ assert (?:[a-z]+ )+$", " stub ", "^ stub ", " (?:seed|seeded|seeder) (?:[a-z0-9]|user|org|data|doc|file|[0-9]+)? ?$", " (?:factory|faker|mocked|stubbed) "),
+        (" (?:before|after) (?:each|all) ", "^ (?:it )?should (?:[a-z]+ )+$", "^ assert (?:[a-z]+ )+$", " stub ", "^ stub ", "^ k 6 vu ", " vu [0-9]+ iter ", " (?:seed|seeded|seeder) (?:[a-z0-9]|user|org|data|doc|file|[0-9]+)? ?$", " (?:factory|faker|mocked|stubbed) "),
         STRONG,
         "a name that programs' tests give",
         ("it_should_reject_expired_token", "beforeEach-created-doc", "stub_embedding_model", "org_seed_b"),
@@ -219,7 +224,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "made_by_a_program",
-        (" (?:اجرای|خروجی|توسط) (?:pytest|اسکریپت|تست|ربات تست) ", " (?:اسکریپت|ربات) (?:[^ ]+ ){0,4}(?:ساخته|ایجاد کرده|درست کرده) ", " (?:مولد|منشا|انشی) (?:الیا|تلقاییا|اوتوماتیکیا) ", " (?:auto ?generated|generated|seeded) (?:by|from) (?:the )?(?:[a-z]+ )?(?:script|seeder|fixture|factory|faker|tests?|suite) "),
+        (" (?:اجرای|خروجی|توسط) (?:pytest|اسکریپت|تست|ربات تست) ", " (?:اسکریپت|ربات) (?:[^ ]+ ){0,4}(?:ساخته|ایجاد کرده|درست کرده) ", " (?:مولد|منشا|انشی) (?:الیا|تلقاییا|اوتوماتیکیا) ", " (?:auto ?generated|generated|seeded) (?:by|from) (?:the )?(?:[a-z]+ )?(?:script|seeder|fixture|factory|faker|tests?|suite) ", " (?:created|made|written|inserted|seeded|added) (?:at runtime )?by (?:the |our |an? )?(?:[a-z]+ )?(?:suite|runner|pipeline|conftest|fixture|factory|seeder|robot) ", " بواسطه (?:مجموعه|سکربت|برنامج) (?:ال)?(?:فحوص|اختبار|اختبارات|فحص) ", " (?:فحص|اختبار) الی "),
         LIKELY,
         "it says that a program made it",
         ("سند اجرای pytest شماره ۴", "مستخدم مولّد آليا 12", "generated by the seed script"),

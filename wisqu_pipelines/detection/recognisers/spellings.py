@@ -4,7 +4,7 @@ from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Form, Recogniser, any_of, only_in
 
 _SWAPPED = any_of("tset", "tets", "tste", "etst", "tesst", "testt", "teest", "ttest", "tesr", "testign", "tesing", "tseting", "tetsing", "dmeo", "dmoe", "demmo", "dumy", "dummmy", "smaple", "exmaple", "palceholder", "placehoder", "تسست", "تتست", "تشت فایل", "ازمایشیی")  # fmt: skip
-_STRETCHED = any_of("t+e{2,}s+t+", "t+e+s{3,}t+", "t+e+s+t{2,}", "t{2,}e+s+t+", "test+ttt", "d+e+m+o{3,}", "تس+ت{2,}", "ت+س{2,}ت+", "ازمای+ش{2,}ی*", "تجر+ب{2,}ه*", "تجر+به{2,}", "اختبا+ر{2,}", "نمونه{2,}")  # fmt: skip
+_STRETCHED = any_of("t+e{2,}s+t+", "t+e+s{3,}t+", "t+e+s+t{2,}", "t{2,}e+s+t+", "test+ttt", "d+e+m+o{3,}", "تس+ت{2,}", "ت+س{2,}ت+", "اخ ت ب ا ر", "ا خ تبار", "تجر به مل?ف", "ازمای+ش{2,}ی*", "تجر+ب{2,}ه*", "تجر+به{2,}", "اختبا+ر{2,}", "نمونه{2,}")  # fmt: skip
 _LATIN = any_of("tajrib(?:a|ah|i|iya|iyah|at)", "tajruba", "ikhtibar(?:i)?", "wahm(?:i|iya)", "azmayesh(?:i)?", "azmoyeshi", "sakhteg(?:i|y)", "testi", "fel[aā]ni?", "fol[aā]ni?", "felan(?:i)? felani", "mustakhdim", "karbar(?:e)? (?:test|azmayeshi)", "elaki")  # fmt: skip
 _LATIN_MAILBOX = "(?:tajribi(?:ya)?|azmayeshi|sakhtegi|felani?|folani|shsib|shsyb|tset)"
 
@@ -29,7 +29,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "in_latin_letters",
-        (f"^ {_LATIN} (?:(?:[0-9]+|user|file|doc|data|karbar|sanad|malaf)(?: [^ ]+)* )?$", f"^ (?:[a-z]+ )?{_LATIN} (?:[0-9]+ )?$", f"^ {_LATIN} (?:farsi|arabi) ", f" (?:file|doc|user|malaf|nass|matn|sanad|karbar|hesab|kitab|fatwa|kod) {_LATIN} "),
+        (f"^ {_LATIN} (?:(?:[0-9]+|user|file|doc|data|karbar|sanad|malaf)(?: [^ ]+)* )?$", f"^ (?:[a-z]+ )?{_LATIN} (?:[0-9]+ )?$", " (?:lil|li|raf|rafa|hisab|milaf|malaf|majmua) (?:tajriba|ikhtibar) ", " (?:tajriba|ikhtibar) (?:raf|rafa|hisab|milaf|malaf|majmua|jadid) ", "^ tasti ", "^ farzi ", f"^ {_LATIN} (?:farsi|arabi) ", f" (?:file|doc|user|malaf|nass|matn|sanad|karbar|hesab|kitab|fatwa|kod) {_LATIN} "),
         STRONG,
         "a Persian or Arabic test word in Latin letters",
         ("malaf_tajribi.pdf", "tajribi_07", "ikhtibar-user-2", "file_azmayeshi_01"),
@@ -56,7 +56,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "in_two_scripts",
-        ("^ (?:[^a-z0-9 ]+ ){1,5}(?:test|testing|demo|qa)(?: [0-9]+)? $", "^ (?:test|testing|demo|qa) (?:[^a-z0-9 ]+ ){1,5}(?:[0-9]+ )?$"),
+        ("^ (?:[^a-z0-9 ]+ ){1,5}(?:test|testing|demo|qa)(?: [0-9]+)? $", "^ (?:test|testing|demo|qa) (?:[^a-z0-9 ]+ ){1,5}(?:[0-9]+ )?$", " (?:qa|dev|stage|staging|org|e 2 e|fake) (?:[^ ]+ ){0,2}(?:تجربه|اختبار|تست|ازمایش|دیتای|دمو) ", " (?:تجربه|اختبار|تست|ازمایش|دمو|دیتای) (?:[^ ]+ ){0,3}(?:qa|dev|staging|e 2 e|fake|client) ", "^ [^a-z0-9 ]+ tester $"),
         STRONG,
         "a Latin test word beside words of another script",
         ("فتوا test", "demo خطبة", "qa تجربة 3"),

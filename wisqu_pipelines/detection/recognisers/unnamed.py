@@ -9,7 +9,7 @@ GROUP = "unnamed"
 RECOGNISERS = (
     Recogniser(
         "untitled",
-        (f"^ (?:untitled|unnamed|no title|no name|noname|unbenannt|sans titre|بدون عنوان|بی عنوان|بی نام|بدون نام|دون عنوان|بلا عنوان)(?: (?:document|doc|file|folder|spreadsheet|presentation|design|image|conversation|chat|سند|مستند|ملف))?{_END}",),
+        ("^ (?:محادثه|گفتگوی?|سند|ملف|مستند|فایل)? ?(?:بدون|بلا|بی) عنوان(?: (?:نسخه|کپی))?(?: [0-9]+)? $", f"^ (?:untitled|unnamed|no title|no name|noname|unbenannt|sans titre|بدون عنوان|بی عنوان|بی نام|بدون نام|دون عنوان|بلا عنوان)(?: (?:document|doc|file|folder|spreadsheet|presentation|design|image|conversation|chat|سند|مستند|ملف))?{_END}",),
         STRONG,
         "what programs call something that has no name yet",
         ("Untitled", "untitled (3).docx", "Untitled document", "بدون عنوان", "بدون عنوان ۲.docx"),
