@@ -18,6 +18,7 @@ from wisqu_pipelines.promotion.ledger import Ledger
 from wisqu_pipelines.promotion.models import Effect, Promotion
 from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem
 from wisqu_pipelines.promotion.publishing import going, publish
+from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.promotion.sources import hold, mark
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import TYPES
@@ -127,7 +128,7 @@ def _work(services: Services) -> Work:
         promotion.state = "approved"
     claim = ledger.claim(promotion.id, "bench")
     hold(route.source, promotion.id, ledger.items.pages(promotion.id))
-    return Work(claim, promotion, route, ledger, services.clock)
+    return Work(claim, promotion, route, ledger, ApprovalSignatures(services.settings), services.clock)
 
 
 def _pages(services: Services) -> Iterator[list[PlannedItem]]:

@@ -41,6 +41,8 @@ automatic = true
         "[collections.texts]\ndimension = 4\n"
         f"[control.database]\n{database.format('control')}[dagster.database]\n{database.format('dagster')}"
         + "".join(stores.format(name, database.format(name)) for name in ("lab", "live"))
+        + '[identity]\nissuer = "https://auth.example.org"\n'
+        + '[roles.admin]\nenters = ["lab", "live"]\ngiven_by = ["admin"]\n'
         + '[paths."lab->live"]\napprover_roles = ["admin"]\napprovals = 1\nself_approval = false\napproval_hours = 1\n'
     )
     for variable in [name for name in os.environ if name.startswith("WISQU_")]:
@@ -129,3 +131,16 @@ def test_only_declared_environments_and_paths_exist() -> None:
         settings.environment("dev")
     with pytest.raises(PathRefused, match=r"from live to lab; the allowed paths are lab->live"):
         settings.path("live", "lab")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ('[roles.guest]\nenters = ["elsewhere"]\ngiven_by = ["admin"]\n', "elsewhere"),
+        ('[roles.guest]\nenters = ["lab"]\ngiven_by = ["nobody"]\n', "nobody"),
+    ],
+)
+def test_the_access_matrix_names_only_what_there_is(declared: Path, change: str, named: str) -> None:
+    declared.write_text(declared.read_text() + change)
+    with pytest.raises(BadSettings, match=named):
+        load()

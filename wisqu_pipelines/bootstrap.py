@@ -20,6 +20,11 @@ from wisqu_pipelines.environments import markers
 from wisqu_pipelines.environments.markers import StoreState
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.identity.administration import PeopleService
+from wisqu_pipelines.identity.keys import KeyRings
+from wisqu_pipelines.identity.limits import LoginLimits
+from wisqu_pipelines.identity.service import IdentityService
+from wisqu_pipelines.identity.visits import VisitService
 from wisqu_pipelines.ingest.embedding import embedder
 from wisqu_pipelines.ingest.search import Search
 from wisqu_pipelines.ingest.service import IngestService
@@ -72,6 +77,27 @@ class Services:
     promotions: EnvironmentPromotionService
     approvals: ApprovalService
     freezes: FreezeService
+
+    @cached_property
+    def keys(self) -> KeyRings:
+        """The keys that sign and verify tokens."""
+        return KeyRings(self.settings.key_directory, list(self.settings.environments))
+
+    @cached_property
+    def identity(self) -> IdentityService:
+        """What logs people in and lets them into environments."""
+        limits = LoginLimits(self.settings.identity)
+        return IdentityService(self.control, self.settings, self.keys, limits, self.clock)
+
+    @cached_property
+    def people(self) -> PeopleService:
+        """What makes people known and gives them roles."""
+        return PeopleService(self.control, self.settings, self.clock)
+
+    @cached_property
+    def visits(self) -> VisitService:
+        """What lets people in for a time."""
+        return VisitService(self.control, self.settings, self.clock)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -180,6 +206,7 @@ def set_up_stores(settings: Settings, *names: str) -> None:
         if settings.stack.embedded:
             with control.begin() as session:
                 demo_people.ensure(session)
+            KeyRings(settings.key_directory, list(settings.environments)).ensure(SystemClock().now())
         pairs = [
             (
                 _open_environment(each, opened),

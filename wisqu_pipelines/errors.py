@@ -174,6 +174,34 @@ class UnknownPerson(Refused):
     """There is no active person '{person}'."""
 
 
+class TokenRefused(Refused):
+    """The token is not valid: {reason}."""
+
+
+class LoginFailed(Refused):
+    """The e-mail address or the password is wrong, or the account is closed."""
+
+
+class LoginThrottled(Refused):
+    """There were too many attempts to log in. The next one counts in {seconds} s."""
+
+
+class NotLoggedIn(Refused):
+    """{message}"""
+
+
+class PersonExists(Refused):
+    """There is a person with the address '{email}' already."""
+
+
+class GrantNotFound(Refused):
+    """There is no request for access {grant_id}; 'wisqu access list' shows those that there are."""
+
+
+class GrantRefused(Refused):
+    """The request for access {grant_id} cannot be {act}: {reason}."""
+
+
 class NotPermitted(Refused):
     """{person} may not {act} in {environment}: {reason}."""
 

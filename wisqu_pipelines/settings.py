@@ -218,6 +218,50 @@ class ControlSettings(Section):
     database: DatabaseSettings
 
 
+class LimitsSettings(Section):
+    """The Redis database in which the identity service counts attempts to log in."""
+
+    host: str = "127.0.0.1"
+    port: int = 6379
+    username: str
+    password: SecretStr
+    tls: bool = False
+    database: int
+
+
+class RoleSettings(Section):
+    """One row of the access matrix: which environments a role may be given in, and what it may do there."""
+
+    enters: tuple[Name, ...] = Field(min_length=1)
+    """Where a person may be given this role."""
+    test_accounts: tuple[Name, ...] = ()
+    """Where it makes test accounts."""
+    gives_reason: tuple[Name, ...] = ()
+    """Where it says why it enters."""
+    given_by: tuple[Name, ...] = Field(min_length=1)
+    """Which roles, held in the same environment, give it to people and take it from them."""
+
+
+class IdentitySettings(Section):
+    """The identity service: who people are, and the tokens that say so."""
+
+    issuer: str = Field(pattern=r"^https?://[^/?#]+$")
+    """Its address; each environment's tokens have an issuer of their own below it."""
+    keys: Path | None = None
+    """The folder of its keys. The embedded stack has one of its own."""
+    access_minutes: int = Field(default=10, gt=0, le=60)
+    environment_minutes: int = Field(default=15, gt=0, le=15)
+    refresh_days: int = Field(default=14, gt=0, le=90)
+    attempts: int = Field(default=5, gt=0)
+    """Wrong passwords for one account before the next one has to wait, longer each time."""
+    attempts_by_address: int = Field(default=100, gt=0)
+    """Attempts from one network address in an hour."""
+    longest_visit_hours: int = Field(default=24, gt=0)
+    """For how long access may be asked for, where it does not last."""
+    limits: LimitsSettings | None = None
+    """None: attempts are counted in this process's memory, which is right for one process only."""
+
+
 class DagsterSettings(Section):
     """Where Dagster keeps its runs and its logs, and how it is reached."""
 
@@ -258,6 +302,9 @@ class Settings(BaseSettings):
     detection: DetectionSettings = DetectionSettings()
     stack: StackSettings = StackSettings()
     control: ControlSettings
+    identity: IdentitySettings
+    roles: dict[Name, RoleSettings] = Field(min_length=1)
+    """The access matrix."""
     dagster: DagsterSettings
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
     paths: dict[str, PathSettings] = {}
@@ -277,6 +324,15 @@ class Settings(BaseSettings):
             for path, entry in dict(data.get("paths") or {}).items()
         }
         return named
+
+    @model_validator(mode="after")
+    def _check_roles(self) -> "Settings":
+        for name, role in self.roles.items():
+            if unknown := {*role.enters, *role.test_accounts, *role.gives_reason} - self.environments.keys():
+                raise ValueError(f"the role {name} names {', '.join(sorted(unknown))}, which is not configured")
+            if unknown := set(role.given_by) - self.roles.keys():
+                raise ValueError(f"the role {name} is given by {', '.join(sorted(unknown))}, which is no role")
+        return self
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
@@ -310,6 +366,19 @@ class Settings(BaseSettings):
     def sample_environment(self) -> str:
         """In whose rows a new pattern is tried."""
         return self.detection.sample_environment or list(self.environments)[-1]
+
+    @property
+    def key_directory(self) -> Path:
+        """The folder of the keys that sign and verify tokens.
+
+        Raises:
+            BadSettings: none is configured.
+        """
+        if self.identity.keys is not None:
+            return self.identity.keys
+        if self.stack.embedded:
+            return self.stack.directory / "stack" / "keys"
+        raise BadSettings(message="identity.keys names no folder, so nothing can be signed or verified here")
 
     def environment(self, name: str) -> EnvironmentSettings:
         """The environment of that name.

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -62,6 +63,22 @@ class User(EnvironmentRow):
     test_expires_at: Mapped[datetime | None]
     last_login: Mapped[datetime | None]
     login_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    """Only a developer's test account has one; people log in centrally."""
+    test_place: Mapped[int | None] = mapped_column(
+        SmallInteger, CheckConstraint("test_place BETWEEN 1 AND 5", name="test_place")
+    )
+    """Which of its developer's five places a live test account takes."""
+
+
+# Beside the class: `__table_args__` in it would take the place of the mixins' indexes.
+Index(
+    None,
+    User.created_by_developer,
+    User.test_place,
+    unique=True,
+    postgresql_where=text("test_place IS NOT NULL"),
+)
 
 
 class StoredFile(EnvironmentRow):

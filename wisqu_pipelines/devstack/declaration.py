@@ -36,6 +36,14 @@ class _Control(_Section):
     database: _Database
 
 
+class _Limits(_Section):
+    database: int
+
+
+class _Identity(_Section):
+    limits: _Limits
+
+
 class _Dagster(_Section):
     database: _Database
     logs_bucket: str = DagsterSettings.model_fields["logs_bucket"].default
@@ -45,6 +53,7 @@ class _Dagster(_Section):
 class _Declared(_Section):
     stack: StackSettings
     control: _Control
+    identity: _Identity
     dagster: _Dagster
     environments: dict[Name, _Environment] = Field(min_length=1)
     paths: dict[str, dict[str, Any]] = {}
@@ -68,6 +77,8 @@ class Declaration:
     """The file that declares them; absolute."""
     layout: Layout
     control_database: str
+    identity_cache_database: int
+    """Number of the Redis database in which attempts to log in are counted."""
     dagster_database: str
     logs_bucket: str
     dagster_port: int
@@ -105,6 +116,7 @@ def read() -> Declaration:
         config=config_file().resolve(),
         layout=Layout(declared.stack.directory.resolve()),
         control_database=declared.control.database.name,
+        identity_cache_database=declared.identity.limits.database,
         dagster_database=declared.dagster.database.name,
         logs_bucket=declared.dagster.logs_bucket,
         dagster_port=declared.dagster.port,
@@ -128,7 +140,13 @@ def _ends(path: str, environments: Mapping[str, object]) -> tuple[str, str]:
 def _check_nothing_is_shared(declared: Declaration) -> None:
     for store, names in (
         ("database", declared.database_names()),
-        ("Redis database", [number for each in declared.environments for number in each.cache_databases]),
+        (
+            "Redis database",
+            [
+                declared.identity_cache_database,
+                *(number for each in declared.environments for number in each.cache_databases),
+            ],
+        ),
     ):
         shared = [str(name) for name, times in Counter(names).items() if times > 1]
         if shared:

@@ -20,6 +20,7 @@ def _values(site: Site) -> dict[str, Any]:
     declared = site.declared
     return {
         "control": {"database": _database(site, declared.control_database)},
+        "identity": {"limits": _cache(site, valkey.IDENTITY)},
         "dagster": {
             "port": site.ports[dagster.PORT],
             "database": _database(site, declared.dagster_database),
@@ -33,12 +34,7 @@ def _values(site: Site) -> dict[str, Any]:
                     "url": f"http://{site.address(qdrant.name(each.name))}",
                     "api_key": site.credentials.text(qdrant.name(each.name)),
                 },
-                "cache": {
-                    "host": HOST,
-                    "port": site.ports[valkey.PORT],
-                    "username": valkey.user(each.name),
-                    "password": site.credentials.text(valkey.secret_name(each.name)),
-                },
+                "cache": _cache(site, each.name),
             }
             for each in declared.environments
         },
@@ -57,6 +53,15 @@ def _database(site: Site, name: str) -> dict[str, Any]:
     if others:
         values |= {"owner_user": owner, "owner_password": site.credentials.text(owner)}
     return values
+
+
+def _cache(site: Site, name: str) -> dict[str, Any]:
+    return {
+        "host": HOST,
+        "port": site.ports[valkey.PORT],
+        "username": valkey.user(name),
+        "password": site.credentials.text(valkey.secret_name(name)),
+    }
 
 
 def _object_store(site: Site, account: Account) -> dict[str, Any]:

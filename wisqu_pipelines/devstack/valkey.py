@@ -7,7 +7,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from wisqu_pipelines.devstack import packages
-from wisqu_pipelines.devstack.declaration import DeclaredEnvironment
 from wisqu_pipelines.devstack.layout import write_private
 from wisqu_pipelines.devstack.ports import HOST
 from wisqu_pipelines.devstack.probes import SECONDS
@@ -15,12 +14,16 @@ from wisqu_pipelines.devstack.service import Service
 from wisqu_pipelines.devstack.site import Site
 
 PORT = "valkey"
+IDENTITY = "identity"
+"""Whose user counts attempts to log in; no environment's."""
 DEFAULT_DATABASES = 16
 COMMANDS = (
     *("-@all", "+@connection", "+@read", "+@write", "+@keyspace", "+@transaction"),
     # Scripts and functions are shared by all databases; the rest is for who runs the server.
     *("-@admin", "-@dangerous", "-@scripting"),
 )
+COUNTING = ("+eval", "+evalsha", "+script|load")
+"""What `limits` counts with; its scripts reach no database but its own."""
 SETTINGS = """\
 bind {host}
 port {port}
@@ -33,14 +36,14 @@ daemonize no
 """
 
 
-def user(environment: str) -> str:
-    """The user of an environment."""
-    return f"wisqu_{environment}"
+def user(name: str) -> str:
+    """The user of an environment, or of the identity service."""
+    return f"wisqu_{name}"
 
 
-def secret_name(environment: str) -> str:
+def secret_name(name: str) -> str:
     """Under which name the user's password is kept."""
-    return f"valkey/{environment}"
+    return f"valkey/{name}"
 
 
 def service(site: Site) -> Service:
@@ -61,7 +64,9 @@ def prepare(site: Site) -> None:
     folder = site.layout.private_folder(_folder(site))
     data = site.layout.private_folder(site.layout.data / "valkey")
     users = folder / "users.acl"
-    numbers = [number for each in site.declared.environments for number in each.cache_databases]
+    declared = site.declared
+    numbers = [number for each in declared.environments for number in each.cache_databases]
+    numbers.append(declared.identity_cache_database)
     settings = SETTINGS.format(
         host=HOST,
         port=site.ports[PORT],
@@ -70,15 +75,19 @@ def prepare(site: Site) -> None:
         databases=max(DEFAULT_DATABASES, max(numbers) + 1),
     )
     write_private(folder / "valkey.conf", settings)
-    lines = ["user default off", *(_acl(site, each) for each in site.declared.environments)]
+    lines = [
+        "user default off",
+        *(_acl(site, each.name, each.cache_databases) for each in declared.environments),
+        _acl(site, IDENTITY, (declared.identity_cache_database,), COUNTING),
+    ]
     write_private(users, "\n".join(lines) + "\n")
 
 
-def _acl(site: Site, environment: DeclaredEnvironment) -> str:
-    digest = hashlib.sha256(site.credentials.text(secret_name(environment.name)).encode()).hexdigest()
-    numbers = ",".join(str(number) for number in environment.cache_databases)
-    rights = f"resetkeys ~* resetchannels resetdbs db={numbers} {' '.join(COMMANDS)}"
-    return f"user {user(environment.name)} on #{digest} {rights}"
+def _acl(site: Site, name: str, databases: tuple[int, ...], also: tuple[str, ...] = ()) -> str:
+    digest = hashlib.sha256(site.credentials.text(secret_name(name)).encode()).hexdigest()
+    numbers = ",".join(str(number) for number in databases)
+    rights = f"resetkeys ~* resetchannels resetdbs db={numbers} {' '.join((*COMMANDS, *also))}"
+    return f"user {user(name)} on #{digest} {rights}"
 
 
 def _is_ready(site: Site) -> bool:

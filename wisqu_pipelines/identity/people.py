@@ -1,6 +1,7 @@
 """People: finding them, and asking what they may do where."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
@@ -22,13 +23,13 @@ def find(session: Session, person: str | UUID) -> CentralUser:
     return found
 
 
-def require_role(person: CentralUser, environment: str, roles: Collection[str], act: str) -> str:
-    """The person's role in the environment, if it is one of `roles`.
+def require_role(person: CentralUser, environment: str, roles: Collection[str], act: str, at: datetime) -> str:
+    """The person's role in the environment at a time, if it is one of `roles`.
 
     Raises:
         NotPermitted: it is not.
     """
-    role = person.role_in(environment)
+    role = person.role_in(environment, at)
     if role is None:
         raise NotPermitted(person=person.email, act=act, environment=environment, reason="they have no access to it")
     if role not in roles:

@@ -19,6 +19,7 @@ from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, move
 from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
 from wisqu_pipelines.promotion.plan import policy_of
+from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.settings import PathSettings, Settings
 
 REVOCABLE = frozenset({PromotionState.PLANNED, PromotionState.APPROVED, PromotionState.FAILED})
@@ -34,6 +35,7 @@ class ApprovalService:
         self._settings = settings
         self._clock = clock
         self._ledger = Ledger(control, clock)
+        self._signatures = ApprovalSignatures(settings)
 
     def grant(self, promotion_id: UUID, person: str | UUID, reason: str | None = None) -> PromotionState:
         """Say yes to a plan; returns the promotion's state after it.
@@ -59,7 +61,7 @@ class ApprovalService:
                 self._check_not_own(promotion, path, user)
             self._decide(session, promotion, path, (user, role), Decision.APPROVE, reason)
             session.flush()
-            if len(valid(session, promotion, path, self._clock.now())) >= path.approvals:
+            if len(valid(session, promotion, path, self._signatures, self._clock.now())) >= path.approvals:
                 move(promotion, PromotionState.APPROVED)
             return PromotionState(promotion.state)
 
@@ -117,7 +119,10 @@ class ApprovalService:
             given.revoked_at, given.revoked_reason = now, why
             session.flush()
             needed = max(path.approvals, int(promotion.policy["approvals"]))
-            if promotion.state == PromotionState.APPROVED and len(valid(session, promotion, path, now)) < needed:
+            if (
+                promotion.state == PromotionState.APPROVED
+                and len(valid(session, promotion, path, self._signatures, now)) < needed
+            ):
                 move(promotion, PromotionState.PLANNED)
             append(
                 session,
@@ -141,7 +146,7 @@ class ApprovalService:
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
             path = self._settings.path(promotion.source_environment, promotion.target_environment)
-            return [each.user_id for each in valid(session, promotion, path, self._clock.now())]
+            return [each.user_id for each in valid(session, promotion, path, self._signatures, self._clock.now())]
 
     def pending(self) -> Sequence[UUID]:
         """The promotions that wait for a decision, oldest first."""
@@ -156,7 +161,7 @@ class ApprovalService:
         promotion = self._ledger.get(session, promotion_id, lock=True)
         path = self._settings.path(promotion.source_environment, promotion.target_environment)
         user = people.find(session, person)
-        role = people.require_role(user, path.target, path.approver_roles, act)
+        role = people.require_role(user, path.target, path.approver_roles, act, self._clock.now())
         given = session.get(PromotionApproval, (promotion.id, user.id))
         if given is not None:
             back = " and taken it back" if given.revoked_at is not None else ""
@@ -184,18 +189,18 @@ class ApprovalService:
     ) -> None:
         user, role = by
         now = self._clock.now()
-        session.add(
-            PromotionApproval(
-                promotion_id=promotion.id,
-                user_id=user.id,
-                plan_digest=promotion.plan_digest,
-                decision=decision,
-                role=role,
-                reason=reason,
-                decided_at=now,
-                expires_at=now + path.approval_lifetime,
-            )
+        approval = PromotionApproval(
+            promotion_id=promotion.id,
+            user_id=user.id,
+            plan_digest=promotion.plan_digest,
+            decision=decision,
+            role=role,
+            reason=reason,
+            decided_at=now,
+            expires_at=now + path.approval_lifetime,
         )
+        approval.signature = self._signatures.sign(approval, path.target)
+        session.add(approval)
         append(
             session,
             EnvironmentAccess(
@@ -226,9 +231,11 @@ def check_policy(promotion: Promotion, path: PathSettings) -> None:
         raise PlanStale(promotion_id=str(promotion.id), changes=f"the policy of {path.name} changed")
 
 
-def valid(session: Session, promotion: Promotion, path: PathSettings, now: datetime) -> list[PromotionApproval]:
-    """The approvals that count now: for this very plan, not expired, not revoked, by people who still hold a role that
-    approves.
+def valid(
+    session: Session, promotion: Promotion, path: PathSettings, signatures: ApprovalSignatures, now: datetime
+) -> list[PromotionApproval]:
+    """The approvals that count now: signed, for this very plan, not expired, not revoked, by people who still hold a
+    role that approves.
     """
     rows = session.execute(
         select(PromotionApproval, CentralUser)
@@ -245,6 +252,7 @@ def valid(session: Session, promotion: Promotion, path: PathSettings, now: datet
     return [
         approval
         for approval, person in rows
-        if person.role_in(path.target) in path.approver_roles
+        if person.role_in(path.target, now) in path.approver_roles
+        and signatures.holds(approval, path.target, now)
         and (path.self_approval or person.id != promotion.requested_by_user_id)
     ]

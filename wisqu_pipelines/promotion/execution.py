@@ -116,7 +116,7 @@ class Execution:
         """The approvals that count now, if they are enough and the path is open."""
         check_policy(promotion, self._route.path)
         now = self._work.clock.now()
-        counted = valid(session, promotion, self._route.path, now)
+        counted = valid(session, promotion, self._route.path, self._work.signatures, now)
         needed = self._route.path.approvals
         if len(counted) < needed:
             reason = (

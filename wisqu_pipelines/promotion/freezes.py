@@ -115,7 +115,7 @@ class FreezeService:
         now = self._clock.now()
         when.check(now)
         with self._control.begin() as session:
-            user, role = _approver(session, person, settings, f"freeze {settings.name}")
+            user, role = _approver(session, person, settings, f"freeze {settings.name}", self._clock.now())
             window = FreezeWindow(
                 id=uuid4(), path=settings.name, reason=why, created_by_user_id=user.id, created_at=now, **_columns(when)
             )
@@ -141,7 +141,7 @@ class FreezeService:
             if window is None:
                 raise FreezeNotFound(freeze_id=str(freeze_id))
             settings = self._path(window.path)
-            user, role = _approver(session, person, settings, f"end a freeze of {settings.name}")
+            user, role = _approver(session, person, settings, f"end a freeze of {settings.name}", self._clock.now())
             if window.ended_at is not None:
                 raise FreezeRefused(freeze_id=str(freeze_id), act="ended", reason="it was ended before")
             window.ended_at, window.ended_by_user_id, window.end_reason = now, user.id, why
@@ -175,7 +175,7 @@ class FreezeService:
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id, lock=True)
             settings = self._settings.path(promotion.source_environment, promotion.target_environment)
-            user, role = _approver(session, person, settings, "let a promotion through a freeze")
+            user, role = _approver(session, person, settings, "let a promotion through a freeze", self._clock.now())
             if promotion.state not in NOT_HAPPENED:
                 _refuse_override(promotion, f"it is {promotion.state}")
             freezes = in_force(session, settings.name, now)
@@ -213,7 +213,7 @@ class FreezeService:
         settings = self._path(path)
         now = self._clock.now()
         with self._control.begin() as session:
-            user, role = _approver(session, person, settings, f"release {settings.name}")
+            user, role = _approver(session, person, settings, f"release {settings.name}", self._clock.now())
             holds = _holds(session, settings.name, lock=True)
             if not holds:
                 raise BadInput(what=f"a release of {settings.name}", reason="nothing holds it")
@@ -272,7 +272,7 @@ def closed_to(session: Session, promotion: Promotion, path: PathSettings, now: d
             promotion_id=str(promotion.id), path=path.name, holding_id=str(hold.promotion_id), reason=hold.reason
         )
     for freeze in in_force(session, path.name, now):
-        if not _let_through(session, promotion, freeze, path):
+        if not _let_through(session, promotion, freeze, path, now):
             return PathFrozen(
                 promotion_id=str(promotion.id),
                 path=path.name,
@@ -290,7 +290,7 @@ def in_force(session: Session, path: str, now: datetime) -> Sequence[InForce]:
     return sorted(found, key=lambda each: (each.until, each.window.id), reverse=True)
 
 
-def _let_through(session: Session, promotion: Promotion, freeze: InForce, path: PathSettings) -> bool:
+def _let_through(session: Session, promotion: Promotion, freeze: InForce, path: PathSettings, now: datetime) -> bool:
     """Whether two people have said so who still hold a role that approves."""
     override = session.get(FreezeOverride, (promotion.id, freeze.window.id, freeze.until), populate_existing=True)
     if override is None or override.confirmed_by_user_id is None:
@@ -299,7 +299,7 @@ def _let_through(session: Session, promotion: Promotion, freeze: InForce, path: 
     users = session.scalars(
         select(CentralUser).where(CentralUser.id.in_(both)).execution_options(populate_existing=True)
     )
-    return sum(user.role_in(path.target) in path.approver_roles for user in users) == len(both)
+    return sum(user.role_in(path.target, now) in path.approver_roles for user in users) == len(both)
 
 
 def _say(
@@ -329,9 +329,11 @@ def _refuse_override(promotion: Promotion, reason: str) -> NoReturn:
     raise PromotionRefused(promotion_id=str(promotion.id), act="let through a freeze", reason=reason)
 
 
-def _approver(session: Session, person: str | UUID, path: PathSettings, act: str) -> tuple[CentralUser, str]:
+def _approver(
+    session: Session, person: str | UUID, path: PathSettings, act: str, now: datetime
+) -> tuple[CentralUser, str]:
     user = people.find(session, person)
-    return user, people.require_role(user, path.target, path.approver_roles, act)
+    return user, people.require_role(user, path.target, path.approver_roles, act, now)
 
 
 def _required(reason: str) -> str:

@@ -209,6 +209,8 @@ class PromotionApproval(ControlBase):
     revoked_at: Mapped[datetime | None]
     """When its giver took it back. The row stays, so nobody says yes to a plan twice."""
     revoked_reason: Mapped[str | None] = mapped_column(Text)
+    signature: Mapped[str | None] = mapped_column(Text)
+    """The identity service's, over this decision; without one it counts for nothing."""
 
     __table_args__ = (
         CheckConstraint(f"decision IN ({', '.join(repr(each.value) for each in Decision)})", name="decision"),

@@ -37,6 +37,7 @@ from wisqu_pipelines.promotion.results import (
     RollbackPreview,
 )
 from wisqu_pipelines.promotion.rollback import Rollback
+from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import promotable
 from wisqu_pipelines.promotion.unpublishing import Scope
@@ -68,6 +69,7 @@ class EnvironmentPromotionService:
         self._clock = clock
         self._ledger = Ledger(control, clock)
         self._items = self._ledger.items
+        self._signatures = ApprovalSignatures(settings)
 
     def preview_promotion(
         self,
@@ -277,7 +279,9 @@ class EnvironmentPromotionService:
             promotion = self._ledger.get(session, promotion_id, lock=True)
             path = self._settings.path(promotion.source_environment, promotion.target_environment)
             user = people.find(session, person)
-            role = people.require_role(user, path.target, path.approver_roles, "take this promotion back")
+            role = people.require_role(
+                user, path.target, path.approver_roles, "take this promotion back", self._clock.now()
+            )
             if promotion.state in {PromotionState.ROLLED_BACK, PromotionState.ROLLING_BACK}:
                 return  # it is as asked for, or will be
             self._check_can_go_back(promotion, path)
@@ -485,7 +489,8 @@ class EnvironmentPromotionService:
             return
         with self._control.begin() as session:
             user = people.find(session, user_id)
-        if user.role_in(route.source.name) is None and user.role_in(route.target.name) is None:
+        now = self._clock.now()
+        if user.role_in(route.source.name, now) is None and user.role_in(route.target.name, now) is None:
             raise NotPermitted(
                 person=user.email,
                 act=f"promote along {route.path.name}",
@@ -522,7 +527,7 @@ class EnvironmentPromotionService:
             if executed_by_user_id is not None:
                 promotion.executed_by_user_id = executed_by_user_id
                 session.flush()
-            return Work(claim, promotion, route, self._ledger, self._clock)
+            return Work(claim, promotion, route, self._ledger, self._signatures, self._clock)
 
     def _may_begin(self, session: Session, promotion: Promotion) -> bool:
         name = f"{promotion.source_environment}->{promotion.target_environment}"
@@ -530,7 +535,7 @@ class EnvironmentPromotionService:
         now = self._clock.now()
         return (
             path is not None
-            and len(valid(session, promotion, path, now)) >= path.approvals
+            and len(valid(session, promotion, path, self._signatures, now)) >= path.approvals
             and closed_to(session, promotion, path, now) is None
         )
 

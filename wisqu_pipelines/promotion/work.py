@@ -14,6 +14,7 @@ from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.promotion.ledger import Claim, Ledger
 from wisqu_pipelines.promotion.models import Promotion
+from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.settings import PathSettings
 
 
@@ -37,6 +38,7 @@ class Work:
     """As it was when it was claimed; what changes meanwhile is read again under the claim."""
     route: Route
     ledger: Ledger
+    signatures: ApprovalSignatures
     clock: Clock
 
     @property

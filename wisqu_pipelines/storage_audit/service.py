@@ -98,7 +98,7 @@ class StorageAudit:
             raise BadInput(what="the reason", reason="whoever removes things says why")
         with self._control.begin() as session:
             user = people.find(session, person)
-            people.require_role(user, self._environment.name, REPAIRERS, "remove what nothing needs")
+            people.require_role(user, self._environment.name, REPAIRERS, "remove what nothing needs", self._clock.now())
             order = Order(user.id, kept)
         with self._environment.database.begin() as session:
             require_agreement(session, self._clock, self._environment.database.name)

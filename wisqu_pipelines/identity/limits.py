@@ -1,0 +1,102 @@
+"""How often somebody may try to log in: counted by account and network address, with longer waits for each failure."""
+
+import math
+import time
+from urllib.parse import quote
+
+from limits import RateLimitItem, RateLimitItemPerHour
+from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.strategies import FixedWindowRateLimiter
+
+from wisqu_pipelines.errors import LoginThrottled, StoreUnavailable
+from wisqu_pipelines.ports.hashing import sha256_of
+from wisqu_pipelines.settings import IdentitySettings, LimitsSettings
+
+LONGEST_WAIT_SECONDS = 900
+"""The longest wait after a wrong password."""
+WITHIN_SECONDS = 86_400
+"""How long a failure counts against an account."""
+
+
+class LoginLimits:
+    """Refuses attempts that come too fast. Neither an address nor an account is stored in readable form."""
+
+    def __init__(self, settings: IdentitySettings) -> None:
+        """Count in Redis, or in this process where none is configured; nothing is connected yet."""
+        self._settings = settings
+        self._storage = _storage(settings.limits)
+        self._hourly = FixedWindowRateLimiter(self._storage)
+        self._by_address: RateLimitItem = RateLimitItemPerHour(settings.attempts_by_address)
+
+    def check(self, account: str, address: str | None) -> None:
+        """Refuse an attempt that comes too soon; one that is not refused is counted for its address.
+
+        Args:
+            account: The e-mail address that was given, whether or not there is such a person.
+            address: The network address that it came from, where one is known.
+
+        Raises:
+            LoginThrottled: it has to wait.
+            StoreUnavailable: the attempts cannot be counted, so none is let through.
+        """
+        try:
+            if address is not None and not self._hourly.hit(self._by_address, "address", _hidden(address)):
+                resets, _ = self._hourly.get_window_stats(self._by_address, "address", _hidden(address))
+                raise _throttled(resets)
+            if self._storage.get(_wait_key(account)):
+                raise _throttled(self._storage.get_expiry(_wait_key(account)))
+        except self._storage.base_exceptions as error:
+            raise _unavailable(error) from None
+
+    def failed(self, account: str) -> None:
+        """Count a wrong password; from `attempts` on each makes the next one wait, twice as long as the last.
+
+        Raises:
+            StoreUnavailable: it cannot be counted.
+        """
+        try:
+            failures = self._storage.incr(f"failures/{_hidden(account)}", WITHIN_SECONDS)
+            beyond = failures - self._settings.attempts
+            if beyond >= 0:
+                wait = min(LONGEST_WAIT_SECONDS, 2 ** min(beyond, 20))
+                self._storage.incr(_wait_key(account), wait)
+        except self._storage.base_exceptions as error:
+            raise _unavailable(error) from None
+
+    def succeeded(self, account: str) -> None:
+        """Forget an account's failures.
+
+        Raises:
+            StoreUnavailable: the counter does not answer.
+        """
+        try:
+            self._storage.clear(f"failures/{_hidden(account)}")
+            self._storage.clear(_wait_key(account))
+        except self._storage.base_exceptions as error:
+            raise _unavailable(error) from None
+
+
+def _wait_key(account: str) -> str:
+    return f"wait/{_hidden(account)}"
+
+
+def _throttled(until: float) -> LoginThrottled:
+    """Redis ends what it counts by its own clock, and so the wait is told by the machine's."""
+    return LoginThrottled(seconds=max(1, math.ceil(until - time.time())))
+
+
+def _hidden(text: str) -> str:
+    return sha256_of([text.strip().lower().encode("utf-8", "replace")])
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(store="counter of logins", operation="count", cause=type(error).__name__)
+
+
+def _storage(settings: LimitsSettings | None) -> Storage:
+    if settings is None:
+        return MemoryStorage()
+    scheme = "rediss" if settings.tls else "redis"
+    user, password = quote(settings.username, safe=""), quote(settings.password.get_secret_value(), safe="")
+    address = f"{scheme}://{user}:{password}@{settings.host}:{settings.port}/{settings.database}"
+    return RedisStorage(address, key_prefix="wisqu-logins", socket_timeout=5.0, socket_connect_timeout=5.0)
