@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines import migrations
+from wisqu_pipelines.accounts.service import Developer, TestAccountService
 from wisqu_pipelines.catalog import points
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.knowledge import Knowledge
@@ -19,10 +20,11 @@ from wisqu_pipelines.detection.teaching import Teaching
 from wisqu_pipelines.environments import markers
 from wisqu_pipelines.environments.markers import StoreState
 from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.identity.administration import PeopleService
 from wisqu_pipelines.identity.keys import KeyRings
 from wisqu_pipelines.identity.limits import LoginLimits
+from wisqu_pipelines.identity.matrix import AccessMatrix
 from wisqu_pipelines.identity.service import IdentityService
 from wisqu_pipelines.identity.visits import VisitService
 from wisqu_pipelines.ingest.embedding import embedder
@@ -93,6 +95,23 @@ class Services:
     def people(self) -> PeopleService:
         """What makes people known and gives them roles."""
         return PeopleService(self.control, self.settings, self.clock)
+
+    def test_accounts(self, environment: str) -> TestAccountService:
+        """What makes and ends developers' test accounts in an environment."""
+        return TestAccountService(self.environments[environment], self.clock)
+
+    def developer(self, person: UUID, environment: str) -> Developer:
+        """A person as the test accounts of an environment know them.
+
+        Raises:
+            UnknownPerson: there is no such active person.
+            UnknownEnvironment: there is none of that name.
+        """
+        self.settings.environment(environment)
+        with self.control.begin() as session:
+            found = people.find(session, person)
+        entry = AccessMatrix(self.settings).entry(found, environment, found.role_in(environment, self.clock.now()))
+        return Developer(found.id, found.email, found.full_name, entry is not None and entry.test_accounts)
 
     @cached_property
     def visits(self) -> VisitService:

@@ -10,10 +10,12 @@ from wisqu_pipelines.assets.inventory import inventory_assets
 from wisqu_pipelines.assets.scans import scan_assets, scan_job
 from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
+from wisqu_pipelines.jobs.expiry import test_account_expiry
 from wisqu_pipelines.jobs.promotion import promotion_jobs
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
 from wisqu_pipelines.sensors.audits import storage_audit_schedule
+from wisqu_pipelines.sensors.hourly import expiry_schedule
 
 EXECUTOR_VARIABLE = "WISQU_DAGSTER_EXECUTOR"
 EXECUTORS = {"in_process": in_process_executor, "multiprocess": multiprocess_executor}
@@ -33,8 +35,8 @@ def wisqu_pipelines() -> Definitions:
     return Definitions(
         assets=[*inventory_assets(declared), *scans],
         asset_checks=[*checks, *verification_checks(declared)],
-        jobs=[*promotion_jobs(declared), scan_job(scans)],
-        schedules=[storage_audit_schedule(checks)],
+        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry],
+        schedules=[storage_audit_schedule(checks), expiry_schedule],
         sensors=[approvals_sensor],
         resources={"wisqu": WisquResource()},
         executor=chosen_executor(),

@@ -206,6 +206,19 @@ class NotPermitted(Refused):
     """{person} may not {act} in {environment}: {reason}."""
 
 
+# Test accounts
+
+
+class AccountNotFound(Refused):
+    """There is no test account {account_id} of yours in {environment}; 'wisqu accounts list {environment}' shows those
+    that there are.
+    """
+
+
+class TooManyAccounts(Refused):
+    """{person} has {most} live test accounts in {environment}, and that is the most: delete one first."""
+
+
 # Promotion
 
 
@@ -300,3 +313,14 @@ class StackFailed(Failed):
 
 class StackAlreadyUp(Refused):
     """The embedded stack in {directory} is up already (process {process}); 'wisqu down' ends it."""
+
+
+# API
+
+
+class PreconditionFailed(Refused):
+    """The {what} was changed since it was read: read it again, and send its new ETag as If-Match."""
+
+
+class TooLarge(Refused):
+    """The request is too large: {reason}."""

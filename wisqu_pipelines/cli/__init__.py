@@ -5,7 +5,23 @@ import sys
 import typer
 from rich.console import Console
 
-from wisqu_pipelines.cli import approvals, audit, detect, documents, env, freezes, promote, stack, storage
+from wisqu_pipelines.cli import (
+    access,
+    accounts,
+    api,
+    approvals,
+    audit,
+    detect,
+    documents,
+    env,
+    freezes,
+    keys,
+    login,
+    promote,
+    stack,
+    storage,
+    users,
+)
 from wisqu_pipelines.cli.demo import command as demo
 from wisqu_pipelines.errors import Refused, WisquError
 
@@ -17,6 +33,14 @@ app = typer.Typer(
 )
 stack.register(app)
 app.add_typer(env.app, name="env")
+app.command()(api.api)
+app.command()(login.login)
+app.command()(login.logout)
+app.command()(login.whoami)
+app.add_typer(users.app, name="users")
+app.add_typer(access.app, name="access")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(keys.app, name="keys")
 app.command()(documents.ingest)
 app.command()(documents.search)
 app.add_typer(promote.app, name="promote")

@@ -8,8 +8,9 @@ from uuid import UUID
 import typer
 
 from wisqu_pipelines import settings
-from wisqu_pipelines.errors import printable
-from wisqu_pipelines.identity import people
+from wisqu_pipelines.cli import credentials
+from wisqu_pipelines.errors import NotLoggedIn, printable
+from wisqu_pipelines.identity import demo_people, people
 
 if TYPE_CHECKING:
     from wisqu_pipelines.bootstrap import Services
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Person = Annotated[
     str | None,
-    typer.Option("--as", "--user-id", metavar="PERSON", envvar="WISQU_AS", help="Who does it: e-mail address or id."),
+    typer.Option(
+        "--as",
+        "--user-id",
+        metavar="PERSON",
+        envvar="WISQU_AS",
+        help="Which demo person of the embedded stack does it.",
+    ),
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="What for; kept in the audit.")]
 
@@ -89,25 +96,38 @@ def services() -> Iterator["Services"]:
 
 
 def person_id(opened: "Services", person: str | None) -> UUID | None:
-    """The id of the person that `--as` names.
+    """Who does it: whoever is logged in here, or one of the embedded stack's demo people that `--as` names.
+
+    Returns:
+        Their id; None if nobody is logged in and no `--as` is given.
 
     Raises:
+        NotLoggedIn: `--as` names somebody else, or what is kept of a login cannot be used.
         UnknownPerson: there is no such active person.
     """
     if person is None:
-        return None
+        return credentials.identity(opened).user_id if credentials.is_kept(opened) else None
     with opened.control.begin() as session:
-        return people.find(session, person).id
+        found = people.find(session, person)
+    if not (opened.settings.stack.embedded and demo_people.is_one(found)):
+        message = (
+            "--as is for the demo people of the embedded stack, who have no passwords; everybody else acts with a "
+            "login: 'wisqu login EMAIL'."
+        )
+        raise NotLoggedIn(message=message)
+    return found.id
 
 
 def required_person(opened: "Services", person: str | None) -> UUID:
-    """The id of the person that `--as` names; a command that decides something cannot do without.
+    """The same, for a command that decides something and cannot do without.
 
     Raises:
-        typer.BadParameter: there is none.
+        NotLoggedIn: nobody is logged in here, or `--as` names somebody who is no demo person.
         UnknownPerson: there is no such active person.
     """
     found = person_id(opened, person)
     if found is None:
-        raise typer.BadParameter("say who does it: --as PERSON, or WISQU_AS in the environment")
+        message = "Nobody is logged in here; do so with 'wisqu login EMAIL'"
+        message += ", or act as one of the demo people with --as." if opened.settings.stack.embedded else "."
+        raise NotLoggedIn(message=message)
     return found

@@ -19,6 +19,11 @@ _PEOPLE: tuple[tuple[str, str, dict[str, str]], ...] = (
 """Roles as in the mission's access matrix."""
 
 
+def is_one(person: CentralUser) -> bool:
+    """Whether somebody is one of them, and has not got a password since."""
+    return person.email in {email for email, _, _ in _PEOPLE} and person.password_hash is None
+
+
 def ensure(session: Session) -> None:
     """Add the demo people who are not there yet."""
     for email, name, roles in _PEOPLE:

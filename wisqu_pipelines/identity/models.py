@@ -146,6 +146,22 @@ class TokenCutoff(ControlBase):
     not_before: Mapped[datetime] = mapped_column(index=True)
 
 
+class IdempotencyKey(ControlBase):
+    """A POST that a client may send again without its being done again, and what was answered."""
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("central_users.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    """SHA-256 (hex) over method, path and body: the same key for another request is refused."""
+    status: Mapped[int | None] = mapped_column(Integer)
+    """None: it is being done."""
+    answer: Mapped[str | None] = mapped_column(Text)
+    """None for an answer with a secret in it: that is given once."""
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Notice(ControlBase):
     """What admins are told: who entered an environment that takes a reason, and why."""
 

@@ -430,12 +430,27 @@ class EnvironmentPromotionService:
         with self._control.begin() as session:
             return ancestors(session, item_id)
 
-    def list(self, *, state: PromotionState | None = None, limit: int = 50) -> Sequence[PromotionReport]:
-        """The promotions, newest first."""
+    def list(
+        self, *, state: PromotionState | None = None, limit: int = 50, after: UUID | None = None
+    ) -> Sequence[PromotionReport]:
+        """The promotions, newest first.
+
+        Args:
+            state: Only those in this state.
+            limit: At most so many.
+            after: Only those behind this one: the last of the page before.
+
+        Raises:
+            PromotionNotFound: there is no promotion `after`.
+        """
         wanted = select(Promotion).order_by(Promotion.created_at.desc(), Promotion.id).limit(limit)
         if state is not None:
             wanted = wanted.where(Promotion.state == state)
         with self._control.begin() as session:
+            if after is not None:
+                last = self._ledger.get(session, after)
+                same = and_(Promotion.created_at == last.created_at, Promotion.id > last.id)
+                wanted = wanted.where(or_(Promotion.created_at < last.created_at, same))
             return [self._report(session, promotion) for promotion in session.scalars(wanted)]
 
     def last_verified(self, target_environment: str) -> PromotionReport | None:

@@ -83,6 +83,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_token_cutoffs_not_before", "token_cutoffs", ["not_before"])
     op.create_table(
+        "idempotency_keys",
+        *_person("idempotency_keys", "user_id"),
+        sa.Column("key", sa.String(255), nullable=False),
+        sa.Column("request_hash", sa.String(64), nullable=False),
+        sa.Column("status", sa.Integer),
+        sa.Column("answer", sa.Text),
+        _at("created_at"),
+        sa.PrimaryKeyConstraint("user_id", "key", name="pk_idempotency_keys"),
+    )
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+    op.create_table(
         "notices",
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("environment", sa.String(50), nullable=False),
@@ -97,6 +108,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; nobody is logged in any more."""
-    for table in ("notices", "token_cutoffs", "refresh_tokens", "login_sessions", "access_grants"):
+    for table in ("notices", "idempotency_keys", "token_cutoffs", "refresh_tokens", "login_sessions", "access_grants"):
         op.drop_table(table)
     op.drop_column("promotion_approvals", "signature")

@@ -1,0 +1,140 @@
+"""Taking an account and everything of it out of every store of an environment.
+
+First the account is closed and its rows are hidden, in one transaction; then its points and objects go, and at last its
+rows. A removal that is interrupted leaves a closed account whose rows nobody sees, and doing it again finishes it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.models import (
+    Conversation,
+    EnvironmentRow,
+    Message,
+    PromotionBeforeImage,
+    RagDocument,
+    StoredFile,
+    User,
+    UserStorageQuota,
+)
+from wisqu_pipelines.catalog.points import point_ids
+from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.errors import ItemRefused
+
+SESSIONS = "test-sessions-of/"
+"""The prefix of the index of an account's sessions; `entry` writes them."""
+SESSION = "test-session/"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What went with an account."""
+
+    account_id: UUID
+    email: str
+    rows: int
+    """With the account's own."""
+    files: int
+    points: int
+
+
+def close(session: Session, account: User, environment: Environment, now: datetime) -> None:
+    """Close an account and hide what belongs to it: nobody logs in with it or finds anything of it any more.
+
+    Raises:
+        ItemRefused: a running promotion holds something of it.
+    """
+    for model, own in _owned(account.id):
+        held = session.scalar(select(model.id).where(own, model.promotion_status == PromotionStatus.PROMOTING).limit(1))
+        if held is not None:
+            raise ItemRefused(
+                type=str(model.__tablename__),
+                item_id=str(held),
+                environment=environment.name,
+                act="deleted with its account",
+                reason="a running promotion holds it; try again when that has ended",
+            )
+    for model, own in _owned(account.id):
+        session.execute(
+            update(model)
+            .where(own, ~model.is_deleted)
+            .values(is_deleted=True, deleted_at=now)
+            .execution_options(synchronize_session=False)
+        )
+    account.is_deleted, account.deleted_at = True, account.deleted_at or now
+    account.password_hash, account.test_place = None, None
+
+
+def remove(environment: Environment, account_id: UUID, audited: Callable[[Session, User, Removed], None]) -> Removed:
+    """Remove a closed account and everything of it.
+
+    Args:
+        environment: Where.
+        account_id: Which account; it was closed before.
+        audited: Writes the removal down, in the transaction in which the rows go.
+    """
+    _end_sessions(environment, account_id)
+    with environment.database.begin() as session:
+        documents = session.scalars(select(RagDocument).where(_OWNED[RagDocument](account_id))).all()
+        files = session.scalars(select(StoredFile).where(_OWNED[StoredFile](account_id))).all()
+        kept_objects = _needed_by_others(session, "object_name", [each.object_name for each in files])
+        kept_versions = _needed_by_others(session, "vector_version", [str(each.vector_version) for each in documents])
+    points = 0
+    for document in documents:
+        if str(document.vector_version) not in kept_versions:
+            collection = environment.settings.get_collection_name(document.collection)
+            environment.vectors.delete(collection, list(point_ids(document.vector_version, document.point_count)))
+            points += document.point_count
+    by_bucket: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        if file.object_name not in kept_objects:
+            by_bucket[environment.settings.get_bucket_name(file.bucket)].append(file.object_name)
+    for bucket, names in by_bucket.items():
+        environment.objects.delete(bucket, names)
+    with environment.database.begin() as session:
+        account = session.get_one(User, account_id, with_for_update=True)
+        rows = 1
+        for model, own in _owned(account_id):
+            gone = session.scalars(
+                delete(model).where(own).returning(model.id).execution_options(synchronize_session=False)
+            )
+            rows += len(gone.all())
+        removed = Removed(account_id, account.email, rows, sum(map(len, by_bucket.values())), points)
+        session.delete(account)
+        session.flush()
+        audited(session, account, removed)
+        return removed
+
+
+def _end_sessions(environment: Environment, account_id: UUID) -> None:
+    """A session is found by its token's hash; the index says which are the account's."""
+    environment.sessions.delete_prefix(f"{SESSIONS}{account_id}/")
+
+
+_OWNED: dict[type[EnvironmentRow], Callable[[UUID], ColumnElement[bool]]] = {
+    Message: lambda owner: Message.conversation_id.in_(select(Conversation.id).where(Conversation.user_id == owner)),
+    Conversation: lambda owner: Conversation.user_id == owner,
+    RagDocument: lambda owner: RagDocument.file_id.in_(select(StoredFile.id).where(StoredFile.owner_id == owner)),
+    StoredFile: lambda owner: StoredFile.owner_id == owner,
+    UserStorageQuota: lambda owner: UserStorageQuota.user_id == owner,
+}
+"""Which rows of a type belong to an account, in an order in which they can be deleted."""
+
+
+def _owned(owner: UUID) -> Sequence[tuple[type[EnvironmentRow], ColumnElement[bool]]]:
+    return [(model, condition(owner)) for model, condition in _OWNED.items()]
+
+
+def _needed_by_others(session: Session, column: str, values: Sequence[str]) -> set[str]:
+    """Those of the values that a before-image names: a rollback would restore them."""
+    if not values:
+        return set()
+    named = PromotionBeforeImage.image[column].astext
+    return set(session.scalars(select(named).where(named.in_(values))))

@@ -1,0 +1,1 @@
+"""The REST API: a thin door to the same services as the CLI and Dagster."""

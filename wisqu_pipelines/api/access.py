@@ -1,0 +1,138 @@
+"""Who may use a route: each has one rule, which its OpenAPI entry tells and its tests are made from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from wisqu_pipelines.api.problems import documented
+from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.errors import NotPermitted, TokenRefused
+from wisqu_pipelines.identity.service import Identity, Origin
+
+EXTENSION = "x-wisqu-rule"
+_BEARER = HTTPBearer(auto_error=False, description="The access token of POST /v1/login.")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a route asks of whoever calls it."""
+
+    name: str
+    roles: tuple[str, ...] | None = None
+    """One of these is needed; None: none is."""
+    where: str | None = None
+    """The path parameter that names the environment in which the role must be held; None: in any."""
+
+    def told(self) -> dict[str, Any]:
+        """For OpenAPI."""
+        return {"name": self.name, "roles": list(self.roles or ()), "where": self.where}
+
+
+PUBLIC = Rule("public")
+LOGGED_IN = Rule("logged in")
+DEVELOPERS = ("developer", "admin", "superadmin")
+STAFF = ("tester", *DEVELOPERS)
+ADMINS = ("admin", "superadmin")
+
+
+def in_environment(*roles: str) -> Rule:
+    """One of these roles in the environment that the path names."""
+    return Rule(f"{', '.join(roles)} in the environment", roles, "environment")
+
+
+def anywhere(*roles: str) -> Rule:
+    """One of these roles in any environment; what the service asks beyond that depends on what is done."""
+    return Rule(f"{', '.join(roles)} anywhere", roles)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the app."""
+    opened: Services = request.app.state.services
+    return opened
+
+
+def origin_of(request: Request) -> Origin:
+    """Where a request came from."""
+    return Origin(None if request.client is None else request.client.host, request.headers.get("user-agent"))
+
+
+def identity_of(request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Identity:
+    """Who calls.
+
+    Raises:
+        TokenRefused: there is no token, or it is not valid.
+    """
+    if bearer is None:
+        raise TokenRefused(reason="there is none")
+    return services_of(request).identity.authenticate(bearer.credentials)
+
+
+Opened = Annotated[Services, Depends(services_of)]
+From = Annotated[Origin, Depends(origin_of)]
+Who = Annotated[Identity, Depends(identity_of)]
+
+
+def _guard(rule: Rule) -> Any:
+    if rule.roles is None:
+        return Depends(identity_of)
+    allowed = set(rule.roles)
+
+    def check(request: Request, who: Who) -> None:
+        environment = None if rule.where is None else request.path_params[rule.where]
+        if environment is not None:
+            services_of(request).settings.environment(environment)
+        held = {each.role for each in who.entries if environment in {None, each.environment}}
+        if not held & allowed:
+            raise NotPermitted(
+                person=who.email,
+                act="do that",
+                environment=environment or "any environment",
+                reason=f"it takes one of: {', '.join(rule.roles or ())}",
+            )
+
+    return Depends(check)
+
+
+def route(
+    router: APIRouter,
+    method: str,
+    path: str,
+    rule: Rule,
+    *problems: int,
+    openapi_more: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add a route with its rule.
+
+    Args:
+        router: Where.
+        method: GET, POST, PUT or DELETE.
+        path: Its path.
+        rule: Who may use it.
+        problems: The statuses of the problems that it can answer with, besides those that its rule brings.
+        openapi_more: What OpenAPI says of it besides.
+        more: For FastAPI.
+    """
+    private = rule is not PUBLIC
+    statuses = {*problems, 422, 503, *((401, 403) if private else ())}
+    if "{" in path:
+        statuses.add(404)
+    if method in {"POST", "PUT", "DELETE"}:
+        statuses |= {400, 409, 413}
+
+    def add(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            dependencies=[_guard(rule)] if private else [],
+            responses=documented(*statuses),
+            openapi_extra={EXTENSION: rule.told(), **(openapi_more or {})},
+            **more,
+        )
+        return endpoint
+
+    return add

@@ -1,0 +1,67 @@
+"""The API's log: a line of JSON for each thing that happens, without secrets."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+REDACTED = "[redacted]"
+_NAMES = re.compile(r"pass(?:word|wd|phrase)?|secret|token|authorization|cookie|api[_-]?key|credential", re.IGNORECASE)
+_VALUES = re.compile(
+    r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"  # a JWT
+    r"|wts_[A-Za-z0-9_.-]{10,}"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password in an address
+    r"|(?<=Bearer )[A-Za-z0-9._~+/-]+=*"
+)
+
+
+def log_as_json(level: int = logging.INFO) -> None:
+    """Make structlog and the standard library's loggers write JSON lines to stderr."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+
+
+def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take out what is called a secret, and what looks like one."""
+    del logger, method
+    for name, value in event.items():
+        event[name] = REDACTED if _NAMES.search(name) and value is not None else _cleaned(value)
+    return event
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _VALUES.sub(REDACTED, value)
+    if isinstance(value, dict):
+        return {k: REDACTED if _NAMES.search(str(k)) else _cleaned(each) for k, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(each) for each in value]
+    return value

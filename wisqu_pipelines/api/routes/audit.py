@@ -1,0 +1,106 @@
+"""The audit: read, exported, verified."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import StreamingResponse
+
+from wisqu_pipelines.api.access import ADMINS, Opened, anywhere, in_environment, route
+from wisqu_pipelines.api.idempotency import IdempotentRoute
+from wisqu_pipelines.api.schemas import Cursor, Limit, LongText, Page, cursor_of, position_of
+from wisqu_pipelines.audit import reading
+from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS
+from wisqu_pipelines.audit.verification import AuditReport, verify_control, verify_environment
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.errors import BadInput
+
+router = APIRouter(prefix="/v1", tags=["audit"], route_class=IdempotentRoute)
+CONTROL = "control"
+SUPERADMINS = ("superadmin",)
+
+
+class ExportFormat(StrEnum):
+    """What an export is made of."""
+
+    JSON_LINES = "jsonl"
+    CSV = "csv"
+
+
+@route(router, "GET", "/environments/{environment}/audit/{chain}", in_environment(*ADMINS))
+def environment_audit(
+    environment: LongText,
+    chain: LongText,
+    services: Opened,
+    after: Annotated[Cursor, Query()] = None,
+    limit: Annotated[Limit, Query()] = 50,
+) -> Page[dict[str, Any]]:
+    """The rows of one of an environment's audit tables, oldest first."""
+    model = reading.chain_named(chain, ENVIRONMENT_CHAINS)
+    return _page(services.environments[environment].database, model, after, limit)
+
+
+@route(
+    router,
+    "GET",
+    "/environments/{environment}/audit/{chain}/export",
+    in_environment(*ADMINS),
+    response_class=StreamingResponse,
+)
+def export_environment_audit(
+    environment: LongText, chain: LongText, services: Opened, kind: Annotated[ExportFormat, Query(alias="format")]
+) -> StreamingResponse:
+    """All rows of one of an environment's audit tables, as CSV that no spreadsheet runs, or as JSON Lines."""
+    model = reading.chain_named(chain, ENVIRONMENT_CHAINS)
+    return _export(services.environments[environment].database, model, kind, f"{environment}-{chain}")
+
+
+@route(router, "GET", "/audit/{chain}", anywhere(*SUPERADMINS))
+def control_audit(
+    chain: LongText,
+    services: Opened,
+    after: Annotated[Cursor, Query()] = None,
+    limit: Annotated[Limit, Query()] = 50,
+) -> Page[dict[str, Any]]:
+    """The rows of the control database's audit table, oldest first: who entered what, and every decision."""
+    return _page(services.control, reading.chain_named(chain, CONTROL_CHAINS), after, limit)
+
+
+@route(router, "GET", "/audit/{chain}/export", anywhere(*SUPERADMINS), response_class=StreamingResponse)
+def export_control_audit(
+    chain: LongText, services: Opened, kind: Annotated[ExportFormat, Query(alias="format")]
+) -> StreamingResponse:
+    """All rows of the control database's audit table."""
+    return _export(services.control, reading.chain_named(chain, CONTROL_CHAINS), kind, chain)
+
+
+@route(router, "POST", "/audit/verify", anywhere(*ADMINS))
+def verify(services: Opened) -> list[AuditReport]:
+    """Read every audit chain from its first row to its last, and say what was changed, if anything was."""
+    reports = [
+        verify_environment(services.control, each.database, each.name) for each in services.environments.values()
+    ]
+    return [*reports, verify_control(services.control)]
+
+
+def _page(database: Database, model: Any, after: str | None, limit: int) -> Page[dict[str, Any]]:
+    position = position_of(after, 1)
+    try:
+        behind = 0 if position is None else int(position[0])
+    except ValueError:
+        raise BadInput(what="the cursor", reason="it is not one that this API gave out") from None
+    with database.snapshot() as session:
+        found = reading.page(session, model, min(max(behind, 0), 2**62), limit)
+    return Page(items=found, next=cursor_of(int(found[-1]["sequence"])) if len(found) == limit else None)
+
+
+def _export(database: Database, model: Any, kind: ExportFormat, name: str) -> StreamingResponse:
+    def lines() -> Iterator[bytes]:
+        with database.snapshot() as session:
+            found = reading.rows(session, model)
+            yield from reading.as_csv(model, found) if kind is ExportFormat.CSV else reading.as_json_lines(found)
+
+    media_type = "text/csv; charset=utf-8" if kind is ExportFormat.CSV else "application/x-ndjson"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    return StreamingResponse(lines(), media_type=media_type, headers=headers)

@@ -1,0 +1,52 @@
+"""Whether the API lives, whether it is ready, and how each store is."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel
+from sqlalchemy import text
+from starlette.requests import Request
+
+from wisqu_pipelines.api.access import DEVELOPERS, PUBLIC, Opened, anywhere, route
+from wisqu_pipelines.bootstrap import check_stores
+from wisqu_pipelines.environments.markers import StoreState
+
+router = APIRouter(tags=["health"])
+
+
+class Live(BaseModel):
+    """It answers."""
+
+    live: bool = True
+
+
+class Ready(BaseModel):
+    """The control database answers as well."""
+
+    ready: bool = True
+
+
+@route(router, "GET", "/health/live", PUBLIC)
+def live() -> Live:
+    """Whether the process answers."""
+    return Live()
+
+
+@route(router, "GET", "/health/ready", PUBLIC)
+def ready(services: Opened) -> Ready:
+    """Whether logins and promotions can be served: the control database answers."""
+    with services.control.begin() as session:
+        session.execute(text("SELECT 1"))
+    return Ready()
+
+
+@route(router, "GET", "/health/stores", anywhere(*DEVELOPERS))
+def stores(services: Opened) -> list[StoreState]:
+    """How each store of each environment is."""
+    return list(check_stores(services.settings))
+
+
+@route(router, "GET", "/metrics", PUBLIC, response_class=Response)
+def metrics(request: Request) -> Response:
+    """The API's figures for Prometheus: how many requests, how they ended, how long they took."""
+    registry: CollectorRegistry = request.app.state.registry
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,162 @@
+"""Logging in, and entering environments."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from wisqu_pipelines.api.access import LOGGED_IN, PUBLIC, From, Opened, Who, route
+from wisqu_pipelines.api.idempotency import IdempotentRoute
+from wisqu_pipelines.api.schemas import SECRET_ANSWER, LongText, ReasonText, ShortText
+from wisqu_pipelines.identity.keys import ACCESS, APPROVALS, environment_purpose
+from wisqu_pipelines.identity.matrix import Entry
+from wisqu_pipelines.identity.service import EnvironmentToken, Identity, Login
+
+router = APIRouter(prefix="/v1", tags=["identity"], route_class=IdempotentRoute)
+
+
+class LoginRequest(BaseModel):
+    """An address and a password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(max_length=320, examples=["amal@example.org"])]
+    password: Annotated[str, Field(max_length=1_024, examples=["correct horse battery staple"])]
+
+
+class RefreshRequest(BaseModel):
+    """A refresh token; it is used up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    refresh_token: Annotated[str, Field(max_length=200)]
+
+
+class EnvironmentTokenRequest(BaseModel):
+    """Which environment, and what for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    environment: ShortText
+    reason: ReasonText | None = None
+
+
+class LogoutRequest(BaseModel):
+    """This login, or all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    everywhere: bool = False
+
+
+class LoginAnswer(BaseModel):
+    """Tokens, and what they open."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - RFC 6750's name of the kind, no token
+    expires_at: datetime
+    refresh_token: str
+    refresh_expires_at: datetime
+    user_id: UUID
+    email: str
+    available_environments: list[str]
+    entries: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """How many logins ended."""
+
+    ended: int
+
+
+@route(router, "POST", "/login", PUBLIC, 401, 429, openapi_more={SECRET_ANSWER: True})
+def login(body: LoginRequest, services: Opened, origin: From, response: Response) -> LoginAnswer:
+    """Log in with a password. Unknown and wrong are answered alike."""
+    response.headers["Cache-Control"] = "no-store"
+    return _answer(services.identity.login(body.email, body.password, origin))
+
+
+@route(router, "POST", "/refresh", PUBLIC, 401, openapi_more={SECRET_ANSWER: True})
+def refresh(body: RefreshRequest, services: Opened, origin: From, response: Response) -> LoginAnswer:
+    """Exchange a refresh token for new tokens. One that was used before ends the whole login."""
+    response.headers["Cache-Control"] = "no-store"
+    return _answer(services.identity.refresh(body.refresh_token, origin))
+
+
+@route(router, "POST", "/logout", LOGGED_IN)
+def logout(body: LogoutRequest, services: Opened, who: Who, origin: From) -> LoggedOut:
+    """End this login, or all of one's own."""
+    return LoggedOut(services.identity.logout(who, everywhere=body.everywhere, origin=origin))
+
+
+@route(router, "GET", "/me", LOGGED_IN)
+def me(who: Who) -> Identity:
+    """Who the token says you are, and what you may enter."""
+    return who
+
+
+@route(router, "POST", "/environment-token", LOGGED_IN, 404, openapi_more={SECRET_ANSWER: True})
+def environment_token(
+    body: EnvironmentTokenRequest, services: Opened, who: Who, origin: From, response: Response
+) -> EnvironmentToken:
+    """A token that opens one environment for some minutes, and nothing else."""
+    response.headers["Cache-Control"] = "no-store"
+    return services.identity.environment_token(who, body.environment, body.reason, origin)
+
+
+class KeySetAnswer(BaseModel):
+    """A JWK set (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+@route(router, "GET", "/jwks.json", PUBLIC)
+def access_keys(services: Opened) -> KeySetAnswer:
+    """The public keys of access tokens and of approvals."""
+    return KeySetAnswer(keys=[*services.keys[ACCESS].jwks()["keys"], *services.keys[APPROVALS].jwks()["keys"]])
+
+
+@route(router, "GET", "/environments/{environment}/jwks.json", PUBLIC)
+def environment_keys(environment: LongText, services: Opened) -> KeySetAnswer:
+    """The public keys of an environment's tokens."""
+    name = services.settings.environment(environment).name
+    return KeySetAnswer(keys=services.keys[environment_purpose(name)].jwks()["keys"])
+
+
+class CutoffAnswer(BaseModel):
+    """A person's tokens that were issued before a time are void."""
+
+    user_id: UUID
+    not_before: datetime
+
+
+class CutoffsAnswer(BaseModel):
+    """All that count now."""
+
+    cutoffs: list[CutoffAnswer]
+
+
+@route(router, "GET", "/environments/{environment}/cutoffs", PUBLIC)
+def cutoffs(environment: LongText, services: Opened) -> CutoffsAnswer:
+    """Whose tokens for an environment are void before their end. Its apps ask for this every few seconds."""
+    name = services.settings.environment(environment).name
+    found = services.identity.cutoffs(name)
+    return CutoffsAnswer(cutoffs=[CutoffAnswer(user_id=each.user_id, not_before=each.not_before) for each in found])
+
+
+def _answer(login: Login) -> LoginAnswer:
+    who = login.identity
+    return LoginAnswer(
+        access_token=login.access_token,
+        expires_at=login.access_expires_at,
+        refresh_token=login.refresh_token,
+        refresh_expires_at=login.refresh_expires_at,
+        user_id=who.user_id,
+        email=who.email,
+        available_environments=[each.environment for each in who.entries],
+        entries=list(who.entries),
+    )

@@ -1,0 +1,138 @@
+"""People and their roles, and access for a time."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from wisqu_pipelines.api.access import ADMINS, LOGGED_IN, Opened, Who, anywhere, in_environment, route
+from wisqu_pipelines.api.idempotency import IdempotentRoute
+from wisqu_pipelines.api.schemas import SECRET_ANSWER, Done, Email, LongText, Made, Reason, ReasonText, ShortText
+from wisqu_pipelines.identity import passwords
+from wisqu_pipelines.identity.administration import PersonInfo
+from wisqu_pipelines.identity.visits import EntryNotice, Visit
+
+router = APIRouter(prefix="/v1", tags=["people"], route_class=IdempotentRoute)
+
+
+class NewPerson(BaseModel):
+    """A person to be made known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Email
+    full_name: LongText | None = None
+    with_password: bool = True
+    """Whether a password is made for them; not for those who log in through another provider."""
+    reason: ReasonText
+
+
+class PersonMade(BaseModel):
+    """Their id, and their password: it is shown this once."""
+
+    id: UUID
+    password: str | None
+
+
+class RoleGiven(BaseModel):
+    """A role in an environment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    environment: ShortText
+    role: ShortText
+    reason: ReasonText
+
+
+class VisitRequest(BaseModel):
+    """Access for some hours."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    environment: ShortText
+    hours: Annotated[int, Field(ge=1, le=10_000)]
+    role: ShortText = "developer"
+    reason: ReasonText
+
+
+class LetIn(BaseModel):
+    """Until when."""
+
+    until: datetime
+
+
+@route(router, "GET", "/users", anywhere(*ADMINS))
+def users(services: Opened) -> list[PersonInfo]:
+    """Everybody, with their roles."""
+    return list(services.people.list())
+
+
+@route(router, "POST", "/users", anywhere(*ADMINS), status_code=201, openapi_more={SECRET_ANSWER: True})
+def create_user(body: NewPerson, services: Opened, who: Who) -> PersonMade:
+    """Make a person known, without any role."""
+    password = passwords.generate() if body.with_password else None
+    made = services.people.create(body.email, body.full_name, password, who.user_id, body.reason)
+    return PersonMade(id=made, password=password)
+
+
+@route(router, "PUT", "/users/{user_id}/role", anywhere(*ADMINS))
+def give_role(user_id: UUID, body: RoleGiven, services: Opened, who: Who) -> Done:
+    """Give a person a lasting role in an environment."""
+    services.people.grant(user_id, body.environment, body.role, who.user_id, body.reason)
+    return Done()
+
+
+@route(router, "POST", "/users/{user_id}/revoke/{environment}", in_environment(*ADMINS))
+def take_role(user_id: UUID, environment: LongText, body: Reason, services: Opened, who: Who) -> Done:
+    """Take a person's role in an environment away, at once."""
+    services.people.revoke(user_id, environment, who.user_id, body.reason)
+    return Done()
+
+
+@route(router, "POST", "/users/{user_id}/disable", anywhere(*ADMINS))
+def disable(user_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+    """Close a person's account; their logins end."""
+    services.people.disable(user_id, who.user_id, body.reason)
+    return Done()
+
+
+@route(router, "GET", "/access-requests", LOGGED_IN)
+def visits(services: Opened, who: Who, environment: Annotated[LongText | None, Query()] = None) -> list[Visit]:
+    """Requests for access for a time, newest first: one's own, and those of environments in which one is an admin."""
+    answers_for = {each.environment for each in who.entries if each.role in ADMINS}
+    found = services.visits.list(environment)
+    return [each for each in found if each.email == who.email or each.environment in answers_for]
+
+
+@route(router, "POST", "/access-requests", LOGGED_IN, 404, status_code=201)
+def request_visit(body: VisitRequest, services: Opened, who: Who) -> Made:
+    """Ask to be let into an environment for some hours."""
+    return Made(id=services.visits.request(who.user_id, body.environment, body.hours, body.reason, body.role))
+
+
+@route(router, "POST", "/access-requests/{request_id}/grant", anywhere(*ADMINS))
+def grant_visit(request_id: UUID, services: Opened, who: Who) -> LetIn:
+    """Let the requester in from now on."""
+    return LetIn(until=services.visits.grant(request_id, who.user_id))
+
+
+@route(router, "POST", "/access-requests/{request_id}/refuse", anywhere(*ADMINS))
+def refuse_visit(request_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+    """Say no to a request."""
+    services.visits.refuse(request_id, who.user_id, body.reason)
+    return Done()
+
+
+@route(router, "POST", "/access-requests/{request_id}/end", LOGGED_IN)
+def end_visit(request_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+    """End access before its time: one's own, or as an admin of the environment."""
+    services.visits.end(request_id, who.user_id, body.reason)
+    return Done()
+
+
+@route(router, "GET", "/environments/{environment}/entries", in_environment(*ADMINS))
+def entries(environment: LongText, services: Opened, who: Who) -> list[EntryNotice]:
+    """Who entered an environment and why, newest first."""
+    return list(services.visits.notices(environment, who.user_id))
