@@ -28,9 +28,8 @@ from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import ItemRefused
 
-SESSIONS = "test-sessions-of/"
-"""The prefix of the index of an account's sessions; `entry` writes them."""
-SESSION = "test-session/"
+SESSIONS = "test-session/"
+"""What the keys of test accounts' sessions begin with; the account's id follows, and the hash of the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def remove(environment: Environment, account_id: UUID, audited: Callable[[Sessio
         account_id: Which account; it was closed before.
         audited: Writes the removal down, in the transaction in which the rows go.
     """
-    _end_sessions(environment, account_id)
+    environment.sessions.delete_prefix(f"{SESSIONS}{account_id}/")
     with environment.database.begin() as session:
         documents = session.scalars(select(RagDocument).where(_OWNED[RagDocument](account_id))).all()
         files = session.scalars(select(StoredFile).where(_OWNED[StoredFile](account_id))).all()
@@ -111,11 +110,6 @@ def remove(environment: Environment, account_id: UUID, audited: Callable[[Sessio
         session.flush()
         audited(session, account, removed)
         return removed
-
-
-def _end_sessions(environment: Environment, account_id: UUID) -> None:
-    """A session is found by its token's hash; the index says which are the account's."""
-    environment.sessions.delete_prefix(f"{SESSIONS}{account_id}/")
 
 
 _OWNED: dict[type[EnvironmentRow], Callable[[UUID], ColumnElement[bool]]] = {

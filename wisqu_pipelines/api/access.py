@@ -25,10 +25,17 @@ class Rule:
     """One of these is needed; None: none is."""
     where: str | None = None
     """The path parameter that names the environment in which the role must be held; None: in any."""
+    makes_test_accounts: bool = False
+    """Whether the access matrix must let the role make test accounts there."""
 
     def told(self) -> dict[str, Any]:
         """For OpenAPI."""
-        return {"name": self.name, "roles": list(self.roles or ()), "where": self.where}
+        return {
+            "name": self.name,
+            "roles": list(self.roles or ()),
+            "where": self.where or "",
+            "test_accounts": self.makes_test_accounts,
+        }
 
 
 PUBLIC = Rule("public")
@@ -46,6 +53,9 @@ def in_environment(*roles: str) -> Rule:
 def anywhere(*roles: str) -> Rule:
     """One of these roles in any environment; what the service asks beyond that depends on what is done."""
     return Rule(f"{', '.join(roles)} anywhere", roles)
+
+
+MAKES_TEST_ACCOUNTS = Rule("makes test accounts in the environment", DEVELOPERS, "environment", True)
 
 
 def services_of(request: Request) -> Services:
@@ -84,7 +94,11 @@ def _guard(rule: Rule) -> Any:
         environment = None if rule.where is None else request.path_params[rule.where]
         if environment is not None:
             services_of(request).settings.environment(environment)
-        held = {each.role for each in who.entries if environment in {None, each.environment}}
+        held = {
+            each.role
+            for each in who.entries
+            if environment in {None, each.environment} and (each.test_accounts or not rule.makes_test_accounts)
+        }
         if not held & allowed:
             raise NotPermitted(
                 person=who.email,

@@ -12,7 +12,17 @@ from sqlalchemy import func, select
 
 from wisqu_pipelines.accounts.removal import Removed
 from wisqu_pipelines.accounts.service import NewTestAccount, TestAccount
-from wisqu_pipelines.api.access import ADMINS, DEVELOPERS, LOGGED_IN, STAFF, Opened, Who, in_environment, route
+from wisqu_pipelines.api.access import (
+    ADMINS,
+    DEVELOPERS,
+    LOGGED_IN,
+    MAKES_TEST_ACCOUNTS,
+    STAFF,
+    Opened,
+    Who,
+    in_environment,
+    route,
+)
 from wisqu_pipelines.api.idempotency import IdempotentRoute
 from wisqu_pipelines.api.schemas import (
     SECRET_ANSWER,
@@ -175,14 +185,14 @@ def unmark_item(
 _ACCOUNTS = "/environments/{environment}/developer/test-accounts"
 
 
-@route(router, "GET", _ACCOUNTS, in_environment(*DEVELOPERS))
+@route(router, "GET", _ACCOUNTS, MAKES_TEST_ACCOUNTS)
 def test_accounts(environment: LongText, services: Opened, who: Who) -> list[TestAccount]:
     """Your own test accounts in an environment, newest first."""
     developer = services.developer(who.user_id, environment)
     return list(services.test_accounts(environment).list(developer))
 
 
-@route(router, "POST", _ACCOUNTS, in_environment(*DEVELOPERS), status_code=201, openapi_more={SECRET_ANSWER: True})
+@route(router, "POST", _ACCOUNTS, MAKES_TEST_ACCOUNTS, status_code=201, openapi_more={SECRET_ANSWER: True})
 def make_test_account(
     environment: LongText, body: NewAccount, services: Opened, who: Who, response: Response
 ) -> NewTestAccount:
@@ -192,7 +202,7 @@ def make_test_account(
     return services.test_accounts(environment).create(developer, body.reason, body.expires_in_hours)
 
 
-@route(router, "DELETE", _ACCOUNTS + "/{account_id}", in_environment(*DEVELOPERS))
+@route(router, "DELETE", _ACCOUNTS + "/{account_id}", MAKES_TEST_ACCOUNTS)
 def delete_test_account(environment: LongText, account_id: UUID, services: Opened, who: Who) -> Removed:
     """Delete a test account of your own, with its sessions, data, files and vectors."""
     developer = services.developer(who.user_id, environment)

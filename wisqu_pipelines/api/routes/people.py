@@ -98,7 +98,7 @@ def disable(user_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
     return Done()
 
 
-@route(router, "GET", "/access-requests", LOGGED_IN)
+@route(router, "GET", "/access-requests", LOGGED_IN, 404)
 def visits(services: Opened, who: Who, environment: Annotated[LongText | None, Query()] = None) -> list[Visit]:
     """Requests for access for a time, newest first: one's own, and those of environments in which one is an admin."""
     answers_for = {each.environment for each in who.entries if each.role in ADMINS}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.concurrency import run_in_threadpool
@@ -126,19 +126,26 @@ def plan(promotion_id: UUID, services: Opened) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
+def _standing(promotion_id: UUID, services: Opened) -> PromotionReport:
+    """How the promotion stands before its events are told: one that is not there is a problem, not a broken stream."""
+    return services.promotions.status(promotion_id)
+
+
 @route(router, "GET", "/promotions/{promotion_id}/events", anywhere(*STAFF), response_class=EventSourceResponse)
-async def events(promotion_id: UUID, request: Request) -> AsyncIterator[ServerSentEvent]:
+async def events(
+    promotion_id: UUID, request: Request, first: Annotated[PromotionReport, Depends(_standing)]
+) -> AsyncIterator[ServerSentEvent]:
     """How a promotion goes on, as server-sent events, until it is over."""
     services = services_of(request)
-    last: PromotionReport | None = None
-    while not await request.is_disconnected():
-        report = await run_in_threadpool(services.promotions.status, promotion_id)
+    report, last = first, None
+    while True:
         if report != last:
             yield ServerSentEvent(data=_progress(report), event="progress")
-            last = report
-        if report.state in OVER:
+        if report.state in OVER or await request.is_disconnected():
             return
         await asyncio.sleep(SECONDS_BETWEEN_EVENTS)
+        last = report
+        report = await run_in_threadpool(services.promotions.status, promotion_id)
 
 
 @route(router, "POST", "/promotions/{promotion_id}/approve", anywhere(*DEVELOPERS))
