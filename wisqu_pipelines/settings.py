@@ -7,7 +7,7 @@ an entry in that file and never a name in the code.
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -367,6 +367,10 @@ class Settings(BaseSettings):
         """In whose rows a new pattern is tried."""
         return self.detection.sample_environment or list(self.environments)[-1]
 
+    def secrets(self) -> frozenset[str]:
+        """Every secret among the settings: what no log may repeat."""
+        return frozenset(_secrets(self))
+
     @property
     def key_directory(self) -> Path:
         """The folder of the keys that sign and verify tokens.
@@ -404,6 +408,17 @@ class Settings(BaseSettings):
             return self.paths[f"{source}->{target}"]
         except KeyError:
             raise PathRefused(source=source, target=target, allowed=sorted(self.paths)) from None
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets(each)
 
 
 @dataclass(frozen=True, slots=True)

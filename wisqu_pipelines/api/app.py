@@ -41,6 +41,7 @@ def create_app(services: Services) -> FastAPI:
 @contextmanager
 def opened_app(settings: Settings | None = None) -> Iterator[FastAPI]:
     """The API with services of its own, by the settings of this process; they are closed with the block."""
-    log_as_json()
-    with open_services(settings or load()) as services:
+    chosen = settings or load()
+    log_as_json(chosen.secrets())
+    with open_services(chosen) as services:
         yield create_app(services)

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Collection, MutableMapping
 from typing import Any
 
 import structlog
@@ -18,15 +18,21 @@ _VALUES = re.compile(
 )
 
 
-def log_as_json(level: int = logging.INFO) -> None:
-    """Make structlog and the standard library's loggers write JSON lines to stderr."""
+def log_as_json(secrets: Collection[str], level: int = logging.INFO) -> None:
+    """Make structlog and the standard library's loggers write JSON lines to stderr.
+
+    Args:
+        secrets: What is taken out wherever it stands: the settings' own.
+        level: From which level on.
+    """
+    known = re.compile("|".join(re.escape(each) for each in sorted(secrets, key=len, reverse=True) if each) or "(?!)")
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        redact,
+        Redaction(known),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -49,19 +55,25 @@ def log_as_json(level: int = logging.INFO) -> None:
     root.setLevel(level)
 
 
-def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take out what is called a secret, and what looks like one."""
-    del logger, method
-    for name, value in event.items():
-        event[name] = REDACTED if _NAMES.search(name) and value is not None else _cleaned(value)
-    return event
+class Redaction:
+    """Takes out what is called a secret, what looks like one, and what is known to be one."""
 
+    def __init__(self, known: re.Pattern[str]) -> None:
+        """Know the secrets that a pattern finds."""
+        self._known = known
 
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return _VALUES.sub(REDACTED, value)
-    if isinstance(value, dict):
-        return {k: REDACTED if _NAMES.search(str(k)) else _cleaned(each) for k, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(each) for each in value]
-    return value
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Clean one line."""
+        del logger, method
+        for name, value in event.items():
+            event[name] = REDACTED if _NAMES.search(name) and value is not None else self._cleaned(value)
+        return event
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._known.sub(REDACTED, _VALUES.sub(REDACTED, value))
+        if isinstance(value, dict):
+            return {k: REDACTED if _NAMES.search(str(k)) else self._cleaned(each) for k, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._cleaned(each) for each in value]
+        return value
