@@ -1,9 +1,11 @@
 """Running `wisqu` in the test's own process."""
 
+import io
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +31,11 @@ Wisqu = Callable[..., Ran]
 
 
 @pytest.fixture
-def wisqu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wisqu:
-    def run(*arguments: object) -> Ran:
+def wisqu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Wisqu:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))  # whoever is logged in on this machine is not
+
+    def run(*arguments: object, stdin: str = "") -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         monkeypatch.setattr(sys, "argv", ["wisqu", *map(str, arguments)])
         capsys.readouterr()
         try:

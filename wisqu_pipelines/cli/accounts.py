@@ -51,7 +51,7 @@ def list_(environment: EnvironmentName, as_json: AsJson = False, person: Person 
         [each.id, each.email, moment(each.created_at), moment(each.expires_at), "over" if each.is_expired else "live"]
         for each in found
     ]
-    OUT.print(table(f"Your test accounts in {environment}", ("!id", "!e-mail", "made", "until", ""), rows))
+    OUT.print(table(f"Your test accounts in {environment}", ("!id", "!e-mail", "made", "until", "state"), rows))
 
 
 @app.command()

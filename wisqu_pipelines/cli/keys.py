@@ -35,7 +35,7 @@ def list_(as_json: AsJson = False) -> None:
         for purpose, keys in found.items()
         for each in keys
     ]
-    OUT.print(table("Keys", ("purpose", "!key", "made", ""), rows))
+    OUT.print(table("Keys", ("purpose", "!key", "made", "use"), rows))
 
 
 @app.command()
