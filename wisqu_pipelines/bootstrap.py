@@ -22,9 +22,11 @@ from wisqu_pipelines.environments.markers import StoreState
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.identity.administration import PeopleService
+from wisqu_pipelines.identity.external import ExternalPeople
 from wisqu_pipelines.identity.keys import KeyRings
 from wisqu_pipelines.identity.limits import LoginLimits
 from wisqu_pipelines.identity.matrix import AccessMatrix
+from wisqu_pipelines.identity.oidc import OidcProvider
 from wisqu_pipelines.identity.service import IdentityService
 from wisqu_pipelines.identity.visits import VisitService
 from wisqu_pipelines.ingest.embedding import embedder
@@ -90,6 +92,16 @@ class Services:
         """What logs people in and lets them into environments."""
         limits = LoginLimits(self.settings.identity)
         return IdentityService(self.control, self.settings, self.keys, limits, self.clock)
+
+    @cached_property
+    def provider(self) -> OidcProvider | None:
+        """The other identity provider, where one is configured."""
+        oidc = self.settings.identity.oidc
+        return None if oidc is None else OidcProvider(oidc, f"{self.settings.identity.issuer}/v1/oidc/callback")
+
+    def external_people(self, provider: OidcProvider) -> ExternalPeople:
+        """Who a provider's people are here."""
+        return ExternalPeople(self.control, self.settings, provider.settings, self.clock)
 
     @cached_property
     def people(self) -> PeopleService:

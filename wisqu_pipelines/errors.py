@@ -182,6 +182,14 @@ class LoginFailed(Refused):
     """The e-mail address or the password is wrong, or the account is closed."""
 
 
+class ExternalLoginFailed(Refused):
+    """The login through {provider} failed: {reason}."""
+
+
+class NoSuchProvider(Refused):
+    """No other identity provider is configured here: people log in with their passwords."""
+
+
 class LoginThrottled(Refused):
     """There were too many attempts to log in. The next one counts in {seconds} s."""
 

@@ -242,6 +242,22 @@ class RoleSettings(Section):
     """Which roles, held in the same environment, give it to people and take it from them."""
 
 
+class OidcSettings(Section):
+    """Another identity provider, through which people log in."""
+
+    issuer: str = Field(pattern=r"^https?://[^?#]+$")
+    client_id: str
+    client_secret: SecretStr | None = None
+    """None: a public client."""
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    groups_claim: str = "groups"
+    """Which claim of the ID token names a person's groups."""
+    groups: dict[str, dict[Name, Name]] = {}
+    """Group → environment → role. Where any group is named, the provider decides on all lasting roles of its people."""
+    creates_people: bool = False
+    """Whether somebody who is not known here becomes known with their first login."""
+
+
 class IdentitySettings(Section):
     """The identity service: who people are, and the tokens that say so."""
 
@@ -258,6 +274,9 @@ class IdentitySettings(Section):
     """Attempts from one network address in an hour."""
     longest_visit_hours: int = Field(default=24, gt=0)
     """For how long access may be asked for, where it does not last."""
+    passwords: bool = True
+    """Whether people may log in with a password; False: only through the other provider."""
+    oidc: OidcSettings | None = None
     limits: LimitsSettings | None = None
     """None: attempts are counted in this process's memory, which is right for one process only."""
 
@@ -332,6 +351,17 @@ class Settings(BaseSettings):
                 raise ValueError(f"the role {name} names {', '.join(sorted(unknown))}, which is not configured")
             if unknown := set(role.given_by) - self.roles.keys():
                 raise ValueError(f"the role {name} is given by {', '.join(sorted(unknown))}, which is no role")
+        return self
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> "Settings":
+        groups = {} if self.identity.oidc is None else self.identity.oidc.groups
+        for group, roles in groups.items():
+            for environment, role in roles.items():
+                if role not in self.roles or environment not in self.roles[role].enters:
+                    raise ValueError(
+                        f"the group {group} gives the role {role} in {environment}, which cannot be held there"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -86,6 +86,8 @@ def test_what_is_public_is_no_more_than_this(api: Api) -> None:
     assert public == {
         "/v1/login",
         "/v1/refresh",
+        "/v1/oidc/login",
+        "/v1/oidc/callback",
         "/v1/jwks.json",
         "/v1/environments/{environment}/jwks.json",
         "/v1/environments/{environment}/cutoffs",

@@ -52,6 +52,7 @@ WANTED: dict[History, dict[str, set[str]]] = {
         "audit_checkpoints": APPEND,
         "central_users": KEEP,
         "access_grants": KEEP,
+        "external_identities": APPEND,
         "idempotency_keys": ALL,
         "login_sessions": KEEP,
         "notices": APPEND,

@@ -16,6 +16,8 @@ from wisqu_pipelines.errors import Failed, Refused, WisquError, printable
 MEDIA_TYPE = "application/problem+json"
 STATUS: Mapping[type[WisquError], int] = {
     errors.LoginFailed: 401,
+    errors.ExternalLoginFailed: 401,
+    errors.NoSuchProvider: 404,
     errors.TokenRefused: 401,
     errors.NotLoggedIn: 401,
     errors.NotPermitted: 403,

@@ -128,6 +128,6 @@ def required_person(opened: "Services", person: str | None) -> UUID:
     found = person_id(opened, person)
     if found is None:
         message = "Nobody is logged in here; do so with 'wisqu login EMAIL'"
-        message += ", or act as one of the demo people with --as." if opened.settings.stack.embedded else "."
+        message += ", or act as one of the demo people: --as PERSON." if opened.settings.stack.embedded else "."
         raise NotLoggedIn(message=message)
     return found

@@ -249,8 +249,8 @@ class PeopleService:
             ]
 
     def _add(self, session: Session, email: str, full_name: str | None, password: str | None) -> CentralUser:
-        address = _checked_email(email)
-        name = _checked_name(full_name)
+        address = checked_email(email)
+        name = checked_name(full_name)
         if password is not None:
             passwords.check(password, address, name or "")
         person = CentralUser(
@@ -338,14 +338,24 @@ def _lasting(person: CentralUser, environments: Sequence[str]) -> dict[str, str]
     return {each: role for each, role in roles.items() if role is not None}
 
 
-def _checked_email(email: str) -> str:
+def checked_email(email: str) -> str:
+    """An e-mail address without white space around it.
+
+    Raises:
+        BadInput: it is none.
+    """
     address = email.strip()
     if len(address) > MOST_OF_ADDRESS or _ADDRESS.fullmatch(address) is None:
         raise BadInput(what="the e-mail address", reason="it is none")
     return address
 
 
-def _checked_name(name: str | None) -> str | None:
+def checked_name(name: str | None) -> str | None:
+    """A name of one line, or None.
+
+    Raises:
+        BadInput: it has several, or is too long.
+    """
     checked = check_reason(name)
     if checked is not None and (len(checked) > NAME_CHARACTERS or "\n" in checked):
         raise BadInput(what="the name", reason=f"it takes one line of at most {NAME_CHARACTERS} characters")

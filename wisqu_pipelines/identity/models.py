@@ -105,6 +105,16 @@ class AccessGrant(ControlBase):
         return timedelta(hours=self.hours)
 
 
+class ExternalIdentity(ControlBase):
+    """Who somebody is at another identity provider."""
+
+    __tablename__ = "external_identities"
+
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("central_users.id"), index=True)
+
+
 class LoginSession(ControlBase):
     """A login, from the password to the last refresh: the family of its refresh tokens."""
 

@@ -123,6 +123,8 @@ class IdentityService:
             LoginFailed: the address or the password is wrong, or the account is closed.
             LoginThrottled: there were too many attempts.
         """
+        if not self._settings.identity.passwords:
+            raise LoginFailed
         self._limits.check(email, origin.ip_address)
         with self._control.begin() as session:
             person = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == _searched(email)))

@@ -9,7 +9,15 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.models import DetectorException, DetectorModel, DetectorPattern, DetectorProposal
 from wisqu_pipelines.environments.models import EnvironmentMarker, RegisteredEnvironment
 from wisqu_pipelines.errors import BadSettings
-from wisqu_pipelines.identity.models import AccessGrant, CentralUser, LoginSession, Notice, RefreshToken, TokenCutoff
+from wisqu_pipelines.identity.models import (
+    AccessGrant,
+    CentralUser,
+    ExternalIdentity,
+    LoginSession,
+    Notice,
+    RefreshToken,
+    TokenCutoff,
+)
 from wisqu_pipelines.migrations.histories import HISTORIES, metadata_of
 from wisqu_pipelines.migrations.waiting import wait_for_turn
 from wisqu_pipelines.promotion.freeze_models import FreezeOverride, FreezeWindow, PathHold
@@ -30,6 +38,7 @@ EXCEPTIONS = {
     PromotionBeforeImage.__tablename__: KEEP,
     CentralUser.__tablename__: KEEP,
     AccessGrant.__tablename__: KEEP,
+    ExternalIdentity.__tablename__: APPEND,
     LoginSession.__tablename__: KEEP,
     RefreshToken.__tablename__: KEEP,
     TokenCutoff.__tablename__: KEEP,

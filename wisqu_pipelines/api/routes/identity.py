@@ -1,21 +1,31 @@
 """Logging in, and entering environments."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Cookie, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import RedirectResponse
 
 from wisqu_pipelines.api.access import LOGGED_IN, PUBLIC, From, Opened, Who, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
 from wisqu_pipelines.api.schemas import SECRET_ANSWER, LongText, ReasonText, ShortText
+from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.errors import ExternalLoginFailed, NoSuchProvider
 from wisqu_pipelines.identity.keys import ACCESS, APPROVALS, environment_purpose
 from wisqu_pipelines.identity.matrix import Entry
+from wisqu_pipelines.identity.oidc import LASTS, Begun
 from wisqu_pipelines.identity.service import EnvironmentToken, Identity, Login
+from wisqu_pipelines.identity.tokens import Kind, sign, verify
 
 router = APIRouter(prefix="/v1", tags=["identity"], route_class=IdempotentRoute)
+
+
+COOKIE = "wisqu_oidc"
+NOBODY = UUID(int=0)
+"""Whom a login is about before the provider has said it."""
 
 
 class LoginRequest(BaseModel):
@@ -78,6 +88,52 @@ def login(body: LoginRequest, services: Opened, origin: From, response: Response
     """Log in with a password. Unknown and wrong are answered alike."""
     response.headers["Cache-Control"] = "no-store"
     return _answer(services.identity.login(body.email, body.password, origin))
+
+
+@route(router, "GET", "/oidc/login", PUBLIC, 401, 404, status_code=307, response_class=RedirectResponse)
+def begin_oidc(services: Opened) -> RedirectResponse:
+    """Begin a login through the other identity provider: its answer comes to `/v1/oidc/callback`."""
+    provider = services.provider
+    if provider is None:
+        raise NoSuchProvider
+    now = services.clock.now()
+    url, begun = provider.begin(now)
+    token, _ = sign(services.keys[ACCESS].signing_key(now), _begun_kind(services), NOBODY, now, LASTS, asdict(begun))
+    answer = RedirectResponse(url, 307)
+    secure = services.settings.identity.issuer.startswith("https:")
+    answer.set_cookie(
+        COOKIE, token, max_age=LASTS.seconds, path="/v1/oidc", httponly=True, secure=secure, samesite="lax"
+    )
+    return answer
+
+
+@route(router, "GET", "/oidc/callback", PUBLIC, 401, 404, openapi_more={SECRET_ANSWER: True})
+def finish_oidc(
+    services: Opened,
+    origin: From,
+    response: Response,
+    state: Annotated[str, Query(max_length=500)],
+    code: Annotated[str, Query(max_length=2_000)],
+    begun: Annotated[str | None, Cookie(alias=COOKIE, max_length=4_000)] = None,
+) -> LoginAnswer:
+    """End a login through the other identity provider, in the browser in which it began."""
+    provider = services.provider
+    if provider is None:
+        raise NoSuchProvider
+    if begun is None:
+        raise ExternalLoginFailed(provider=provider.settings.issuer, reason="it did not begin in this browser")
+    now = services.clock.now()
+    claims = verify(begun, services.keys[ACCESS].verifying(), _begun_kind(services), now).all
+    external = provider.finish(Begun(claims["state"], claims["nonce"], claims["verifier"]), state, code, now)
+    person = services.external_people(provider).admit(external)
+    response.delete_cookie(COOKIE, path="/v1/oidc")
+    response.headers["Cache-Control"] = "no-store"
+    return _answer(services.identity.login_known(person, "oidc", origin))
+
+
+def _begun_kind(services: Services) -> Kind:
+    """What the cookie between the two is: a token that opens nothing."""
+    return Kind("wisqu-oidc+jwt", services.settings.identity.issuer, "wisqu:oidc")
 
 
 @route(router, "POST", "/refresh", PUBLIC, 401, openapi_more={SECRET_ANSWER: True})

@@ -48,6 +48,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_access_grants_user_id_environment", "access_grants", ["user_id", "environment"])
     op.create_table(
+        "external_identities",
+        sa.Column("issuer", sa.String(255), nullable=False),
+        sa.Column("subject", sa.String(255), nullable=False),
+        *_person("external_identities", "user_id"),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_external_identities"),
+    )
+    op.create_index("ix_external_identities_user_id", "external_identities", ["user_id"])
+    op.create_table(
         "login_sessions",
         sa.Column("id", sa.Uuid, nullable=False),
         *_person("login_sessions", "user_id"),
@@ -108,6 +116,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; nobody is logged in any more."""
-    for table in ("notices", "idempotency_keys", "token_cutoffs", "refresh_tokens", "login_sessions", "access_grants"):
+    for table in (
+        "notices",
+        "idempotency_keys",
+        "token_cutoffs",
+        "refresh_tokens",
+        "login_sessions",
+        "external_identities",
+        "access_grants",
+    ):
         op.drop_table(table)
     op.drop_column("promotion_approvals", "signature")
