@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, table_of
 from wisqu_pipelines.audit.models import ChainedMixin
+from wisqu_pipelines.audit.spreadsheets import as_cell
 from wisqu_pipelines.errors import UnknownType
 
 CHAINS: Mapping[str, type[ChainedMixin]] = {
@@ -18,8 +19,6 @@ CHAINS: Mapping[str, type[ChainedMixin]] = {
 }
 """Every audit table, by its name."""
 AT_ONCE = 1_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
 
 
 def chain_named(name: str, among: Sequence[type[ChainedMixin]]) -> type[ChainedMixin]:
@@ -75,4 +74,4 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     text = orjson.dumps(value).decode() if isinstance(value, dict | list) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return as_cell(text)

@@ -2,14 +2,13 @@
 
 import unicodedata
 
+from wisqu_pipelines.audit.spreadsheets import FORMULA_STARTS, is_formula
 from wisqu_pipelines.errors import BadInput
 
 MAX_CHARACTERS = 255
 """As wide as `stored_files.filename`."""
 MAX_NAME_BYTES = 255
 """What file systems allow for one name, in UTF-8."""
-FORMULA_STARTS = ("=", "+", "-", "@")
-"""A spreadsheet runs a cell that begins with one of these."""
 DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Invisible characters that change in which order a name is shown. Persian and Arabic names need none of them; the
 joiners that they do need (ZWNJ, ZWJ) are others."""
@@ -54,11 +53,6 @@ def _wrong_path(name: str) -> str | None:
         return "it leads out of its folder or has an empty part"
     if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
         return f"a part of it has more than {MAX_NAME_BYTES} bytes"
-    if any(_is_formula(shown) for shown in (name, parts[-1])):
+    if any(is_formula(shown) for shown in (name, parts[-1])):
         return f"it begins like a spreadsheet formula (one of {' '.join(FORMULA_STARTS)})"
     return None
-
-
-def _is_formula(shown: str) -> bool:
-    """Whether a spreadsheet would run the text; it takes the full-width variants of the signs as well."""
-    return unicodedata.normalize("NFKC", shown).lstrip().startswith(FORMULA_STARTS)

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from wisqu_pipelines.audit.spreadsheets import as_cell
 from wisqu_pipelines.detection.evidence import Verdict
 
 EXAMPLES = 10
 """How many marked items a report shows."""
-FORMULA_STARTS = tuple("=+-@\t\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Example:
     @property
     def safe_label(self) -> str:
         """The label as a spreadsheet shows it and does not compute it (OWASP, CSV injection)."""
-        return f"'{self.label}" if self.label.lstrip()[:1] in FORMULA_STARTS else self.label
+        return as_cell(self.label)
 
 
 @dataclass(slots=True)
