@@ -214,6 +214,19 @@ class NotPermitted(Refused):
     """{person} may not {act} in {environment}: {reason}."""
 
 
+# Entering an environment
+
+
+class EntryRefused(Refused):
+    """{person} is not let in, with a valid token: {reason}."""
+
+
+class FeedStale(Failed):
+    """What the identity service says of '{environment}' is not known, or older than {seconds} s: {reason}. Nobody is
+    let in, as their access may have been taken from them meanwhile.
+    """
+
+
 # Test accounts
 
 

@@ -41,7 +41,7 @@ class Provider:
         """The address of the provider to which the browser is sent."""
         answer = self.client.get("/v1/oidc/login", follow_redirects=False)
         assert answer.status_code == 307, answer.text
-        return answer.headers["location"]
+        return str(answer.headers["location"])
 
     def consent(self, location: str, subject: str) -> dict[str, str]:
         """The person logs in there; what the browser brings back."""
@@ -50,7 +50,8 @@ class Provider:
         return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
 
     def login(self, subject: str) -> httpx.Response:
-        return self.client.get("/v1/oidc/callback", params=self.consent(self.begin(), subject))
+        answer: httpx.Response = self.client.get("/v1/oidc/callback", params=self.consent(self.begin(), subject))
+        return answer
 
 
 @pytest.fixture
