@@ -4,8 +4,8 @@ in many texts at once, as people wrote them, it tells the few that are worth rea
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
+from re import _constants as op
+from re import _parser
 from typing import Any
 
 import re2
