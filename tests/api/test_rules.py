@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.conftest import REASON, Api
 from wisqu_pipelines.api.access import EXTENSION
+from wisqu_pipelines.entry.test_sessions import TestSessions
 from wisqu_pipelines.identity import demo_people
 
 ENVIRONMENTS = ("dev", "stage", "prod")
@@ -22,9 +23,10 @@ ROLES: dict[str, dict[str, str]] = {
     "admin of stage": {"stage": "admin"},
     "expired": dict.fromkeys(ENVIRONMENTS, "superadmin"),
     "revoked": dict.fromkeys(ENVIRONMENTS, "superadmin"),
+    "test account": {},
     "environment token": dict.fromkeys(ENVIRONMENTS, "superadmin"),
 }
-UNLOGGED = ("anonymous", "expired", "revoked", "environment token")
+UNLOGGED = ("anonymous", "expired", "revoked", "environment token", "test account")
 """Those who hold roles, or a token, and are nobody here."""
 ANSWERED_LAST = "/v1/logout"
 
@@ -40,6 +42,12 @@ def made(api: Api, kind: str) -> dict[str, str]:
     if kind == "anonymous":
         return {}
     services = api.services
+    if kind == "test account":
+        developer = services.developer(api.login().identity.user_id, "stage")
+        account = services.test_accounts("stage").create(developer, REASON)
+        stage = services.environments["stage"]
+        sessions = TestSessions(stage.database, stage.sessions, services.clock)
+        return {"Authorization": f"Bearer {sessions.login(account.email, account.password)[0]}"}
     email = f"{kind.replace(' ', '.')}@example.org"
     services.people.create(email, None, None, demo_people.SUPERADMIN, REASON)
     for environment, role in ROLES[kind].items():

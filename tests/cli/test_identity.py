@@ -65,6 +65,32 @@ def test_as_is_for_demo_people_only(wisqu: Wisqu, eve: str) -> None:
     assert wisqu("access", "request", "prod", "--for", "4h", *WHY, "--as", TESTER).code == 2, "they have a password now"
 
 
+def test_on_stores_of_ones_own_what_changes_something_takes_a_login(
+    wisqu: Wisqu, services: Services, eve: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wisqu("users", "grant", eve, "dev", "developer", *WHY, *AS_SUPERADMIN)
+    monkeypatch.setenv("WISQU_IDENTITY__KEYS", str(services.settings.key_directory))
+    monkeypatch.setenv("WISQU_STACK__EMBEDDED", "false")
+    (tmp_path / "guide.md").write_text("How to pray when travelling, in some words.")
+    changing = [
+        ("ingest", tmp_path / "guide.md", "--env", "dev"),
+        ("promote", "preview", "rag_documents", "dev", "stage"),
+        ("promote", "scan-test-data", "dev"),
+        ("approvals", "grant", "3e1c2b8e-6a55-4f0b-9a0c-1f4f6f0a7a11"),
+        ("users", "grant", eve, "stage", "developer", *WHY),
+    ]
+    for command in changing:
+        for more in ((), AS_SUPERADMIN):
+            refused = wisqu(*command, *more)
+            assert refused.code == 2
+            assert "wisqu login" in refused.err
+    for reading in (("promote", "list"), ("promote", "scan-test-data", "dev", "--dry-run"), ("users", "list")):
+        assert wisqu(*reading).code == 0
+    assert wisqu("login", eve, "--password-stdin", stdin=PASSWORD).code == 0
+    assert wisqu(*changing[0]).code == 0
+    assert wisqu(*changing[2]).code == 0
+
+
 def test_a_wrong_password_and_a_file_that_others_read(wisqu: Wisqu, eve: str, credentials: Path) -> None:
     wrong = wisqu("login", eve, "--password-stdin", stdin="not the password")
     assert wrong.code == 2

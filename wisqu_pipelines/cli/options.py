@@ -99,17 +99,21 @@ def person_id(opened: "Services", person: str | None) -> UUID | None:
     """Who does it: whoever is logged in here, or one of the embedded stack's demo people that `--as` names.
 
     Returns:
-        Their id; None if nobody is logged in and no `--as` is given.
+        Their id; None on the embedded stack, where it may be left open.
 
     Raises:
-        NotLoggedIn: `--as` names somebody else, or what is kept of a login cannot be used.
+        NotLoggedIn: nobody is logged in on stores of one's own, `--as` names somebody who is no demo person, or what
+            is kept of a login cannot be used.
         UnknownPerson: there is no such active person.
     """
+    embedded = opened.settings.stack.embedded
     if person is None:
-        return credentials.identity(opened).user_id if credentials.is_kept(opened) else None
+        if embedded and not credentials.is_kept(opened):
+            return None
+        return credentials.identity(opened).user_id
     with opened.control.begin() as session:
         found = people.find(session, person)
-    if not (opened.settings.stack.embedded and demo_people.is_one(found)):
+    if not (embedded and demo_people.is_one(found)):
         message = (
             "--as is for the demo people of the embedded stack, who have no passwords; everybody else acts with a "
             "login: 'wisqu login EMAIL'."
@@ -119,15 +123,13 @@ def person_id(opened: "Services", person: str | None) -> UUID | None:
 
 
 def required_person(opened: "Services", person: str | None) -> UUID:
-    """The same, for a command that decides something and cannot do without.
+    """The same, for a command that decides something and cannot leave it open.
 
     Raises:
-        NotLoggedIn: nobody is logged in here, or `--as` names somebody who is no demo person.
-        UnknownPerson: there is no such active person.
+        NotLoggedIn, UnknownPerson: as above; or nobody is logged in and `--as` names nobody.
     """
     found = person_id(opened, person)
     if found is None:
-        message = "Nobody is logged in here; do so with 'wisqu login EMAIL'"
-        message += ", or act as one of the demo people: --as PERSON." if opened.settings.stack.embedded else "."
+        message = "Nobody is logged in here; do so with 'wisqu login EMAIL', or act as a demo person: --as PERSON."
         raise NotLoggedIn(message=message)
     return found

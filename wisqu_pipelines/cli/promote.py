@@ -146,12 +146,15 @@ def scan_test_data(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read also what has been read before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be marked, and change nothing.")] = False,
+    person: Person = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for test data and mark it. What has not changed since the last scan is not read again."""
     chosen = [model_named(model)] if model else list(MODELS.values())
     wanted = {months.parse(each) for each in month or []}
     with services() as opened, progress_bar() as progress:
+        if not dry_run:
+            person_id(opened, person)  # marks are the scan's, but somebody has to be there who starts it
         report = opened.detection(env).scan(
             chosen,
             wanted=lambda each: not wanted or each in wanted,
