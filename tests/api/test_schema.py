@@ -17,7 +17,7 @@ from wisqu_pipelines.identity import demo_people
 
 STREAMS = ("/events", "/export", "/plan", "/metrics")
 """Their bodies are no JSON."""
-EXAMPLES = 30
+EXAMPLES = 14
 REAL = {"environment": "dev", "item_type": "rag_documents", "chain": "developer_actions"}
 """Names that exist; every second request has them."""
 
@@ -33,7 +33,7 @@ def test_no_answer_is_a_server_error_or_undocumented(api: Api) -> None:
             continue  # the one ends the login that the others need, the other asks every store each time
 
         tried += _tried(operation, headers)
-    assert tried >= 800
+    assert tried >= 400
 
 
 def _tried(operation: Any, headers: dict[str, str]) -> int:

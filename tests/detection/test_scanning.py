@@ -25,7 +25,7 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import Conversation, Message, RagDocument, StoredFile, User
 from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
-from wisqu_pipelines.detection.fields import MODELS
+from wisqu_pipelines.detection.fields import MODELS, typed
 from wisqu_pipelines.detection.models import ScannedMonth, TestDataReview
 
 ALL = tuple(MODELS.values())
@@ -298,3 +298,10 @@ def test_examples_are_safe_in_a_spreadsheet(services: Services) -> None:
     add(services, file("=HYPERLINK(junk).md"))
     (example,) = scan(services, Words()).run(ALL).examples
     assert (example.label, example.safe_label) == ("=HYPERLINK(junk).md", "'=HYPERLINK(junk).md")
+
+
+def test_what_this_project_calls_objects_is_not_read() -> None:
+    own = f"stored_files/{uuid4()}/{uuid4()}/{'0e2e' * 16}"
+    assert typed(own) is None
+    for other in (f"uploads/{uuid4()}.pdf", f"test-data/{own}", f"{own}.bak", "stored_files/test", "", None):
+        assert typed(other) == other

@@ -14,10 +14,10 @@ class Budget:
 
     seed: int
     kills: int = 50
-    pairs: int = 16
-    embedded: int = 10
-    edits: int = 150
-    examples: int = 10
+    pairs: int = 10
+    embedded: int = 6
+    edits: int = 100
+    examples: int = 6
     thorough: bool = False
     """Whether each moment of a transaction is tried for itself."""
 

@@ -18,6 +18,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.devstack.site import Site
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.identity.keys import KeyRings
 from wisqu_pipelines.ports.cache import Cache
 from wisqu_pipelines.ports.objects import ObjectInfo, ObjectStore
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point, VectorIndex
@@ -192,6 +193,7 @@ def memory_world(site: Site, settings: Settings, *, shared_server: bool = True) 
         control = opened.enter_context(closing(Database(settings.control.database)))
         with control.begin() as session:
             demo_people.ensure(session)
+        KeyRings(settings.key_directory, list(settings.environments)).ensure(clock.now())
         transfer = MemoryObjectStore(server) if shared_server else None
         yield opened.enter_context(_watched(site, FaultWorld(settings, clock, control, environments, transfer, [])))
 

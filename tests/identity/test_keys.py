@@ -64,7 +64,7 @@ def test_nobody_else_reads_a_private_key(ring: KeyRing, tmp_path: Path) -> None:
     folder = tmp_path / "access"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {path.name.split(".", 1)[1]: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert modes == {"private.json": 0o600, "public.json": 0o644}
+    assert modes == {"private.json": 0o600, "public.json": 0o600}
 
 
 def test_what_is_published_has_no_private_part(ring: KeyRing) -> None:

@@ -1,5 +1,6 @@
 """Which columns detection reads, and what kind of text each holds."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +28,9 @@ FIELDS: Mapping[type[EnvironmentRow], Mapping[str, FieldKind]] = MappingProxyTyp
     }
 )
 """The text columns of each type; the first one is what people know an item by."""
+_HEX = "[0-9a-f]"
+_OWN_NAME = re.compile(rf"[a-z_]+/{_HEX}{{8}}(?:-?{_HEX}{{4}}){{3}}-?{_HEX}{{12}}/[0-9a-f-]{{36}}/{_HEX}{{64}}")
+"""What this project calls objects: table, id, version and hash. Nobody typed any of it."""
 MODELS: Mapping[str, type[EnvironmentRow]] = MappingProxyType({str(model.__tablename__): model for model in FIELDS})
 """By the names of their tables."""
 
@@ -59,3 +63,8 @@ def text_fields(model: type[EnvironmentRow]) -> Mapping[str, FieldKind]:
 def label_of(texts: Mapping[str, Any]) -> str:
     """What people know an item by: the first text that it has."""
     return next((str(text) for text in texts.values() if text), "")
+
+
+def typed(text: str | None) -> str | None:
+    """A text that somebody may have typed; None for one that this project made, which says nothing."""
+    return None if text is not None and _OWN_NAME.fullmatch(text) else text

@@ -27,7 +27,7 @@ from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.detection.context import RowFacts
 from wisqu_pipelines.detection.engine import TextJudge
 from wisqu_pipelines.detection.evidence import FieldKind, Verdict
-from wisqu_pipelines.detection.fields import MODELS, label_of, text_fields
+from wisqu_pipelines.detection.fields import MODELS, label_of, text_fields, typed
 from wisqu_pipelines.ports.vectors import VectorIndex
 
 VOUCHED = {PromotionStatus.APPROVED.value, PromotionStatus.PROMOTING.value, PromotionStatus.PROMOTED.value}
@@ -110,7 +110,7 @@ class Reader:
         ]
         suspects = {row.id for row in found if row.is_test_data or row.is_test_account or not fields}
         for place, (name, kind) in enumerate(fields.items()):
-            found_in = self._judge.judge_many([row.texts[place] for row in read], kind, name)
+            found_in = self._judge.judge_many([typed(row.texts[place]) for row in read], kind, name)
             suspects.update(row.id for row, verdict in zip(read, found_in, strict=True) if verdict is not None)
         chunks = self._chunks_of(session, model, read, suspects)
         suspects |= chunks.keys()

@@ -1,6 +1,6 @@
 """The Ed25519 keys that sign: a ring for each purpose, as files, since a database's owner must not be able to add one.
 
-A ring is a folder `{keys}/{purpose}` with two files for each key: `{kid}.private.json` (mode 0600), which only the
+A ring is a folder `{keys}/{purpose}` with two files for each key: `{kid}.private.json`, which only the
 identity service's host has, and `{kid}.public.json`, which every host that verifies has as well. Both are JWKs (RFC
 7517, RFC 8037) with the time of their creation.
 """
@@ -140,10 +140,11 @@ class KeyRing:
         kid = f"{self.purpose}-{now:%Y%m%d}-{uuid4().hex[:8]}"
         key = OKPKey.generate_key(ALGORITHM, {"kid": kid, "use": "sig", "alg": ALGORITHM})
         created = {CREATED: int(now.timestamp())}
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._directory.parent, self._directory):  # a mode is for the last folder alone
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The private one first: a key that is published and cannot sign would only be waited for.
-        _write(self._directory / f"{kid}{PRIVATE}", dict(key.as_dict(private=True)) | created, 0o600)
-        _write(self._directory / f"{kid}{PUBLIC}", dict(key.as_dict(private=False)) | created, 0o644)
+        _write(self._directory / f"{kid}{PRIVATE}", dict(key.as_dict(private=True)) | created)
+        _write(self._directory / f"{kid}{PUBLIC}", dict(key.as_dict(private=False)) | created)
         return kid
 
 
@@ -177,10 +178,10 @@ class KeyRings:
             ring.ensure(now)
 
 
-def _write(path: Path, value: Mapping[str, Any], mode: int) -> None:
-    """Write a file that is there as a whole or not at all."""
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a file that nobody else reads, as a whole or not at all."""
     draft = path.with_suffix(".draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump(value, file)
         file.flush()
         os.fsync(file.fileno())
