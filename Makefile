@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= tests
+# They wait for servers more than they compute: one worker more than two processors.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up down test check faults bench lock clean
@@ -29,7 +31,7 @@ down: install  ## Stop them
 	$(BIN)/wisqu down
 
 test: install  ## Run the tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 check: install  ## Lint, types, layers, links
 	$(BIN)/ruff check .

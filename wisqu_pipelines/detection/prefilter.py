@@ -25,6 +25,8 @@ _ODD = (
     r"\x{1f100}-\x{1f2ff}]"
 )
 """Characters that normalising takes for others, or takes away: a text with one of them is always read."""
+_JOINER = rf"(?:^|[^{_LETTERS}\n])\x{{200c}}|\x{{200c}}(?:$|[^{_LETTERS}\n])"
+"""A ZWNJ that parts no letters of Arabic script: normalising takes it away as well."""
 _CAMEL = re2.compile(b"[a-z][A-Z]|[A-Z]{2}[a-z]", options())
 _MEMORY = 512 * 1024 * 1024
 _BLANK = (op.LITERAL, ord(" "))
@@ -78,7 +80,7 @@ def trigger_for(recognisers: Iterable[Recogniser], *, is_filename: bool) -> Any:
     )
     chosen = options()
     chosen.max_mem = _MEMORY
-    return re2.compile(f"(?m){'|'.join((_ODD, *needed))}".encode(), chosen)
+    return re2.compile(f"(?m){'|'.join((_ODD, _JOINER, *needed))}".encode(), chosen)
 
 
 @dataclass(frozen=True, slots=True)
