@@ -96,12 +96,18 @@ def test_a_point_comes_back_as_it_is_stored(vectors: Vectors) -> None:
     assert found[known].vector == pytest.approx([1 / length, 2 / length, 3 / length, 4 / length], abs=1e-6)
 
 
-def test_a_stored_vector_is_stored_again_as_it_is(vectors: Vectors) -> None:
-    first, second = ids(2)
-    upsert(vectors, {first: {}})
-    stored = vectors.index.retrieve(vectors.collection, [first])[first].vector
-    vectors.index.upsert(vectors.collection, [Point(second, stored)])
-    assert vectors.index.retrieve(vectors.collection, [second])[second].vector == pytest.approx(stored, abs=1e-6)
+def test_a_stored_vector_is_stored_again_bit_by_bit(vectors: Vectors) -> None:
+    """So that what was read can be copied, or put back, and is the same content."""
+    name, drawn = f"{vectors.collection}_again", np.random.default_rng(11).normal(size=(200, 384))
+    vectors.index.ensure_collection(CollectionInfo(name, 384, "Cosine"))
+    written = dict(zip(ids(200), drawn.tolist(), strict=True))
+    vectors.index.upsert(name, [Point(each, vector) for each, vector in written.items()])
+    stored = vectors.index.retrieve(name, list(written))
+    vectors.index.upsert(name, list(stored.values()))
+    again = vectors.index.retrieve(name, list(written))
+    assert {each: list(point.vector) for each, point in again.items()} == {
+        each: list(point.vector) for each, point in stored.items()
+    }
 
 
 @pytest.mark.parametrize("distance", ["Dot", "Euclid", "Manhattan"])

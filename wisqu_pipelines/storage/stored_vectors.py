@@ -11,8 +11,11 @@ Vector: TypeAlias = npt.NDArray[np.float32]
 COSINE = "Cosine"
 TOLERANCE = 1e-6
 """Between a stored vector and the same one computed here."""
-_SHORTEST = 1e-12
-"""A shorter vector has no direction, and stays as it is."""
+_SHORTEST = float(np.finfo(np.float32).eps)
+"""The squared length under which a vector has no direction, and stays as it is: Qdrant's `is_length_zero_or_normalized`."""
+_NEAR_ENOUGH = 1e-6
+"""How far from 1 the squared length of a vector may be that stays as it is, so that what was read can be written again
+without the change of a bit: from the same function."""
 
 
 def stored(vector: Sequence[float], distance: str) -> Vector:
@@ -20,8 +23,10 @@ def stored(vector: Sequence[float], distance: str) -> Vector:
     kept = np.asarray(vector, dtype=np.float32)
     if distance != COSINE:
         return kept
-    length = float(np.linalg.norm(kept.astype(np.float64)))
-    return kept if length < _SHORTEST else (kept / np.float32(length)).astype(np.float32)
+    squared = float(np.square(kept.astype(np.float64)).sum())
+    if squared < _SHORTEST or abs(squared - 1) <= _NEAR_ENOUGH:
+        return kept
+    return (kept / np.float32(squared**0.5)).astype(np.float32)
 
 
 def is_stored_as(found: Sequence[float], given: Sequence[float], distance: str) -> bool:
