@@ -37,6 +37,7 @@ from wisqu_pipelines.ports.embedding import Embedder
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.vectors import CollectionInfo
 from wisqu_pipelines.promotion.approvals import ApprovalService
+from wisqu_pipelines.promotion.cancelling import CancellationService
 from wisqu_pipelines.promotion.freezes import FreezeService
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
@@ -81,6 +82,11 @@ class Services:
     promotions: EnvironmentPromotionService
     approvals: ApprovalService
     freezes: FreezeService
+
+    @cached_property
+    def cancellations(self) -> CancellationService:
+        """What stops promotions."""
+        return CancellationService(self.control, self.settings, self.clock)
 
     @cached_property
     def keys(self) -> KeyRings:

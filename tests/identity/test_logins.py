@@ -13,7 +13,7 @@ from sqlalchemy import select
 from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.audit.verification import verify_control
 from wisqu_pipelines.bootstrap import Services, open_services
-from wisqu_pipelines.errors import BadInput, LoginFailed, NotPermitted, TokenRefused, UnknownEnvironment
+from wisqu_pipelines.errors import BadInput, LoginFailed, LoginThrottled, NotPermitted, TokenRefused, UnknownEnvironment
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN, TESTER
 from wisqu_pipelines.identity.keys import environment_purpose
@@ -82,6 +82,35 @@ def test_unknown_wrong_closed_and_without_a_password_are_answered_alike(services
     assert len(said) == 1
     assert audit(services)[before:] == [("login", "identity", False)] * len(tried)
     assert verify_control(services.control).holds
+
+
+def test_a_login_that_is_held_back_is_told_once_a_minute_for_each_network_address(services: Services) -> None:
+    attempts = services.settings.identity.attempts
+    for _ in range(attempts):
+        with pytest.raises(LoginFailed):
+            services.identity.login(ADMIN, "not the password")
+    before = len(audit(services))
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        with pytest.raises(LoginThrottled):
+            services.identity.login(ADMIN, PASSWORD, Origin(address, "a browser"))
+    with services.control.begin() as session:
+        rows = session.scalars(select(EnvironmentAccess).order_by(EnvironmentAccess.sequence)).all()[before:]
+        told = [(each.ip_address, each.success, each.details["because"], each.details["email"]) for each in rows]
+    assert told == [
+        ("192.0.2.1", False, "too many attempts", ADMIN),
+        ("192.0.2.2", False, "too many attempts", ADMIN),
+    ]
+    assert verify_control(services.control).holds
+
+
+def test_where_there_are_no_passwords_none_is_right(settings: Settings, services: Services) -> None:
+    services.people.set_password(ADMIN, PASSWORD, SUPERADMIN, REASON)
+    without = settings.model_copy(update={"identity": settings.identity.model_copy(update={"passwords": False})})
+    before = len(audit(services))
+    with open_services(without) as opened, pytest.raises(LoginFailed):
+        opened.identity.login(ADMIN, PASSWORD)
+    assert audit(services)[before:] == [("login", "identity", False)]
+    assert services.identity.login(ADMIN, PASSWORD).identity.email == ADMIN
 
 
 def test_a_login_is_as_good_in_any_case_of_the_address(services: Services) -> None:

@@ -373,6 +373,7 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["path", f"{report.source_environment} → {report.target_environment}"],
         ["state", report.state],
         ["error", report.error],
+        ["cancelled", report.cancel_reason],
         ["asked for by", report.requested_by or f"unverified ({report.requested_via})"],
         ["reason", report.reason],
         ["approvals needed", report.approvals_needed],

@@ -1,4 +1,4 @@
-"""`wisqu promote execute | resume | rollback`: what changes a target."""
+"""`wisqu promote execute | resume | cancel | rollback`: what changes a target."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ SHOWN_ITEMS = 25
 
 def register(app: typer.Typer) -> None:
     """Put the commands under `wisqu promote`."""
-    for command in (execute, resume, rollback):
+    for command in (execute, resume, cancel, rollback):
         app.command()(command)
 
 
@@ -72,6 +72,20 @@ def resume(promotion: PromotionId, person: Person = None, as_json: AsJson = Fals
         with _under_way(opened, promotion) as progress:
             done = opened.promotions.resume(promotion, run_id=f"cli:{uuid4()}", person=who, progress=progress)
     _show_result("Finished:", done, as_json)
+
+
+def cancel(
+    promotion: PromotionId,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")],
+    person: Person = None,
+) -> None:
+    """Cancel a promotion that waits, or that a run is at; what has happened is rolled back instead."""
+    with services() as opened:
+        state = opened.cancellations.cancel(promotion, required_person(opened, person), reason)
+    if state == PromotionState.EXECUTING:
+        OUT.print(f"Its run stops soon, and sweeps what it staged: wisqu promote status {promotion}")
+    else:
+        OUT.print(f"Promotion {promotion} is {state}.")
 
 
 def rollback(

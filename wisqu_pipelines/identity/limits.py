@@ -4,7 +4,7 @@ import math
 import time
 from urllib.parse import quote
 
-from limits import RateLimitItem, RateLimitItemPerHour
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
@@ -16,6 +16,7 @@ LONGEST_WAIT_SECONDS = 900
 """The longest wait after a wrong password."""
 WITHIN_SECONDS = 86_400
 """How long a failure counts against an account."""
+_TOLD = RateLimitItemPerMinute(1)
 
 
 class LoginLimits:
@@ -25,7 +26,7 @@ class LoginLimits:
         """Count in Redis, or in this process where none is configured; nothing is connected yet."""
         self._settings = settings
         self._storage = _storage(settings.limits)
-        self._hourly = FixedWindowRateLimiter(self._storage)
+        self._windows = FixedWindowRateLimiter(self._storage)
         self._by_address: RateLimitItem = RateLimitItemPerHour(settings.attempts_by_address)
 
     def check(self, account: str, address: str | None) -> None:
@@ -40,11 +41,23 @@ class LoginLimits:
             StoreUnavailable: the attempts cannot be counted, so none is let through.
         """
         try:
-            if address is not None and not self._hourly.hit(self._by_address, "address", _hidden(address)):
-                resets, _ = self._hourly.get_window_stats(self._by_address, "address", _hidden(address))
+            if address is not None and not self._windows.hit(self._by_address, "address", _hidden(address)):
+                resets, _ = self._windows.get_window_stats(self._by_address, "address", _hidden(address))
                 raise _throttled(resets)
             if self._storage.get(_wait_key(account)):
                 raise _throttled(self._storage.get_expiry(_wait_key(account)))
+        except self._storage.base_exceptions as error:
+            raise _unavailable(error) from None
+
+    def is_news(self, account: str, address: str | None) -> bool:
+        """Whether a refusal is the first within a minute for its network address, or for its account where none is
+        known: those are written down, so that whoever hammers at the door cannot fill the audit.
+
+        Raises:
+            StoreUnavailable: the refusals cannot be counted.
+        """
+        try:
+            return self._windows.hit(_TOLD, "told", _hidden(address or account))
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.errors import BadInput, LoginFailed, NotPermitted, TokenRefused, WisquError
+from wisqu_pipelines.errors import BadInput, LoginFailed, LoginThrottled, NotPermitted, TokenRefused, WisquError
 from wisqu_pipelines.identity import passwords
 from wisqu_pipelines.identity.keys import ACCESS, KeyRings, environment_purpose
 from wisqu_pipelines.identity.limits import LoginLimits
@@ -120,15 +120,18 @@ class IdentityService:
         The answer is the same, and takes the same work, for an unknown address, a wrong password and a closed account.
 
         Raises:
-            LoginFailed: the address or the password is wrong, or the account is closed.
+            LoginFailed: the address or the password is wrong, the account is closed, or there are no passwords here.
             LoginThrottled: there were too many attempts.
         """
-        if not self._settings.identity.passwords:
-            raise LoginFailed
-        self._limits.check(email, origin.ip_address)
+        try:
+            self._limits.check(email, origin.ip_address)
+        except LoginThrottled as refusal:
+            self._write_down_throttled(email, origin, refusal)
+            raise
         with self._control.begin() as session:
             person = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == _searched(email)))
-            kept = person.password_hash if person is not None and person.is_active else None
+            has_one = self._settings.identity.passwords and person is not None and person.is_active
+            kept = person.password_hash if has_one and person is not None else None
             if passwords.matches(password, kept) and person is not None and kept is not None:
                 if passwords.needs_rehash(kept):
                     person.password_hash = passwords.hash_password(password)
@@ -142,6 +145,14 @@ class IdentityService:
             raise LoginFailed
         self._limits.succeeded(email)
         return given
+
+    def _write_down_throttled(self, email: str, origin: Origin, refusal: LoginThrottled) -> None:
+        if not self._limits.is_news(email, origin.ip_address):
+            return
+        about = {"email": _kept(email.strip(), 255), "because": "too many attempts", **refusal.details}
+        with self._control.begin() as session:
+            person = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == _searched(email)))
+            self._write_down(session, person, "login", IDENTITY, origin, success=False, details=about)
 
     def login_known(self, person: UUID, method: str, origin: Origin = Origin()) -> Login:
         """Log in somebody whom another authority has identified.

@@ -32,7 +32,7 @@ from wisqu_pipelines.errors import (
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.approvals import check_policy, valid
 from wisqu_pipelines.promotion.freezes import FreezeService, check_open
-from wisqu_pipelines.promotion.ledger import LEASE, move
+from wisqu_pipelines.promotion.ledger import LEASE, heed_cancellation, move
 from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionApproval, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.planner import Planner
@@ -113,7 +113,8 @@ class Execution:
         return self._publish()
 
     def _check_gate(self, session: Session, promotion: Promotion) -> list[PromotionApproval]:
-        """The approvals that count now, if they are enough and the path is open."""
+        """The approvals that count now, if they are enough, nobody has cancelled and the path is open."""
+        heed_cancellation(promotion, self._doing)
         check_policy(promotion, self._route.path)
         now = self._work.clock.now()
         counted = valid(session, promotion, self._route.path, self._work.signatures, now)

@@ -27,7 +27,14 @@ from sqlalchemy.orm import Session, aliased
 
 from wisqu_pipelines.database.bulk import as_table, texts, uuids
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.errors import ClaimLost, Failed, PromotionNotFound, PromotionRefused, WisquError
+from wisqu_pipelines.errors import (
+    ClaimLost,
+    Failed,
+    PromotionFailed,
+    PromotionNotFound,
+    PromotionRefused,
+    WisquError,
+)
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.items import PlanItems
 from wisqu_pipelines.promotion.models import (
@@ -101,6 +108,8 @@ class Ledger:
             state = PromotionState(promotion.state)
             if state in start:
                 state = running[0]
+                promotion.cancelled_by_user_id = promotion.cancel_reason = None  # that was said of an earlier run
+                session.flush()
             claimed = session.execute(
                 update(Promotion)
                 .where(
@@ -177,7 +186,12 @@ class Ledger:
     def journal(
         self, claim: Claim, items: Sequence[PlannedItem], step: Step, details: Mapping[UUID, str] | None = None
     ) -> None:
-        """Write down that items have passed a step; again is no error."""
+        """Write down that items have passed a step; again is no error.
+
+        Raises:
+            ClaimLost: another run has claimed the promotion since.
+            PromotionFailed: a person has cancelled it, and it has not happened yet.
+        """
         if not items:
             return
         given = as_table(
@@ -197,7 +211,8 @@ class Ledger:
             given.c.detail,
         )
         names = ["promotion_id", "item_type", "source_id", "step", "epoch", "detail"]
-        with self.guarded(claim) as (session, _):
+        with self.guarded(claim) as (session, promotion):
+            heed_cancellation(promotion, f"pass the step {step}")
             session.execute(upsert(PromotionJournal).from_select(names, rows).on_conflict_do_nothing())
 
     def leave_dependents(self, claim: Claim) -> None:
@@ -268,6 +283,21 @@ class Ledger:
         if state in {PromotionState.REFUSED, PromotionState.REJECTED} and promotion.error:
             return f"it was {state}: {promotion.error}"
         return f"it is {state}" + ("" if rollback else "; make a new preview")
+
+
+def heed_cancellation(promotion: Promotion, doing: str) -> None:
+    """Stop where a person has cancelled the promotion and it has not happened yet.
+
+    Raises:
+        PromotionFailed: it is so.
+    """
+    if promotion.state == PromotionState.EXECUTING and promotion.cancelled_by_user_id is not None:
+        raise PromotionFailed(
+            promotion_id=str(promotion.id),
+            step=doing,
+            cause=f"it was cancelled: {promotion.cancel_reason}",
+            environment=promotion.target_environment,
+        )
 
 
 def move(promotion: Promotion, to: PromotionState) -> None:

@@ -120,6 +120,9 @@ class Promotion(ControlBase):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     duration_seconds: Mapped[float | None] = mapped_column(Float)
+    cancelled_by_user_id: Mapped[UUID | None]
+    """Who asked that the run stop; the run heeds it until the receipt."""
+    cancel_reason: Mapped[str | None] = mapped_column(Text)
     success_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     error_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     error: Mapped[str | None] = mapped_column(Text)

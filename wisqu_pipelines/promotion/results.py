@@ -150,6 +150,8 @@ class PromotionReport:
     success_count: int
     error_count: int
     error: str | None
+    cancel_reason: str | None = None
+    """Why a person asked that it stop, if one did since its last run began."""
     verification: Mapping[str, Any] | None = None
     """What reading back came to, or None if nothing was published."""
     rolled_back_count: int = 0

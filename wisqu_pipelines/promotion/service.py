@@ -596,6 +596,7 @@ class EnvironmentPromotionService:
             success_count=promotion.success_count,
             error_count=promotion.error_count,
             error=promotion.error,
+            cancel_reason=promotion.cancel_reason,
             verification=promotion.verification,
             rolled_back_count=promotion.rolled_back_count,
             steps=self._ledger.steps(session, promotion.id),

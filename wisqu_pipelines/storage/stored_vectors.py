@@ -12,7 +12,8 @@ COSINE = "Cosine"
 TOLERANCE = 1e-6
 """Between a stored vector and the same one computed here."""
 _SHORTEST = float(np.finfo(np.float32).eps)
-"""The squared length under which a vector has no direction, and stays as it is: Qdrant's `is_length_zero_or_normalized`."""
+"""The squared length under which a vector has no direction, and stays as it is: as `is_length_zero_or_normalized` in
+Qdrant."""
 _NEAR_ENOUGH = 1e-6
 """How far from 1 the squared length of a vector may be that stays as it is, so that what was read can be written again
 without the change of a bit: from the same function."""

@@ -187,6 +187,14 @@ def resume(promotion_id: UUID, services: Opened, who: Who) -> Started:
     return Started(run_id=run_id)
 
 
+@route(router, "POST", "/promotions/{promotion_id}/cancel", anywhere(*STAFF))
+def cancel(promotion_id: UUID, body: Reason, services: Opened, who: Who) -> StateAnswer:
+    """Cancel a promotion that waits, or that a run is at: the run sweeps what it staged, and the promotion is `failed`.
+    What has happened is rolled back instead.
+    """
+    return StateAnswer(state=services.cancellations.cancel(promotion_id, who.user_id, body.reason))
+
+
 @route(router, "POST", "/promotions/{promotion_id}/rollback", anywhere(*DEVELOPERS), status_code=202)
 def rollback(promotion_id: UUID, body: RollbackRequest, services: Opened, who: Who) -> StateAnswer:
     """Ask that a promotion, or a part of it, be taken back; the sensor does it."""

@@ -1,0 +1,107 @@
+"""Cancelling: before the run, while it is at it, after its process is gone; and what has happened stays."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.promotion.gate import approved, audited, planned, state
+from tests.promotion.test_trouble import Crash, clean
+from tests.promotion.world import World
+from wisqu_pipelines.errors import NotPermitted, PromotionFailed, PromotionRefused
+from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, TESTER
+from wisqu_pipelines.promotion.ledger import Ledger
+from wisqu_pipelines.promotion.models import PromotionState
+
+WHY = "the wrong documents"
+
+
+def test_who_asked_for_it_cancels_what_waits(world: World) -> None:
+    promotion = planned(world)
+    assert world.services.cancellations.cancel(promotion, DEVELOPER, WHY) == PromotionState.REJECTED
+    report = world.services.promotions.status(promotion)
+    assert (report.state, report.error) == (PromotionState.REJECTED, f"{DEVELOPER} cancelled it: {WHY}")
+    (told,) = audited(world, "promotion_cancelled")
+    assert (told.user_id, told.reason, told.details["promotion_id"]) == (world.person(), WHY, str(promotion))
+    with pytest.raises(PromotionRefused, match="it is rejected"):
+        world.services.approvals.grant(promotion, ADMIN)
+
+
+def test_who_decides_on_the_path_cancels_what_is_approved(world: World) -> None:
+    promotion = approved(world)
+    assert world.services.cancellations.cancel(promotion, ADMIN, WHY) == PromotionState.REJECTED
+    with pytest.raises(PromotionRefused, match=f"{ADMIN} cancelled it: {WHY}"):
+        world.services.promotions.execute(promotion, run_id="late")
+
+
+def test_nobody_else_does_and_nobody_without_a_reason(world: World) -> None:
+    promotion = planned(world)
+    with pytest.raises(NotPermitted):
+        world.services.cancellations.cancel(promotion, TESTER, WHY)
+    with pytest.raises(PromotionRefused, match="who cancels says why"):
+        world.services.cancellations.cancel(promotion, DEVELOPER, "  ")
+    assert state(world, promotion) == PromotionState.PLANNED
+    assert not audited(world, "promotion_cancelled")
+
+
+def test_a_run_stops_with_nothing_visible_and_nothing_left(world: World) -> None:
+    promotion = approved(world)
+    before = world.state("stage")
+
+    def cancel(step: str, *_: Any, **__: Any) -> None:
+        if step == "stage" and world.services.promotions.status(promotion).cancel_reason is None:
+            assert world.services.cancellations.cancel(promotion, DEVELOPER, WHY) == PromotionState.EXECUTING
+            with pytest.raises(PromotionRefused, match="being cancelled already"):
+                world.services.cancellations.cancel(promotion, ADMIN, WHY)
+
+    with pytest.raises(PromotionFailed, match=f"it was cancelled: {WHY}. Nothing became visible in stage"):
+        world.services.promotions.execute(promotion, run_id="cancelled", progress=cancel)
+    assert state(world, promotion) == PromotionState.FAILED
+    assert world.state("stage") == before
+    assert promotion not in world.services.promotions.ready()
+    assert world.services.promotions.execute(promotion, run_id="again").state == PromotionState.SUCCEEDED
+    assert world.services.promotions.status(promotion).cancel_reason is None
+
+
+def test_staging_stops_at_the_next_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = approved(world)
+    journal, told = Ledger.journal, []
+
+    def cancelled(ledger: Ledger, *arguments: Any) -> None:
+        if not told:
+            told.append(world.services.cancellations.cancel(promotion, DEVELOPER, WHY))
+        journal(ledger, *arguments)
+
+    monkeypatch.setattr(Ledger, "journal", cancelled)
+    with pytest.raises(PromotionFailed, match="failed while it was to pass the step staged: it was cancelled"):
+        world.services.promotions.execute(promotion, run_id="cancelled")
+    assert clean(world.state("stage"))
+
+
+def test_what_a_dead_run_left_is_swept_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = approved(world)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", die)
+        patch.setattr("wisqu_pipelines.promotion.execution.Execution._give_up", die)
+        with pytest.raises(Crash):
+            world.services.promotions.execute(promotion, run_id="dead")
+    assert world.services.cancellations.cancel(promotion, ADMIN, WHY) == PromotionState.EXECUTING
+    with world.services.control.begin() as session:
+        held = Ledger(world.services.control, world.services.clock).get(session, promotion)
+        held.lease_until = world.services.clock.now() - timedelta(seconds=1)
+    assert promotion in world.services.promotions.ready()
+    with pytest.raises(PromotionFailed, match="it was cancelled"):
+        world.services.promotions.resume(promotion, run_id="next")
+    assert clean(world.state("stage"))
+
+
+def test_what_has_happened_is_rolled_back_instead(world: World) -> None:
+    promotion = approved(world)
+    world.services.promotions.execute(promotion, run_id="one")
+    with pytest.raises(PromotionRefused, match="it has happened"):
+        world.services.cancellations.cancel(promotion, ADMIN, WHY)
+    assert state(world, promotion) == PromotionState.SUCCEEDED

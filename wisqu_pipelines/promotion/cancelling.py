@@ -1,0 +1,79 @@
+"""Stopping a promotion that nobody wants any more: before its run begins, or while the run is at it."""
+
+from uuid import UUID
+
+from wisqu_pipelines.audit.chain import append
+from wisqu_pipelines.audit.models import EnvironmentAccess
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.errors import PromotionRefused
+from wisqu_pipelines.identity import people
+from wisqu_pipelines.identity.reasons import check_reason
+from wisqu_pipelines.ports.clock import Clock
+from wisqu_pipelines.promotion.ledger import Ledger, move
+from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.settings import Settings
+
+WAITING = frozenset({PromotionState.PLANNED, PromotionState.APPROVED})
+
+
+class CancellationService:
+    """Takes people's word that a promotion shall not happen. Every cancellation is audited in its own transaction."""
+
+    def __init__(self, control: Database, settings: Settings, clock: Clock) -> None:
+        """Cancel what `control` keeps."""
+        self._control = control
+        self._settings = settings
+        self._clock = clock
+        self._ledger = Ledger(control, clock)
+
+    def cancel(self, promotion_id: UUID, person: str | UUID, reason: str) -> PromotionState:
+        """Cancel a promotion; returns its state after that.
+
+        One that waits is rejected at once. One that a run is at stays `executing` until the run, or the next one if
+        that is gone, has swept what it staged; it is `failed` then, nothing was visible, and it may be executed again.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+            UnknownPerson: there is no such active person.
+            NotPermitted: they neither asked for it nor decide on its path.
+            PromotionRefused: it has happened, is over, was cancelled before, or no reason is given.
+            BadInput: the reason cannot be kept.
+        """
+        why = check_reason(reason)
+        with self._control.begin() as session:
+            promotion = self._ledger.get(session, promotion_id, lock=True)
+            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            user = people.find(session, person)
+            now = self._clock.now()
+            if promotion.requested_by_user_id != user.id:
+                people.require_role(user, path.target, path.approver_roles, "cancel this promotion", now)
+            if problem := _problem(PromotionState(promotion.state), why, promotion.cancelled_by_user_id is not None):
+                raise PromotionRefused(promotion_id=str(promotion.id), act="cancelled", reason=problem)
+            if promotion.state in WAITING:
+                move(promotion, PromotionState.REJECTED)
+                promotion.error = f"{user.email} cancelled it: {why}"
+                promotion.finished_at = now
+            promotion.cancelled_by_user_id, promotion.cancel_reason = user.id, why
+            append(
+                session,
+                EnvironmentAccess(
+                    user_id=user.id,
+                    environment=path.target,
+                    action="promotion_cancelled",
+                    reason=why,
+                    details={"promotion_id": str(promotion.id), "plan_digest": promotion.plan_digest},
+                    occurred_at=now,
+                ),
+            )
+            return PromotionState(promotion.state)
+
+
+def _problem(state: PromotionState, why: str | None, is_cancelled: bool) -> str | None:
+    """Why a promotion cannot be cancelled; None: it can."""
+    if why is None:
+        return "who cancels says why"
+    if state in {PromotionState.PUBLISHED, PromotionState.SUCCEEDED}:
+        return f"it has happened (it is {state}), and can be rolled back"
+    if state not in {*WAITING, PromotionState.EXECUTING}:
+        return f"it is {state}"
+    return "it is being cancelled already" if is_cancelled else None
