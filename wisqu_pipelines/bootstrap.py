@@ -38,6 +38,7 @@ from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.vectors import CollectionInfo
 from wisqu_pipelines.promotion.approvals import ApprovalService
 from wisqu_pipelines.promotion.cancelling import CancellationService
+from wisqu_pipelines.promotion.candidates import CandidateService
 from wisqu_pipelines.promotion.freezes import FreezeService
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
@@ -82,6 +83,10 @@ class Services:
     promotions: EnvironmentPromotionService
     approvals: ApprovalService
     freezes: FreezeService
+
+    def candidates(self, environment: str) -> CandidateService:
+        """What lists and marks an environment's items."""
+        return CandidateService(self.environments[environment])
 
     @cached_property
     def cancellations(self) -> CancellationService:

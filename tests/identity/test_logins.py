@@ -95,11 +95,9 @@ def test_a_login_that_is_held_back_is_told_once_a_minute_for_each_network_addres
             services.identity.login(ADMIN, PASSWORD, Origin(address, "a browser"))
     with services.control.begin() as session:
         rows = session.scalars(select(EnvironmentAccess).order_by(EnvironmentAccess.sequence)).all()[before:]
-        told = [(each.ip_address, each.success, each.details["because"], each.details["email"]) for each in rows]
-    assert told == [
-        ("192.0.2.1", False, "too many attempts", ADMIN),
-        ("192.0.2.2", False, "too many attempts", ADMIN),
-    ]
+        told = [(each.ip_address, each.success, each.details) for each in rows]
+    assert [(address, success) for address, success, _ in told] == [("192.0.2.1", False), ("192.0.2.2", False)]
+    assert all(about and about["because"] == "too many attempts" and about["email"] == ADMIN for *_, about in told)
     assert verify_control(services.control).holds
 
 

@@ -1,9 +1,7 @@
 """An environment's items, test accounts and statistics."""
 
-import hashlib
-from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
@@ -39,28 +37,10 @@ from wisqu_pipelines.api.schemas import (
 )
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import User
-from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
-from wisqu_pipelines.errors import PreconditionFailed
 from wisqu_pipelines.identity.matrix import Entry
-from wisqu_pipelines.promotion.types import TYPES, PromotableType, promotable
+from wisqu_pipelines.promotion.candidates import ANY, Candidate
 
 router = APIRouter(prefix="/v1", tags=["environments"], route_class=IdempotentRoute)
-
-
-class Item(BaseModel):
-    """A row that can be promoted."""
-
-    id: UUID
-    type: str = Field(examples=[next(iter(TYPES))])
-    label: str
-    promotion_status: PromotionStatus
-    is_test_data: bool
-    test_data_reason: str | None
-    source_environment: str | None
-    source_id: UUID | None
-    updated_at: datetime
-    etag: str
-    """Send it as `If-Match` to change the row only as it was read."""
 
 
 class NewAccount(BaseModel):
@@ -97,7 +77,7 @@ class Statistics(BaseModel):
 
 
 _ITEM = "/environments/{environment}/items/{item_type}/{item_id}"
-IfMatch = Annotated[str | None, Header(max_length=200, description="The `etag` with which the item was read.")]
+IfMatch = Annotated[str, Header(max_length=200, description="The `etag` with which the item was read.")]
 
 
 @route(router, "GET", "/environments", LOGGED_IN)
@@ -114,15 +94,12 @@ def items(
     status: Annotated[PromotionStatus | None, Query()] = None,
     after: Annotated[Cursor, Query()] = None,
     limit: Annotated[Limit, Query()] = 50,
-) -> Page[Item]:
+) -> Page[Candidate]:
     """An environment's items of a type, in the order in which they were created."""
-    kind = promotable(item_type)
     position = position_of(after, 1)
-    with services.environments[environment].database.snapshot() as session:
-        repository = EnvironmentAwareRepository(session, kind.model)
-        behind = None if position is None else id_of(position[0])
-        found = [_item(kind, row) for row in repository.get_all(limit, after=behind, status=status)]
-    return Page(items=found, next=cursor_of(str(found[-1].id)) if len(found) == limit else None)
+    behind = None if position is None else id_of(position[0])
+    found = services.candidates(environment).list(item_type, status=status, limit=limit, after=behind)
+    return Page(items=list(found), next=cursor_of(str(found[-1].id)) if len(found) == limit else None)
 
 
 @route(router, "POST", f"{_ITEM}/approve", in_environment(*DEVELOPERS), 412)
@@ -134,14 +111,11 @@ def approve_item(
     services: Opened,
     who: Who,
     response: Response,
-    if_match: IfMatch = None,
-) -> Item:
+    if_match: IfMatch = ANY,
+) -> Candidate:
     """Say that an item may go to the next environment."""
-
-    def act(repository: EnvironmentAwareRepository[Any]) -> Any:
-        return repository.approve_for_promotion(item_id, developer_id=who.user_id, reason=body.reason)
-
-    return _change(services, environment, item_type, item_id, if_match, response, act)
+    items = services.candidates(environment)
+    return _only(items.approve(item_type, [item_id], who.user_id, body.reason, if_match=if_match), response)
 
 
 @route(router, "POST", f"{_ITEM}/mark", in_environment(*DEVELOPERS), 412)
@@ -153,14 +127,11 @@ def mark_item(
     services: Opened,
     who: Who,
     response: Response,
-    if_match: IfMatch = None,
-) -> Item:
+    if_match: IfMatch = ANY,
+) -> Candidate:
     """Say that an item is test data; it can then not be promoted."""
-
-    def act(repository: EnvironmentAwareRepository[Any]) -> Any:
-        return repository.mark_as_test_data(item_id, body.reason, developer_id=who.user_id)
-
-    return _change(services, environment, item_type, item_id, if_match, response, act)
+    items = services.candidates(environment)
+    return _only(items.mark_as_test_data(item_type, [item_id], who.user_id, body.reason, if_match=if_match), response)
 
 
 @route(router, "POST", f"{_ITEM}/unmark", in_environment(*DEVELOPERS), 412)
@@ -172,14 +143,11 @@ def unmark_item(
     services: Opened,
     who: Who,
     response: Response,
-    if_match: IfMatch = None,
-) -> Item:
+    if_match: IfMatch = ANY,
+) -> Candidate:
     """Say that an item is no test data; no scan marks it again."""
-
-    def act(repository: EnvironmentAwareRepository[Any]) -> Any:
-        return repository.mark_as_real(item_id, developer_id=who.user_id, reason=body.reason)
-
-    return _change(services, environment, item_type, item_id, if_match, response, act)
+    items = services.candidates(environment)
+    return _only(items.mark_as_real(item_type, [item_id], who.user_id, body.reason, if_match=if_match), response)
 
 
 _ACCOUNTS = "/environments/{environment}/developer/test-accounts"
@@ -229,45 +197,8 @@ def statistics(environment: LongText, services: Opened) -> Statistics:
     )
 
 
-def _change(
-    services: Opened,
-    environment: str,
-    item_type: str,
-    item_id: UUID,
-    if_match: str | None,
-    response: Response,
-    act: Callable[[EnvironmentAwareRepository[Any]], Any],
-) -> Item:
-    """Change a row, if it is still what it was when it was read."""
-    kind = promotable(item_type)
-    with services.environments[environment].database.begin() as session:
-        row = session.get(kind.model, item_id, with_for_update=True)
-        if row is not None and if_match not in {None, "*", _etag(row)}:
-            raise PreconditionFailed(what=f"{kind.name} {item_id}")
-        changed = act(EnvironmentAwareRepository(session, kind.model))
-        session.flush()
-        session.refresh(changed)
-        item = _item(kind, changed)
+def _only(changed: Sequence[Candidate], response: Response) -> Candidate:
+    """The one item that was changed, with its new version for whoever changes it next."""
+    (item,) = changed
     response.headers["ETag"] = item.etag
     return item
-
-
-def _item(kind: PromotableType, row: Any) -> Item:
-    return Item(
-        id=row.id,
-        type=kind.name,
-        label=str(getattr(row, kind.label)),
-        promotion_status=row.promotion_status,
-        is_test_data=row.is_test_data,
-        test_data_reason=row.test_data_reason,
-        source_environment=row.source_environment,
-        source_id=row.source_id,
-        updated_at=row.updated_at,
-        etag=_etag(row),
-    )
-
-
-def _etag(row: Any) -> str:
-    """Another one as soon as the row was written again."""
-    said = f"{row.id}/{row.updated_at.isoformat()}/{row.promotion_status}/{row.is_test_data}"
-    return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
