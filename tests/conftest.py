@@ -2,6 +2,6 @@
 
 from tests.fixtures.services import services
 from tests.fixtures.stack import stack
-from tests.fixtures.world import settings, shapes
+from tests.fixtures.world import settings
 
-__all__ = ["services", "settings", "shapes", "stack"]
+__all__ = ["services", "settings", "stack"]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines import migrations
 from wisqu_pipelines.accounts.service import Developer, TestAccountService
+from wisqu_pipelines.audit.verification import AuditReport, verify_control, verify_environment
 from wisqu_pipelines.catalog import points
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.knowledge import Knowledge
@@ -176,6 +177,17 @@ class Services:
     def search(self, environment: str) -> Search:
         """What finds documents in an environment, as Wisqu's readers do."""
         return Search(self.environments[environment], self.settings, self.embedder)
+
+    def verify_audit(self, names: Sequence[str] = ()) -> Sequence[AuditReport]:
+        """Read the audit chains of these environments from end to end; none are named: of all, and the control
+        database's.
+
+        Raises:
+            UnknownEnvironment: there is none of that name.
+        """
+        chosen = [self.environments[name] for name in names or self.environments]
+        reports = [verify_environment(self.control, each.database, each.name) for each in chosen]
+        return reports if names else [*reports, verify_control(self.control)]
 
     def storage_audit(self, environment: str) -> StorageAudit:
         """What compares an environment's rows, objects and points."""

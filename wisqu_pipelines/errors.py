@@ -167,6 +167,27 @@ class BadInput(Refused):
     """{what} is not usable: {reason}."""
 
 
+# A server's API, as the command line calls it
+
+
+class ServerRefused(Refused):
+    """{message}"""
+
+
+class ServerFailed(Failed):
+    """{message}"""
+
+
+class ServerUnavailable(Failed):
+    """The server {server} does not answer: {cause}. What was asked may have been done; look before you ask again."""
+
+
+class NotThroughServer(Refused):
+    """This works on the stores themselves, and you are logged in at {server}. Run it where the stores are, or set
+    WISQU_SERVER to nothing for this command.
+    """
+
+
 # Identity
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, parse_id, required_person, services
+from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
 
 app = typer.Typer(help="Ask for access for a time, and answer such requests.", no_args_is_help=True)
@@ -39,7 +39,7 @@ def request(
     person: Person = None,
 ) -> None:
     """Ask to be let into an environment for some hours."""
-    with services() as opened:
+    with doors() as opened:
         made = opened.visits.request(required_person(opened, person), environment, hours, reason, role)
     OUT.print(f"Asked. Somebody who gives roles in {environment} lets you in with: wisqu access grant {made}")
 
@@ -47,7 +47,7 @@ def request(
 @app.command()
 def grant(request_id: GrantId, person: Person = None) -> None:
     """Let the requester in, from now on."""
-    with services() as opened:
+    with doors() as opened:
         until = opened.visits.grant(request_id, required_person(opened, person))
     OUT.print(f"They are let in until {moment(until)} UTC; it ends by itself.")
 
@@ -55,7 +55,7 @@ def grant(request_id: GrantId, person: Person = None) -> None:
 @app.command()
 def refuse(request_id: GrantId, reason: Why, person: Person = None) -> None:
     """Say no to a request."""
-    with services() as opened:
+    with doors() as opened:
         opened.visits.refuse(request_id, required_person(opened, person), reason)
     OUT.print(f"The request {request_id} is refused.")
 
@@ -63,7 +63,7 @@ def refuse(request_id: GrantId, reason: Why, person: Person = None) -> None:
 @app.command()
 def end(request_id: GrantId, reason: Why, person: Person = None) -> None:
     """End access before its time."""
-    with services() as opened:
+    with doors() as opened:
         opened.visits.end(request_id, required_person(opened, person), reason)
     OUT.print("The access has ended.")
 
@@ -74,7 +74,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List the requests, newest first."""
-    with services() as opened:
+    with doors() as opened:
         visits = opened.visits.list(environment)
     if as_json:
         print_json(visits)
@@ -100,7 +100,7 @@ def list_(
 @app.command()
 def entries(environment: EnvironmentName, person: Person = None, as_json: AsJson = False) -> None:
     """List who entered an environment and why, newest first: for those who give roles there."""
-    with services() as opened:
+    with doors() as opened:
         found = opened.visits.notices(environment, required_person(opened, person))
     if as_json:
         print_json(found)

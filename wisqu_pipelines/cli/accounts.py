@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, parse_id, required_person, services
+from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person, services
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
 
 app = typer.Typer(help="Make and end test accounts of your own.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def create(
     person: Person = None,
 ) -> None:
     """Make a test account. Its password is shown this once."""
-    with services() as opened:
+    with doors() as opened:
         who = opened.developer(required_person(opened, person), environment)
         made = opened.test_accounts(environment).create(who, reason, hours)
     if as_json:
@@ -41,7 +41,7 @@ def create(
 @app.command("list")
 def list_(environment: EnvironmentName, as_json: AsJson = False, person: Person = None) -> None:
     """List your test accounts, newest first."""
-    with services() as opened:
+    with doors() as opened:
         who = opened.developer(required_person(opened, person), environment)
         found = opened.test_accounts(environment).list(who)
     if as_json:
@@ -62,7 +62,7 @@ def delete(
     person: Person = None,
 ) -> None:
     """Delete a test account of your own, with its sessions, data, files and vectors."""
-    with services() as opened:
+    with doors() as opened:
         who = opened.developer(required_person(opened, person), environment)
         gone = opened.test_accounts(environment).delete(who, account, reason)
     OUT.print(

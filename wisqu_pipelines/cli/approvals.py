@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, PromotionId, Reason, required_person, services
+from wisqu_pipelines.cli.options import AsJson, Person, PromotionId, Reason, doors, required_person
 from wisqu_pipelines.cli.output import OUT, print_json, size, table
 from wisqu_pipelines.promotion.models import PromotionState
 
@@ -14,7 +14,7 @@ app = typer.Typer(help="Say yes or no to plans.", no_args_is_help=True)
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the plans that wait for a decision, oldest first."""
-    with services() as opened:
+    with doors() as opened:
         waiting = [opened.promotions.status(each) for each in opened.approvals.pending()]
         standing = {each.promotion_id: len(opened.approvals.standing(each.promotion_id)) for each in waiting}
     if as_json:
@@ -42,7 +42,7 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def grant(promotion: PromotionId, person: Person = None, reason: Reason = None) -> None:
     """Say yes to a plan, as a person whose role in the target approves."""
-    with services() as opened:
+    with doors() as opened:
         state = opened.approvals.grant(promotion, required_person(opened, person), reason)
     if state == PromotionState.APPROVED:
         OUT.print(f"Promotion {promotion} is approved. The sensor runs it, or: wisqu promote execute {promotion}")
@@ -57,7 +57,7 @@ def reject(
     person: Person = None,
 ) -> None:
     """Say no to a plan, for good."""
-    with services() as opened:
+    with doors() as opened:
         opened.approvals.reject(promotion, required_person(opened, person), reason)
     OUT.print(f"Promotion {promotion} is rejected.")
 
@@ -69,6 +69,6 @@ def revoke(
     person: Person = None,
 ) -> None:
     """Take your own yes to a plan back, until a run claims the promotion."""
-    with services() as opened:
+    with doors() as opened:
         state = opened.approvals.revoke(promotion, required_person(opened, person), reason)
     OUT.print(f"Your yes is taken back; promotion {promotion} is {state}.")

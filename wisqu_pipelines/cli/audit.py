@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wisqu_pipelines.audit.verification import verify_control, verify_environment
-from wisqu_pipelines.cli.options import AsJson, services
+from wisqu_pipelines.cli.options import AsJson, doors
 from wisqu_pipelines.cli.output import OUT, cell, print_json, table
 
 app = typer.Typer(help="Verify the audit chains.", no_args_is_help=True)
@@ -22,11 +21,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every audit chain from its first row to its last: finds edited, deleted, reordered and cut-off rows."""
-    with services() as opened:
-        environments = [opened.environments[name] for name in names or opened.environments]
-        reports = [verify_environment(opened.control, each.database, each.name) for each in environments]
-        if not names:
-            reports.append(verify_control(opened.control))
+    with doors() as opened:
+        reports = opened.verify_audit(names or ())
     holds = all(report.holds for report in reports)
     if as_json:
         print_json({"holds": holds, "reports": reports})

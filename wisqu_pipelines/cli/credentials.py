@@ -1,31 +1,44 @@
-"""Who is logged in on this machine: tokens in a file that nobody else reads."""
+"""Who is logged in on this machine, and where: tokens in a file that nobody else reads."""
 
-import json
+import fcntl
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from wisqu_pipelines.errors import NotLoggedIn, TokenRefused
-from wisqu_pipelines.identity.service import Identity, Login
+from pydantic import TypeAdapter, ValidationError
 
-if TYPE_CHECKING:
-    from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.errors import NotLoggedIn
+from wisqu_pipelines.identity.service import Login
 
 VARIABLE = "WISQU_CREDENTIALS"
 """Where the file is, if not in the user's configuration folder."""
+SERVER_VARIABLE = "WISQU_SERVER"
+"""The API that commands go through, instead of the one that was logged in at last; empty: none."""
 AGAIN = "log in again with 'wisqu login EMAIL'"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A login as it is kept; one for each identity service."""
+    """A login as it is kept."""
 
     access_token: str
-    access_expires_at: str
+    access_expires_at: datetime
     refresh_token: str
     email: str
+
+
+@dataclass(frozen=True)
+class _Content:
+    server: str | None = None
+    """The API that commands go through; None: they work on the stores themselves."""
+    logins: dict[str, Kept] = field(default_factory=dict)
+    """By place: a server's address, or the issuer of the settings."""
+
+
+_FORMAT = TypeAdapter(_Content)
 
 
 def path() -> Path:
@@ -36,68 +49,107 @@ def path() -> Path:
     return Path(base) / "wisqu" / "credentials.json"
 
 
-def keep(issuer: str, login: Login) -> None:
-    """Keep a login's tokens in the file (mode 0600), instead of an earlier one's."""
-    everything = _read()
-    kept = Kept(login.access_token, login.access_expires_at.isoformat(), login.refresh_token, login.identity.email)
-    _write(everything | {issuer: asdict(kept)})
-
-
-def forget(issuer: str) -> Kept | None:
-    """Take a login's tokens out of the file; returns them."""
-    everything = _read()
-    gone = everything.pop(issuer, None)
-    _write(everything)
-    return None if gone is None else Kept(**gone)
-
-
-def is_kept(opened: "Services") -> bool:
-    """Whether somebody logged in here."""
-    return opened.settings.identity.issuer in _read()
-
-
-def identity(opened: "Services") -> Identity:
-    """Who is logged in here; an access token that has ended is exchanged for the next one.
+def server() -> str | None:
+    """The API that commands go through; None: they work on the stores themselves.
 
     Raises:
-        NotLoggedIn: nobody is, or not any more.
+        NotLoggedIn: the file cannot be used.
     """
-    issuer = opened.settings.identity.issuer
-    found = _read().get(issuer)
-    if found is None:
+    given = os.environ.get(SERVER_VARIABLE)
+    return _read().server if given is None else given.rstrip("/") or None
+
+
+def keep(place: str, login: Login, *, at_server: bool) -> None:
+    """Keep a login's tokens in the file (mode 0600), instead of an earlier one's.
+
+    Args:
+        place: A server's address, or the issuer of the settings.
+        login: What was given.
+        at_server: Whether commands go through that server from now on.
+    """
+    with _locked():
+        content = _read()
+        logins = content.logins | {place: _kept(login)}
+        _write(_Content(place if at_server else None, logins))
+
+
+def forget(place: str) -> None:
+    """Take a login's tokens out of the file; commands no longer go through that server."""
+    with _locked():
+        content = _read()
+        logins = {known: kept for known, kept in content.logins.items() if known != place}
+        _write(_Content(None if content.server == place else content.server, logins))
+
+
+def is_kept(place: str) -> bool:
+    """Whether somebody logged in there."""
+    return place in _read().logins
+
+
+def usable(place: str, now: datetime, refresh: Callable[[str], Login]) -> Kept:
+    """The login that is kept for a place; an access token that has ended is exchanged for the next one.
+
+    Of several commands at once one exchanges it, as a refresh token is used once.
+
+    Args:
+        place: A server's address, or the issuer of the settings.
+        now: The time.
+        refresh: Exchanges a refresh token.
+
+    Raises:
+        NotLoggedIn: nobody is logged in there, or the file cannot be used.
+        TokenRefused: the exchange is refused.
+    """
+    kept = _of(place)
+    if kept.access_expires_at > now:
+        return kept
+    with _locked():
+        kept = _of(place)
+        if kept.access_expires_at <= now:
+            kept = _kept(refresh(kept.refresh_token))
+            content = _read()
+            _write(replace(content, logins=content.logins | {place: kept}))
+    return kept
+
+
+def _of(place: str) -> Kept:
+    kept = _read().logins.get(place)
+    if kept is None:
         raise NotLoggedIn(message="Nobody is logged in here; do so with 'wisqu login EMAIL'.")
-    kept = Kept(**found)
-    try:
-        if datetime.fromisoformat(kept.access_expires_at) > opened.clock.now():
-            return opened.identity.authenticate(kept.access_token)
-        refreshed = opened.identity.refresh(kept.refresh_token)
-    except TokenRefused as error:
-        raise NotLoggedIn(message=f"The login of {kept.email} is over ({error.details['reason']}); {AGAIN}.") from None
-    keep(issuer, refreshed)
-    return refreshed.identity
+    return kept
 
 
-def _read() -> dict[str, dict[str, str]]:
+def _kept(login: Login) -> Kept:
+    return Kept(login.access_token, login.access_expires_at, login.refresh_token, login.identity.email)
+
+
+def _read() -> _Content:
     file = path()
     try:
         if not file.exists():
-            return {}
+            return _Content()
         if file.stat().st_mode & 0o077:
             message = f"The file {file} can be read by others, so its tokens are not used; remove it and {AGAIN}."
             raise NotLoggedIn(message=message)
-        read: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
-        for each in read.values():
-            Kept(**each)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return _FORMAT.validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
         message = f"The file {file} cannot be used ({type(error).__name__}); remove it and {AGAIN}."
         raise NotLoggedIn(message=message) from None
-    return read
 
 
-def _write(everything: dict[str, dict[str, str]]) -> None:
+def _write(content: _Content) -> None:
+    file = path()
+    draft = file.with_suffix(".draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:
+        written.write(_FORMAT.dump_json(content))
+    draft.replace(file)
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Keep other commands from writing the file."""
     file = path()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as written:
-        json.dump(everything, written)
-    draft.replace(file)
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -6,24 +6,41 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli import credentials
-from wisqu_pipelines.cli.options import AsJson, services
+from wisqu_pipelines.cli.options import AsJson, doors, identity
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
+from wisqu_pipelines.cli.remote.services import RemoteServices
 from wisqu_pipelines.identity.service import Identity
 
 
 def login(
     email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help="Log in at the API of a server; every command after it that can goes through that server.",
+        ),
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Log in where the stores are, instead of at the server used so far.")
+    ] = False,
     from_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
 ) -> None:
     """Log in. The tokens are kept in a file that nobody else reads, and every command after it is yours."""
+    if server and local:
+        raise typer.BadParameter("--server and --local exclude each other")
     password = (
         sys.stdin.readline().rstrip("\r\n") if from_stdin else typer.prompt("Password", hide_input=True, err=True)
     )
-    with services() as opened:
-        given = opened.identity.login(email, password)
-        credentials.keep(opened.settings.identity.issuer, given)
+    with doors(server, is_local=local) as opened:
+        if isinstance(opened, RemoteServices):
+            given, place = opened.server.login(email, password), opened.server.address
+        else:
+            given, place = opened.identity.login(email, password), opened.settings.identity.issuer
+        credentials.keep(place, given, at_server=isinstance(opened, RemoteServices))
     OUT.print(f"You are {given.identity.email}; the login lasts until {moment(given.refresh_expires_at)} UTC.")
     _show(given.identity)
 
@@ -32,17 +49,20 @@ def logout(
     everywhere: Annotated[bool, typer.Option("--everywhere", help="End all your logins, on every machine.")] = False,
 ) -> None:
     """Log out here, or everywhere."""
-    with services() as opened:
-        who = credentials.identity(opened)
-        ended = opened.identity.logout(who, everywhere=everywhere)
-        credentials.forget(opened.settings.identity.issuer)
+    with doors() as opened:
+        who = identity(opened)
+        if isinstance(opened, RemoteServices):
+            ended, place = opened.server.logout(everywhere=everywhere), opened.server.address
+        else:
+            ended, place = opened.identity.logout(who, everywhere=everywhere), opened.settings.identity.issuer
+        credentials.forget(place)
     OUT.print(f"{who.email} is logged out ({ended} {'login' if ended == 1 else 'logins'} ended).")
 
 
 def whoami(as_json: AsJson = False) -> None:
     """Say who is logged in here, and what they may enter."""
-    with services() as opened:
-        who = credentials.identity(opened)
+    with doors() as opened:
+        who = identity(opened)
     if as_json:
         print_json(who)
         return

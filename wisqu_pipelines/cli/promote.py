@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
 from wisqu_pipelines.cli import runs
 from wisqu_pipelines.cli.options import (
     AsJson,
+    Doors,
     EarlierPromotion,
     ItemId,
     ItemIds,
@@ -19,6 +19,7 @@ from wisqu_pipelines.cli.options import (
     PromotionId,
     Reason,
     SomeItems,
+    doors,
     person_id,
     required_person,
     services,
@@ -27,13 +28,8 @@ from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json
 from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
-from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
-from wisqu_pipelines.promotion.types import promotable
-
-if TYPE_CHECKING:
-    from wisqu_pipelines.bootstrap import Services
 
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
 
@@ -53,26 +49,13 @@ def items(
     as_json: AsJson = False,
 ) -> None:
     """List an environment's items of a type, with the ids that the other commands take."""
-    kind = promotable(model)
-    with services() as opened:
-        with _chosen(opened, env).database.snapshot() as session:
-            rows = EnvironmentAwareRepository(session, kind.model).get_all(limit=limit, status=status)
-        found = [
-            {
-                "id": row.id,
-                "label": getattr(row, kind.label),
-                "promotion_status": row.promotion_status,
-                "is_test_data": row.is_test_data,
-                "source_environment": row.source_environment,
-            }
-            for row in rows
-        ]
+    with doors() as opened:
+        found = opened.candidates(_chosen(opened, env)).list(model, status=status, limit=limit)
     if as_json:
         print_json(found)
-    else:
-        OUT.print(
-            table(kind.name, ("!id", "label", "status", "test data", "from"), [list(each.values()) for each in found])
-        )
+        return
+    rows = [[each.id, each.label, each.promotion_status, each.is_test_data, each.source_environment] for each in found]
+    OUT.print(table(model, ("!id", "label", "status", "test data", "from"), rows))
 
 
 @app.command()
@@ -84,15 +67,10 @@ def approve(
     reason: Reason = None,
 ) -> None:
     """Say that items may go to the next environment."""
-    kind = promotable(model)
-    with services() as opened:
-        who = required_person(opened, person)
-        environment = _chosen(opened, env)
-        with environment.database.begin() as session:
-            repository = EnvironmentAwareRepository(session, kind.model)
-            for item_id in item_ids:
-                repository.approve_for_promotion(item_id, developer_id=who, reason=reason)
-    OUT.print(f"Approved {len(item_ids)} {kind.name} in {environment.name} for promotion.")
+    with doors() as opened:
+        who, where = required_person(opened, person), _chosen(opened, env)
+        opened.candidates(where).approve(model, item_ids, who, reason)
+    OUT.print(f"Approved {len(item_ids)} {model} in {where} for promotion.")
 
 
 @app.command("mark-test-data")
@@ -104,15 +82,10 @@ def mark_test_data(
     person: Person = None,
 ) -> None:
     """Say that items are test data; they can then not be promoted."""
-    kind = promotable(model)
-    with services() as opened:
-        who = required_person(opened, person)
-        environment = _chosen(opened, env)
-        with environment.database.begin() as session:
-            repository = EnvironmentAwareRepository(session, kind.model)
-            for item_id in item_ids:
-                repository.mark_as_test_data(item_id, reason, developer_id=who)
-    OUT.print(f"Marked {len(item_ids)} {kind.name} in {environment.name} as test data.")
+    with doors() as opened:
+        who, where = required_person(opened, person), _chosen(opened, env)
+        opened.candidates(where).mark_as_test_data(model, item_ids, who, reason)
+    OUT.print(f"Marked {len(item_ids)} {model} in {where} as test data.")
 
 
 @app.command("mark-real")
@@ -124,15 +97,10 @@ def mark_real(
     reason: Reason = None,
 ) -> None:
     """Say that items are no test data, whatever they look like; no scan marks them again."""
-    kind = promotable(model)
-    with services() as opened:
-        who = required_person(opened, person)
-        environment = _chosen(opened, env)
-        with environment.database.begin() as session:
-            repository = EnvironmentAwareRepository(session, kind.model)
-            for item_id in item_ids:
-                repository.mark_as_real(item_id, developer_id=who, reason=reason)
-    OUT.print(f"{len(item_ids)} {kind.name} in {environment.name} are no test data.")
+    with doors() as opened:
+        who, where = required_person(opened, person), _chosen(opened, env)
+        opened.candidates(where).mark_as_real(model, item_ids, who, reason)
+    OUT.print(f"{len(item_ids)} {model} in {where} are no test data.")
 
 
 @app.command("scan-test-data")
@@ -179,7 +147,7 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Say what a promotion would do, and keep that plan for approval. Nothing is changed in either environment."""
-    with services() as opened, progress_bar() as progress:
+    with doors() as opened, progress_bar() as progress:
         made = opened.promotions.preview_promotion(
             model,
             source,
@@ -200,7 +168,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show a promotion's plan as it was frozen; --json writes all of it, item by item."""
-    with services() as opened:
+    with doors() as opened:
         if against is not None:
             _show_differences(list(opened.promotions.compare(promotion, against)), as_json)
             return
@@ -218,7 +186,7 @@ def lineage(
     as_json: AsJson = False,
 ) -> None:
     """Show where a promoted item came from, hop by hop, back to its first source."""
-    with services() as opened:
+    with doors() as opened:
         hops = opened.promotions.lineage(item_id)
     if as_json:
         print_json(hops)
@@ -235,7 +203,7 @@ def lineage(
 @app.command()
 def status(promotion: PromotionId, as_json: AsJson = False) -> None:
     """Show how a promotion stands: who decided what, and how far it is."""
-    with services() as opened:
+    with doors() as opened:
         report = opened.promotions.status(promotion)
     if as_json:
         print_json(report)
@@ -265,7 +233,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List promotions, newest first."""
-    with services() as opened:
+    with doors() as opened:
         reports = opened.promotions.list(state=state, limit=limit)
     if as_json:
         print_json(reports)
@@ -305,9 +273,9 @@ def _show_scan(report: ScanReport) -> None:
         OUT.print(table(f"The first that {would or 'were '}marked", ("!item", "type", "label", "why"), rows))
 
 
-def _chosen(opened: "Services", env: str | None) -> Environment:
-    """The environment that `--env` names, or the first configured one."""
-    return opened.environments[env or next(iter(opened.environments))]
+def _chosen(opened: Doors, env: str | None) -> str:
+    """The environment that `--env` names, or the first one that there is."""
+    return env or next(iter(opened.environments))
 
 
 def _show_preview(made: PromotionPreview, as_json: bool) -> None:

@@ -2,29 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import typer
 
 from wisqu_pipelines.cli.options import (
     AsJson,
+    Doors,
     ItemIds,
     Person,
     PromotionId,
     Reason,
+    doors,
     parse_promotion_id,
     required_person,
-    services,
 )
 from wisqu_pipelines.cli.output import ERR, OUT, cell, print_json, progress_bar, size, table
 from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult, RollbackPreview
-
-if TYPE_CHECKING:
-    from wisqu_pipelines.bootstrap import Services
 
 Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would do.")]
 Rehearse = Annotated[bool, typer.Option("--rehearse", help="Try it out in the target's database, and undo that.")]
@@ -46,7 +44,7 @@ def execute(
     as_json: AsJson = False,
 ) -> None:
     """Execute an approved promotion: by its id, or the one whose plan is what a preview would say now."""
-    with services() as opened:
+    with doors() as opened:
         who = required_person(opened, person)
         match promotion:
             case [text]:
@@ -67,7 +65,7 @@ def execute(
 
 def resume(promotion: PromotionId, person: Person = None, as_json: AsJson = False) -> None:
     """Go on with a promotion, or a rollback, whose run is gone, from where the stores say it stands."""
-    with services() as opened:
+    with doors() as opened:
         who = required_person(opened, person)
         with _under_way(opened, promotion) as progress:
             done = opened.promotions.resume(promotion, run_id=f"cli:{uuid4()}", person=who, progress=progress)
@@ -80,7 +78,7 @@ def cancel(
     person: Person = None,
 ) -> None:
     """Cancel a promotion that waits, or that a run is at; what has happened is rolled back instead."""
-    with services() as opened:
+    with doors() as opened:
         state = opened.cancellations.cancel(promotion, required_person(opened, person), reason)
     if state == PromotionState.EXECUTING:
         OUT.print(f"Its run stops soon, and sweeps what it staged: wisqu promote status {promotion}")
@@ -101,7 +99,7 @@ def rollback(
     """Take a promotion back, or some items of it: the target's rows, files and vectors are then what they were."""
     if preview + rehearse + request > 1:
         raise typer.BadParameter("--preview, --rehearse and --request exclude each other")
-    with services() as opened:
+    with doors() as opened:
         if preview or rehearse:
             _show_foresight(opened.promotions.preview_rollback(promotion, item_ids, rehearse=rehearse), as_json)
             return
@@ -116,7 +114,7 @@ def rollback(
 
 
 @contextmanager
-def _under_way(opened: "Services", promotion: UUID | None = None) -> Iterator[Progress]:
+def _under_way(opened: Doors, promotion: UUID | None = None) -> Iterator[Progress]:
     """A progress bar; and if a person cancels, a sentence about how it stands then and how to go on."""
     try:
         with progress_bar() as progress:

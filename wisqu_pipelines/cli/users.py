@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, required_person, services
+from wisqu_pipelines.cli.options import AsJson, Person, doors, required_person
 from wisqu_pipelines.cli.output import OUT, print_json, table
 from wisqu_pipelines.identity import passwords
 
@@ -35,7 +35,7 @@ def create(
     if first_superadmin and no_password:
         raise typer.BadParameter("the first superadmin logs in with a password")
     password = None if no_password else _password(from_stdin)
-    with services() as opened:
+    with doors() as opened:
         if first_superadmin:
             made = opened.people.bootstrap(email, name, password or "")
         else:
@@ -54,7 +54,7 @@ def grant(
     person: Person = None,
 ) -> None:
     """Give a person a lasting role in an environment."""
-    with services() as opened:
+    with doors() as opened:
         opened.people.grant(email, environment, role, required_person(opened, person), reason)
     OUT.print(f"{email} is {role} in {environment}.", markup=False)
 
@@ -62,7 +62,7 @@ def grant(
 @app.command()
 def revoke(email: Email, environment: EnvironmentName, reason: Why, person: Person = None) -> None:
     """Take a person's role in an environment away: at once here, and everywhere within a minute."""
-    with services() as opened:
+    with doors() as opened:
         opened.people.revoke(email, environment, required_person(opened, person), reason)
     OUT.print(f"{email} has no role in {environment} any more.", markup=False)
 
@@ -70,7 +70,7 @@ def revoke(email: Email, environment: EnvironmentName, reason: Why, person: Pers
 @app.command()
 def disable(email: Email, reason: Why, person: Person = None) -> None:
     """Close a person's account; their logins end."""
-    with services() as opened:
+    with doors() as opened:
         ended = opened.people.disable(email, required_person(opened, person), reason)
     OUT.print(f"The account of {email} is closed ({ended} {'login' if ended == 1 else 'logins'} ended).", markup=False)
 
@@ -78,7 +78,7 @@ def disable(email: Email, reason: Why, person: Person = None) -> None:
 @app.command()
 def enable(email: Email, reason: Why, person: Person = None) -> None:
     """Open a closed account again, with the roles that it had."""
-    with services() as opened:
+    with doors() as opened:
         opened.people.enable(email, required_person(opened, person), reason)
     OUT.print(f"The account of {email} is open again.", markup=False)
 
@@ -92,7 +92,7 @@ def password(
 ) -> None:
     """Give a person another password; their logins end. It is made here and shown once, unless it is given."""
     new = _password(from_stdin)
-    with services() as opened:
+    with doors() as opened:
         opened.people.set_password(email, new, required_person(opened, person), reason or "")
     OUT.print(f"{email} has another password.", markup=False)
     _show(new, from_stdin)
@@ -101,9 +101,9 @@ def password(
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List everybody, with their roles."""
-    with services() as opened:
+    with doors() as opened:
         everybody = opened.people.list()
-        environments = list(opened.settings.environments)
+        environments = list(opened.environments)
     if as_json:
         print_json(everybody)
         return

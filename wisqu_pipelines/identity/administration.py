@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.database.session import Database
-from wisqu_pipelines.errors import BadInput, NotPermitted, PersonExists, UnknownPerson
+from wisqu_pipelines.errors import BadInput, NotPermitted, PersonExists
 from wisqu_pipelines.identity import passwords, people
 from wisqu_pipelines.identity.matrix import AccessMatrix
 from wisqu_pipelines.identity.models import CentralUser, TokenCutoff
@@ -177,7 +177,7 @@ class PeopleService:
             self._write_down(session, actor, person, "person_disabled", IDENTITY, why, sessions=ended)
             return ended
 
-    def enable(self, email: str, by: str | UUID, reason: str) -> None:
+    def enable(self, email: str | UUID, by: str | UUID, reason: str) -> None:
         """Open a closed account again, with the roles that it had.
 
         Raises:
@@ -188,13 +188,7 @@ class PeopleService:
         why = required_reason(reason, "opening an account again")
         with self._control.begin() as session:
             actor = people.find(session, by)
-            person = session.scalar(
-                select(CentralUser).where(
-                    func.lower(CentralUser.email) == email.strip().lower(), ~CentralUser.is_active
-                )
-            )
-            if person is None:
-                raise UnknownPerson(person=email)
+            person = people.find(session, email, is_active=False)
             held = _lasting(person, self._matrix.environments)
             if not held:
                 self._require_giver(actor, "open accounts")

@@ -11,13 +11,13 @@ from wisqu_pipelines.errors import NotPermitted, UnknownPerson
 from wisqu_pipelines.identity.models import CentralUser
 
 
-def find(session: Session, person: str | UUID) -> CentralUser:
-    """The active person with that id or e-mail address (in any case).
+def find(session: Session, person: str | UUID, *, is_active: bool = True) -> CentralUser:
+    """The active person with that id or e-mail address (in any case), or the one whose account is closed.
 
     Raises:
-        UnknownPerson: there is none, or they are disabled.
+        UnknownPerson: there is none.
     """
-    found = session.scalar(select(CentralUser).where(_named(str(person)), CentralUser.is_active))
+    found = session.scalar(select(CentralUser).where(_named(str(person)), CentralUser.is_active.is_(is_active)))
     if found is None:
         raise UnknownPerson(person=str(person))
     return found

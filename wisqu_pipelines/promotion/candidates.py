@@ -128,7 +128,7 @@ def _candidate(kind: PromotableType, row: Any) -> Candidate:
         id=row.id,
         type=kind.name,
         label=str(getattr(row, kind.label)),
-        promotion_status=row.promotion_status,
+        promotion_status=PromotionStatus(row.promotion_status),
         is_test_data=row.is_test_data,
         test_data_reason=row.test_data_reason,
         source_environment=row.source_environment,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
@@ -94,14 +95,7 @@ class Ledger:
             PromotionRefused: its state does not allow it, or another run holds it.
         """
         now = self._clock.now()
-        start, running = (
-            ((PromotionState.SUCCEEDED,), (PromotionState.ROLLING_BACK,))
-            if rollback
-            else (
-                (PromotionState.APPROVED, PromotionState.FAILED),
-                (PromotionState.EXECUTING, PromotionState.PUBLISHED),
-            )
-        )
+        start, running = _claimable(rollback)
         free = or_(Promotion.run_id == run_id, Promotion.lease_until < now)
         with self._control.begin() as session:
             promotion = self.get(session, promotion_id, lock=True)
@@ -128,11 +122,19 @@ class Ledger:
                 .execution_options(synchronize_session=False)
             ).scalar()
             if claimed is None:
-                act = "rolled back" if rollback else "executed"
-                raise PromotionRefused(
-                    promotion_id=str(promotion_id), act=act, reason=self._why_not(promotion, rollback)
-                )
+                self._refuse_claim(promotion, rollback)
         return Claim(promotion_id, run_id, claimed, state)
+
+    def check_claimable(self, promotion: Promotion, *, rollback: bool = False) -> None:
+        """Refuse what `claim` would refuse a run that has not held the promotion before.
+
+        Raises:
+            PromotionRefused: its state does not allow a claim, or another run holds it.
+        """
+        start, running = _claimable(rollback)
+        is_left = promotion.lease_until is not None and promotion.lease_until < self._clock.now()
+        if promotion.state not in start and not (promotion.state in running and is_left):
+            self._refuse_claim(promotion, rollback)
 
     @contextmanager
     def kept(self, claim: Claim) -> Iterator[None]:
@@ -270,6 +272,11 @@ class Ledger:
         ).all()
         return {step: count for step, count in rows}  # noqa: C416  (rows are not tuples to the type checker)
 
+    def _refuse_claim(self, promotion: Promotion, rollback: bool) -> NoReturn:
+        act = "rolled back" if rollback else "executed"
+        reason = self._why_not(promotion, rollback)
+        raise PromotionRefused(promotion_id=str(promotion.id), act=act, reason=reason)
+
     def _why_not(self, promotion: Promotion, rollback: bool) -> str:
         state = PromotionState(promotion.state)
         if state in {PromotionState.EXECUTING, PromotionState.PUBLISHED, PromotionState.ROLLING_BACK}:
@@ -283,6 +290,13 @@ class Ledger:
         if state in {PromotionState.REFUSED, PromotionState.REJECTED} and promotion.error:
             return f"it was {state}: {promotion.error}"
         return f"it is {state}" + ("" if rollback else "; make a new preview")
+
+
+def _claimable(rollback: bool) -> tuple[tuple[PromotionState, ...], tuple[PromotionState, ...]]:
+    """The states in which a run may begin, and those in which it may go on with what another has left."""
+    if rollback:
+        return (PromotionState.SUCCEEDED,), (PromotionState.ROLLING_BACK,)
+    return (PromotionState.APPROVED, PromotionState.FAILED), (PromotionState.EXECUTING, PromotionState.PUBLISHED)
 
 
 def heed_cancellation(promotion: Promotion, doing: str) -> None:

@@ -232,12 +232,32 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            asked_back = promotion.rollback_requested_at is not None
-            state, route = promotion.state, self._route(promotion.source_environment, promotion.target_environment)
-        if state == PromotionState.ROLLING_BACK or (state == PromotionState.SUCCEEDED and asked_back):
+            route = self._route(promotion.source_environment, promotion.target_environment)
+            goes_back = _goes_back(promotion)
+        if goes_back:
             self._check_requester(person, route)
             return self.rollback(promotion_id, run_id=run_id, progress=progress)
         return self.execute(promotion_id, run_id=run_id, executed_by_user_id=person, progress=progress)
+
+    def check_resumable(self, promotion_id: UUID, person: UUID | None = None) -> None:
+        """Refuse what `resume` would refuse before it changes anything; for doors that resume behind the caller's back.
+
+        Args:
+            promotion_id: The promotion.
+            person: As for `resume`.
+
+        Raises:
+            PromotionNotFound, PromotionRefused: it is not there, nothing of it is left to do, or its run lives.
+            PathClosed: its path is frozen or held.
+            UnknownPerson, NotPermitted: who asks is unknown, or has a role at neither end.
+        """
+        with self._control.begin() as session:
+            promotion = self._ledger.get(session, promotion_id)
+            route = self._route(promotion.source_environment, promotion.target_environment)
+            self._check_requester(person, route)
+            self._ledger.check_claimable(promotion, rollback=_goes_back(promotion))
+            if promotion.state in {PromotionState.APPROVED, PromotionState.FAILED}:
+                check_open(session, promotion, route.path, self._clock.now())
 
     def rollback_promotion(
         self,
@@ -614,6 +634,13 @@ def _refuse_blocked(items: Sequence[PlannedItem], route: Route) -> None:
                 act=f"promoted to {route.target.name}",
                 reason=item.blocked_reason,
             )
+
+
+def _goes_back(promotion: Promotion) -> bool:
+    """Whether what is left to do of a promotion is a rollback."""
+    asked_back = promotion.rollback_requested_at is not None
+    state = promotion.state
+    return state == PromotionState.ROLLING_BACK or (state == PromotionState.SUCCEEDED and asked_back)
 
 
 def _already(promotion: Promotion) -> PromotionResult:

@@ -12,7 +12,7 @@ from wisqu_pipelines.api.idempotency import IdempotentRoute
 from wisqu_pipelines.api.schemas import Cursor, Limit, LongText, Page, cursor_of, position_of
 from wisqu_pipelines.audit import reading
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS
-from wisqu_pipelines.audit.verification import AuditReport, verify_control, verify_environment
+from wisqu_pipelines.audit.verification import AuditReport
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import BadInput
 
@@ -78,10 +78,7 @@ def export_control_audit(
 @route(router, "POST", "/audit/verify", anywhere(*ADMINS))
 def verify(services: Opened) -> list[AuditReport]:
     """Read every audit chain from its first row to its last, and say what was changed, if anything was."""
-    reports = [
-        verify_environment(services.control, each.database, each.name) for each in services.environments.values()
-    ]
-    return [*reports, verify_control(services.control)]
+    return list(services.verify_audit())
 
 
 def _page(database: Database, model: Any, after: str | None, limit: int) -> Page[dict[str, Any]]:

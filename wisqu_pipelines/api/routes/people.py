@@ -9,12 +9,26 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wisqu_pipelines.api.access import ADMINS, LOGGED_IN, Opened, Who, anywhere, in_environment, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
-from wisqu_pipelines.api.schemas import SECRET_ANSWER, Done, Email, LongText, Made, Reason, ReasonText, ShortText
+from wisqu_pipelines.api.schemas import (
+    SECRET_ANSWER,
+    Done,
+    Email,
+    Keepable,
+    LongText,
+    Made,
+    Reason,
+    ReasonText,
+    ShortText,
+)
+from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.identity import passwords
 from wisqu_pipelines.identity.administration import PersonInfo
 from wisqu_pipelines.identity.visits import EntryNotice, Visit
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=IdempotentRoute)
+
+
+Password = Annotated[str, Field(max_length=1_024, examples=["correct horse battery staple"]), Keepable]
 
 
 class NewPerson(BaseModel):
@@ -25,15 +39,32 @@ class NewPerson(BaseModel):
     email: Email
     full_name: LongText | None = None
     with_password: bool = True
-    """Whether a password is made for them; not for those who log in through another provider."""
+    """Whether they have a password; not those who log in through another provider."""
+    password: Password | None = None
+    """None: one is made for them."""
     reason: ReasonText
 
 
 class PersonMade(BaseModel):
-    """Their id, and their password: it is shown this once."""
+    """Their id, and the password that was made for them: it is shown this once."""
 
     id: UUID
     password: str | None
+
+
+class PasswordGiven(BaseModel):
+    """Another password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: Password
+    reason: ReasonText
+
+
+class Closed(BaseModel):
+    """How many logins ended with it."""
+
+    ended: int
 
 
 class RoleGiven(BaseModel):
@@ -72,9 +103,11 @@ def users(services: Opened) -> list[PersonInfo]:
 @route(router, "POST", "/users", anywhere(*ADMINS), status_code=201, openapi_more={SECRET_ANSWER: True})
 def create_user(body: NewPerson, services: Opened, who: Who) -> PersonMade:
     """Make a person known, without any role."""
-    password = passwords.generate() if body.with_password else None
-    made = services.people.create(body.email, body.full_name, password, who.user_id, body.reason)
-    return PersonMade(id=made, password=password)
+    if body.password is not None and not body.with_password:
+        raise BadInput(what="the password", reason="somebody without a password is given none")
+    new = passwords.generate() if body.with_password and body.password is None else None
+    made = services.people.create(body.email, body.full_name, body.password or new, who.user_id, body.reason)
+    return PersonMade(id=made, password=new)
 
 
 @route(router, "PUT", "/users/{user_id}/role", anywhere(*ADMINS))
@@ -92,9 +125,22 @@ def take_role(user_id: UUID, environment: LongText, body: Reason, services: Open
 
 
 @route(router, "POST", "/users/{user_id}/disable", anywhere(*ADMINS))
-def disable(user_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+def disable(user_id: UUID, body: Reason, services: Opened, who: Who) -> Closed:
     """Close a person's account; their logins end."""
-    services.people.disable(user_id, who.user_id, body.reason)
+    return Closed(ended=services.people.disable(user_id, who.user_id, body.reason))
+
+
+@route(router, "POST", "/users/{user_id}/enable", anywhere(*ADMINS))
+def enable(user_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+    """Open a closed account again, with the roles that it had."""
+    services.people.enable(user_id, who.user_id, body.reason)
+    return Done()
+
+
+@route(router, "PUT", "/users/{user_id}/password", LOGGED_IN)
+def set_password(user_id: UUID, body: PasswordGiven, services: Opened, who: Who) -> Done:
+    """Give a person another password: oneself, or as somebody who gives each of their roles. Their logins end."""
+    services.people.set_password(user_id, body.password, who.user_id, body.reason)
     return Done()
 
 

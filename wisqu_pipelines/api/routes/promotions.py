@@ -28,17 +28,17 @@ from wisqu_pipelines.api.schemas import (
     id_of,
     position_of,
 )
-from wisqu_pipelines.errors import PromotionRefused, WisquError
+from wisqu_pipelines.errors import WisquError
+from wisqu_pipelines.promotion.lineage import Ancestor
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem
-from wisqu_pipelines.promotion.results import PromotionReport
+from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, RollbackPreview
 
 router = APIRouter(prefix="/v1", tags=["promotions"], route_class=IdempotentRoute)
 LOG = structlog.get_logger("wisqu.api")
 RUNS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="resumed")
 """Promotions that are resumed through the API, so many at a time; one whose process dies is resumed by the next."""
 OVER = {PromotionState.SUCCEEDED, PromotionState.FAILED, PromotionState.REJECTED, PromotionState.ROLLED_BACK}
-NOT_RESUMED = {PromotionState.PLANNED, PromotionState.REJECTED, PromotionState.ROLLED_BACK}
 SECONDS_BETWEEN_EVENTS = 1.0
 VIA = "api"
 
@@ -64,6 +64,17 @@ class RollbackRequest(BaseModel):
     reason: ReasonText
     item_ids: Annotated[list[UUID], Field(min_length=1, max_length=10_000)] | None = None
     """None: all of it."""
+
+
+class RollbackPreviewRequest(BaseModel):
+    """What would be taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    item_ids: Annotated[list[UUID], Field(min_length=1, max_length=10_000)] | None = None
+    """None: all of it."""
+    rehearse: bool = False
+    """Whether its transaction is tried out in the target, and undone."""
 
 
 class StateAnswer(BaseModel):
@@ -111,6 +122,30 @@ def preview(body: PreviewRequest, services: Opened, who: Who) -> Made:
 def promotion(promotion_id: UUID, services: Opened) -> PromotionReport:
     """How a promotion stands."""
     return services.promotions.status(promotion_id)
+
+
+@route(router, "GET", "/promotions/{promotion_id}/preview", anywhere(*STAFF))
+def frozen(promotion_id: UUID, services: Opened) -> PromotionPreview:
+    """A promotion's plan as it was frozen, with the first of its items."""
+    return services.promotions.preview(promotion_id)
+
+
+@route(router, "GET", "/promotions/{promotion_id}/differences", anywhere(*STAFF), 409)
+def differences(promotion_id: UUID, against: UUID, services: Opened) -> list[str]:
+    """How a plan differs from an earlier one along the same path, a sentence for each difference."""
+    return list(services.promotions.compare(promotion_id, against))
+
+
+@route(router, "GET", "/promotions/{promotion_id}/approvals", anywhere(*STAFF))
+def standing(promotion_id: UUID, services: Opened) -> list[UUID]:
+    """The people whose approval of a promotion counts now, in the order in which they gave it."""
+    return list(services.approvals.standing(promotion_id))
+
+
+@route(router, "GET", "/lineage/{item_id}", anywhere(*STAFF))
+def lineage(item_id: UUID, services: Opened) -> list[Ancestor]:
+    """Where a promoted item came from, hop by hop, back to its first source; nearest first."""
+    return list(services.promotions.lineage(item_id))
 
 
 @route(router, "GET", "/promotions/{promotion_id}/plan", anywhere(*STAFF), response_class=StreamingResponse)
@@ -168,13 +203,8 @@ def revoke(promotion_id: UUID, body: Reason, services: Opened, who: Who) -> Stat
 
 @route(router, "POST", "/promotions/{promotion_id}/resume", anywhere(*DEVELOPERS), status_code=202)
 def resume(promotion_id: UUID, services: Opened, who: Who) -> Started:
-    """Go on with a promotion that was interrupted; it needs its approvals as ever."""
-    report = services.promotions.status(promotion_id)
-    if not {each.environment for each in who.entries} & {report.source_environment, report.target_environment}:
-        reason = f"{who.email} may enter neither {report.source_environment} nor {report.target_environment}"
-        raise PromotionRefused(promotion_id=str(promotion_id), act="resumed", reason=reason)
-    if report.state in NOT_RESUMED:
-        raise PromotionRefused(promotion_id=str(promotion_id), act="resumed", reason=f"it is {report.state}")
+    """Execute an approved promotion, or go on with one, or with a rollback, whose run is gone."""
+    services.promotions.check_resumable(promotion_id, who.user_id)
     run_id = f"api-{uuid4()}"
 
     def run() -> None:
@@ -200,6 +230,12 @@ def rollback(promotion_id: UUID, body: RollbackRequest, services: Opened, who: W
     """Ask that a promotion, or a part of it, be taken back; the sensor does it."""
     services.promotions.request_rollback(promotion_id, who.user_id, body.reason, body.item_ids)
     return StateAnswer(state=services.promotions.status(promotion_id).state)
+
+
+@route(router, "POST", "/promotions/{promotion_id}/rollback/preview", anywhere(*DEVELOPERS))
+def foresee(promotion_id: UUID, body: RollbackPreviewRequest, services: Opened) -> RollbackPreview:
+    """What taking a promotion, or a part of it, back would do; nothing is changed."""
+    return services.promotions.preview_rollback(promotion_id, body.item_ids, rehearse=body.rehearse)
 
 
 @route(router, "GET", "/approvals", anywhere(*STAFF))

@@ -1,0 +1,240 @@
+"""The commands through a server's API: the same answers, as whoever is logged in there."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+import uvicorn
+from structlog.testing import capture_logs
+
+from tests.cli.conftest import Wisqu
+from tests.promotion.world import World
+from wisqu_pipelines.api.app import create_app
+from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.cli import credentials
+from wisqu_pipelines.cli.remote.server import checked
+from wisqu_pipelines.errors import BadInput
+from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
+from wisqu_pipelines.identity.service import Identity, Login
+
+PASSWORD = "correct horse battery staple"
+DEVELOPER, APPROVER = "eve@example.org", "adam@example.org"
+REASON = "Looking into issue 4711"
+WHY = ("--reason", REASON)
+
+
+@pytest.fixture
+def server(services: Services) -> Iterator[str]:
+    """The API over HTTP, and two people with passwords."""
+    for email, roles in (
+        (DEVELOPER, {"dev": "developer", "stage": "developer"}),
+        (APPROVER, {"dev": "admin", "stage": "admin"}),
+    ):
+        services.people.create(email, None, PASSWORD, SUPERADMIN, REASON)
+        for environment, role in roles.items():
+            services.people.grant(email, environment, role, SUPERADMIN, REASON)
+    running = uvicorn.Server(uvicorn.Config(create_app(services), host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    try:
+        with capture_logs():  # what a server writes goes elsewhere than what the commands write
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def at(wisqu: Wisqu, server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wisqu:
+    """Commands of two people, each with a login and a file of their own; the first argument says whose."""
+    for email in (DEVELOPER, APPROVER):
+        monkeypatch.setenv("WISQU_CREDENTIALS", str(tmp_path / email / "credentials.json"))
+        logged = wisqu("login", email, "--server", server, "--password-stdin", stdin=PASSWORD)
+        assert logged.code == 0, logged.err
+
+    def run(who: str, *arguments: object, stdin: str = "") -> object:
+        monkeypatch.setenv("WISQU_CREDENTIALS", str(tmp_path / who / "credentials.json"))
+        return wisqu(*arguments, stdin=stdin)
+
+    return run  # type: ignore[return-value]
+
+
+def test_a_promotion_from_the_item_to_the_rollback(at: Wisqu, services: Services) -> None:
+    world = World(services)
+    document = world.document("guide.md", "How to pray")
+    world.change(document, "dev", promotion_status="draft", is_promotable=False)
+    (item,) = at(DEVELOPER, "promote", "items", "rag_documents", "--json").json
+    assert (item["id"], item["promotion_status"]) == (str(document), "draft")
+    assert at(DEVELOPER, "promote", "approve", "rag_documents", document).code == 0
+
+    made = at(DEVELOPER, "promote", "preview", "rag_documents", "dev", "stage", *WHY, "--json").json
+    promotion = made["preview"]["promotion_id"]
+    assert made["total_count"] == 2
+    assert at(DEVELOPER, "promote", "status", promotion, "--json").json["requested_by"] == DEVELOPER
+    assert at(DEVELOPER, "promote", "status", promotion, "--json").json["requested_via"] == "api"
+    assert len(at(DEVELOPER, "promote", "plan", promotion, "--json").json["items"]) == 2
+    assert at(DEVELOPER, "promote", "plan", promotion, "--against", promotion, "--json").json == []
+    (waiting,) = at(APPROVER, "approvals", "list", "--json").json
+    assert waiting["promotion_id"] == promotion
+
+    refused = at(DEVELOPER, "promote", "execute", promotion)
+    assert (refused.code, "not approved yet" in refused.err) == (2, True)
+    assert at(APPROVER, "approvals", "grant", promotion).code == 0
+    assert at(APPROVER, "approvals", "revoke", promotion, *WHY).code == 0
+    again = at(DEVELOPER, "promote", "preview", "rag_documents", "dev", "stage", "--reason", "once more", "--json").json
+    promotion = again["preview"]["promotion_id"]
+    assert at(APPROVER, "approvals", "grant", promotion).code == 0
+    done = at(DEVELOPER, "promote", "execute", promotion, "--json").json
+    assert (done["state"], done["success_count"]) == ("succeeded", 2)
+    assert world.state("stage")["rows"]["rag_documents"]
+    assert [each["state"] for each in at(DEVELOPER, "promote", "list", "--state", "succeeded", "--json").json]
+    (twin,) = world.state("stage")["rows"]["rag_documents"]
+    assert at(DEVELOPER, "promote", "lineage", twin, "--json").json[0]["source_id"] == str(document)
+
+    foreseen = at(APPROVER, "promote", "rollback", promotion, "--rehearse", "--json").json
+    assert (foreseen["removed"], foreseen["rehearsed"]) == ({"rag_documents": 1, "stored_files": 1}, True)
+    back = at(APPROVER, "promote", "rollback", promotion, *WHY, "--json").json
+    assert back["state"] == "rolled_back"
+    assert not world.state("stage")["rows"]["rag_documents"]
+    assert at(APPROVER, "audit", "verify", "stage", "--json").json["holds"]
+
+
+def test_cancelling_and_rejecting(at: Wisqu, services: Services) -> None:
+    World(services).document()
+    ids = [
+        at(DEVELOPER, "promote", "preview", "rag_documents", "dev", "stage", "--reason", why, "--json").json
+        for why in ("the first one", "the second one")
+    ]
+    first, second = (each["preview"]["promotion_id"] for each in ids)
+    assert "is rejected" in at(DEVELOPER, "promote", "cancel", first, *WHY).out
+    assert at(APPROVER, "approvals", "reject", second, *WHY).code == 0
+    assert {each["state"] for each in at(DEVELOPER, "promote", "list", "--json").json} == {"rejected"}
+
+
+def test_marks(at: Wisqu, services: Services) -> None:
+    document = World(services).document()
+    assert at(DEVELOPER, "promote", "mark-test-data", "rag_documents", document, *WHY).code == 0
+    blocked = at(DEVELOPER, "promote", "approve", "rag_documents", document)
+    assert (blocked.code, "test data" in blocked.err) == (2, True)
+    assert at(DEVELOPER, "promote", "mark-real", "rag_documents", document).code == 0
+
+
+def test_access_and_test_accounts(at: Wisqu) -> None:
+    assert at(DEVELOPER, "access", "request", "prod", "--for", "4h", *WHY).code == 0
+    (asked,) = at(DEVELOPER, "access", "list", "--json").json
+    refused = at(APPROVER, "access", "grant", asked["id"])
+    assert refused.code == 2, "an admin of stage lets nobody into prod"
+    assert at(DEVELOPER, "access", "end", asked["id"], *WHY).code == 2, "it has not begun"
+    made = at(DEVELOPER, "accounts", "create", "stage", *WHY, "--json").json
+    assert made["created_by"] == DEVELOPER
+    (listed,) = at(DEVELOPER, "accounts", "list", "stage", "--json").json
+    assert listed["id"] == made["id"]
+    assert at(DEVELOPER, "accounts", "delete", "stage", made["id"]).code == 0
+    assert at(APPROVER, "access", "entries", "stage", "--json").json == []
+
+
+def test_people(at: Wisqu, services: Services) -> None:
+    new = "noor@example.org"
+    made = at(APPROVER, "users", "create", new, "--password-stdin", *WHY, stdin=PASSWORD)
+    assert made.code == 0, made.err
+    assert PASSWORD not in made.out
+    assert at(APPROVER, "users", "grant", new, "stage", "tester", *WHY).code == 0
+    assert at(DEVELOPER, "users", "grant", new, "stage", "tester", *WHY).code == 2
+    (known,) = [each for each in at(APPROVER, "users", "list", "--json").json if each["email"] == new]
+    assert known["roles"] == {"stage": "tester"}
+    assert at(APPROVER, "users", "password", new, *WHY).code == 0
+    assert at(APPROVER, "users", "revoke", new, "stage", *WHY).code == 0
+    assert at(APPROVER, "users", "disable", new, *WHY).code == 0
+    assert at(APPROVER, "users", "enable", new, *WHY).code == 0
+    assert at(APPROVER, "users", "disable", "nobody@example.org", *WHY).code == 2
+    assert at(APPROVER, "users", "create", "first@example.org", "--first-superadmin").code == 2
+    assert services.people.list()
+
+
+def test_what_takes_the_stores_themselves_says_so(at: Wisqu, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = at(DEVELOPER, "storage", "audit", "dev")
+    assert refused.code == 2
+    assert server in refused.err
+    assert "WISQU_SERVER" in refused.err
+    monkeypatch.setenv("WISQU_SERVER", "")
+    assert at(DEVELOPER, "storage", "audit", "dev").code == 0
+    acting = at(DEVELOPER, "promote", "list", "--json")
+    assert acting.code == 0
+    monkeypatch.setenv("WISQU_SERVER", server)
+    assert at(DEVELOPER, "access", "request", "prod", "--for", "4h", *WHY, "--as", ADMIN).code == 2
+
+
+def test_logging_out_ends_it_there(at: Wisqu, services: Services, tmp_path: Path) -> None:
+    file = tmp_path / DEVELOPER / "credentials.json"
+    token = next(iter(json.loads(file.read_text())["logins"].values()))["access_token"]
+    assert at(DEVELOPER, "whoami", "--json").json["email"] == DEVELOPER
+    assert at(DEVELOPER, "logout").code == 0
+    with pytest.raises(Exception, match="its login has ended"):
+        services.identity.authenticate(token)
+    assert at(DEVELOPER, "whoami").code == 2
+
+
+def test_a_login_that_was_ended_elsewhere_says_so(at: Wisqu, services: Services) -> None:
+    services.people.disable(DEVELOPER, SUPERADMIN, REASON)
+    over = at(DEVELOPER, "promote", "list")
+    assert over.code == 2
+    assert "is over" in over.err
+
+
+def test_a_server_that_is_away_fails(
+    at: Wisqu, tmp_path: Path, free_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wisqu_pipelines.cli.remote.server.SECONDS_BETWEEN", 0)
+    file = tmp_path / DEVELOPER / "credentials.json"
+    content = json.loads(file.read_text())
+    away = f"http://127.0.0.1:{free_tcp_port}"
+    content = {"server": away, "logins": {away: next(iter(content["logins"].values()))}}
+    file.write_text(json.dumps(content))
+    failed = at(DEVELOPER, "promote", "list")
+    assert failed.code == 1
+    assert f"{away} does not answer" in failed.err
+
+
+@pytest.mark.parametrize("address", ["http://wisqu.example.org", "wisqu.example.org", "ftp://127.0.0.1", "https://"])
+def test_tokens_go_over_https_only(wisqu: Wisqu, address: str) -> None:
+    refused = wisqu("login", DEVELOPER, "--server", address, "--password-stdin", stdin=PASSWORD)
+    assert refused.code == 2
+    with pytest.raises(BadInput):
+        checked(address)
+    assert checked("https://wisqu.example.org/") == "https://wisqu.example.org"
+
+
+def test_of_many_commands_one_exchanges_the_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WISQU_CREDENTIALS", str(tmp_path / "credentials.json"))
+    now, used = datetime.now(UTC), []
+    who = Identity(uuid4(), DEVELOPER, None, uuid4(), ())
+
+    def login(number: int, lasts: timedelta) -> Login:
+        return Login(f"access {number}", now + lasts, f"refresh {number}", now + timedelta(days=1), who)
+
+    def refresh(token: str) -> Login:
+        used.append(token)
+        time.sleep(0.05)  # long enough for the others to come
+        return login(2, timedelta(minutes=10))
+
+    credentials.keep("there", login(1, timedelta(minutes=-1)), at_server=True)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: credentials.usable("there", now, refresh).access_token, range(8)))
+    assert used == ["refresh 1"]
+    assert set(found) == {"access 2"}
+    assert credentials.server() == "there"
+
+
+def test_ids_are_read_as_ids(at: Wisqu) -> None:
+    unknown = at(DEVELOPER, "promote", "status", UUID(int=7))
+    assert unknown.code == 2
+    assert "There is no promotion 00000000-0000-0000-0000-000000000007" in unknown.err
