@@ -26,9 +26,19 @@ Keepable = AfterValidator(_keepable)
 ShortText = Annotated[str, Field(min_length=1, max_length=100), Keepable]
 LongText = Annotated[str, Field(max_length=255), Keepable]
 Email = Annotated[str, Field(max_length=320, examples=["amal@example.org"]), Keepable]
+EnvironmentName = Annotated[str, Field(max_length=255, examples=["stage"]), Keepable]
+ItemType = Annotated[str, Field(max_length=255, examples=["rag_documents"]), Keepable]
+Chain = Annotated[str, Field(max_length=255, examples=["developer_actions"], description="An audit table."), Keepable]
+Role = Annotated[str, Field(min_length=1, max_length=100, examples=["developer"]), Keepable]
+Id = Annotated[UUID, Field(examples=["7d0f6a3e-5b2c-4f8e-9a43-0c9a4f2b1d77"])]
+ItemIds = Annotated[
+    list[UUID], Field(min_length=1, max_length=10_000, examples=[["7d0f6a3e-5b2c-4f8e-9a43-0c9a4f2b1d77"]])
+]
 ReasonText = Annotated[str, Field(max_length=500, examples=["Looking into the login issue 4711"]), Keepable]
-Limit = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="At most so many.")]
-Cursor = Annotated[str | None, Field(max_length=500, description="`next` of the page before.")]
+Limit = Annotated[int, Field(ge=1, le=MOST_ITEMS, description="At most so many.", examples=[50])]
+Cursor = Annotated[
+    str | None, Field(max_length=500, description="`next` of the page before.", examples=["WyIyMDI2LTAzLTAxIl0"])
+]
 Item = TypeVar("Item")
 
 

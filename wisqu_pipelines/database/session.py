@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from wisqu_pipelines.errors import StoreDenied, StoreUnavailable
@@ -81,6 +82,9 @@ class Database:
     def _translated(self, operation: str) -> Iterator[None]:
         try:
             yield
+        except PoolTimeout as error:
+            cause = "all of this process's connections are in use"
+            raise StoreUnavailable(store=f"database {self.name}", operation=operation, cause=cause) from error
         except DBAPIError as error:
             cause = _first_line(error)
             details = {"store": f"database {self.name}", "operation": operation, "cause": cause}

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from wisqu_pipelines.api.access import ADMINS, Opened, anywhere, in_environment, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
-from wisqu_pipelines.api.schemas import Cursor, Limit, LongText, Page, cursor_of, position_of
+from wisqu_pipelines.api.schemas import Chain, Cursor, EnvironmentName, Limit, Page, cursor_of, position_of
 from wisqu_pipelines.audit import reading
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS
 from wisqu_pipelines.audit.verification import AuditReport
@@ -30,8 +30,8 @@ class ExportFormat(StrEnum):
 
 @route(router, "GET", "/environments/{environment}/audit/{chain}", in_environment(*ADMINS))
 def environment_audit(
-    environment: LongText,
-    chain: LongText,
+    environment: EnvironmentName,
+    chain: Chain,
     services: Opened,
     after: Annotated[Cursor, Query()] = None,
     limit: Annotated[Limit, Query()] = 50,
@@ -49,7 +49,7 @@ def environment_audit(
     response_class=StreamingResponse,
 )
 def export_environment_audit(
-    environment: LongText, chain: LongText, services: Opened, kind: Annotated[ExportFormat, Query(alias="format")]
+    environment: EnvironmentName, chain: Chain, services: Opened, kind: Annotated[ExportFormat, Query(alias="format")]
 ) -> StreamingResponse:
     """All rows of one of an environment's audit tables, as CSV that no spreadsheet runs, or as JSON Lines."""
     model = reading.chain_named(chain, ENVIRONMENT_CHAINS)
@@ -58,7 +58,7 @@ def export_environment_audit(
 
 @route(router, "GET", "/audit/{chain}", anywhere(*SUPERADMINS))
 def control_audit(
-    chain: LongText,
+    chain: Chain,
     services: Opened,
     after: Annotated[Cursor, Query()] = None,
     limit: Annotated[Limit, Query()] = 50,
@@ -69,7 +69,7 @@ def control_audit(
 
 @route(router, "GET", "/audit/{chain}/export", anywhere(*SUPERADMINS), response_class=StreamingResponse)
 def export_control_audit(
-    chain: LongText, services: Opened, kind: Annotated[ExportFormat, Query(alias="format")]
+    chain: Chain, services: Opened, kind: Annotated[ExportFormat, Query(alias="format")]
 ) -> StreamingResponse:
     """All rows of the control database's audit table."""
     return _export(services.control, reading.chain_named(chain, CONTROL_CHAINS), kind, chain)

@@ -1,14 +1,13 @@
 """Asking whether something is test data, and answering for what waits."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from wisqu_pipelines.api.access import DEVELOPERS, LOGGED_IN, STAFF, Opened, Who, in_environment, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
-from wisqu_pipelines.api.schemas import Done, Limit, LongText, ReasonText, ShortText
+from wisqu_pipelines.api.schemas import Done, EnvironmentName, Id, Limit, ReasonText
 from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind
 from wisqu_pipelines.detection.reviews import Review
 
@@ -21,7 +20,7 @@ class TextRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: Annotated[str, Field(max_length=100_000, examples=["Test user 12"])]
-    environment: ShortText = Field(examples=["dev"])
+    environment: EnvironmentName
     kind: FieldKind = FieldKind.PROSE
 
 
@@ -66,14 +65,14 @@ def detect(body: TextRequest, services: Opened) -> Judged:
 
 
 @route(router, "GET", "/environments/{environment}/reviews", in_environment(*STAFF))
-def reviews(environment: LongText, services: Opened, limit: Annotated[Limit, Query()] = 50) -> Waiting:
+def reviews(environment: EnvironmentName, services: Opened, limit: Annotated[Limit, Query()] = 50) -> Waiting:
     """What waits for a person to say whether it is test data."""
     found, total = services.detection(environment).waiting(limit)
     return Waiting(items=found, total=total)
 
 
 @route(router, "POST", "/environments/{environment}/reviews/{item_id}", in_environment(*DEVELOPERS))
-def answer(environment: LongText, item_id: UUID, body: ReviewAnswer, services: Opened, who: Who) -> Done:
+def answer(environment: EnvironmentName, item_id: Id, body: ReviewAnswer, services: Opened, who: Who) -> Done:
     """Say whether an item that waits is test data."""
     services.detection(environment).decide(
         item_id, is_test_data=body.is_test_data, person=who.user_id, reason=body.reason

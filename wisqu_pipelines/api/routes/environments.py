@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,8 +24,10 @@ from wisqu_pipelines.api.idempotency import IdempotentRoute
 from wisqu_pipelines.api.schemas import (
     SECRET_ANSWER,
     Cursor,
+    EnvironmentName,
+    Id,
+    ItemType,
     Limit,
-    LongText,
     OptionalReason,
     Page,
     Reason,
@@ -88,8 +89,8 @@ def environments(who: Who) -> list[Entry]:
 
 @route(router, "GET", "/environments/{environment}/items/{item_type}", in_environment(*STAFF))
 def items(
-    environment: LongText,
-    item_type: LongText,
+    environment: EnvironmentName,
+    item_type: ItemType,
     services: Opened,
     status: Annotated[PromotionStatus | None, Query()] = None,
     after: Annotated[Cursor, Query()] = None,
@@ -104,9 +105,9 @@ def items(
 
 @route(router, "POST", f"{_ITEM}/approve", in_environment(*DEVELOPERS), 412)
 def approve_item(
-    environment: LongText,
-    item_type: LongText,
-    item_id: UUID,
+    environment: EnvironmentName,
+    item_type: ItemType,
+    item_id: Id,
     body: OptionalReason,
     services: Opened,
     who: Who,
@@ -120,9 +121,9 @@ def approve_item(
 
 @route(router, "POST", f"{_ITEM}/mark", in_environment(*DEVELOPERS), 412)
 def mark_item(
-    environment: LongText,
-    item_type: LongText,
-    item_id: UUID,
+    environment: EnvironmentName,
+    item_type: ItemType,
+    item_id: Id,
     body: Reason,
     services: Opened,
     who: Who,
@@ -136,9 +137,9 @@ def mark_item(
 
 @route(router, "POST", f"{_ITEM}/unmark", in_environment(*DEVELOPERS), 412)
 def unmark_item(
-    environment: LongText,
-    item_type: LongText,
-    item_id: UUID,
+    environment: EnvironmentName,
+    item_type: ItemType,
+    item_id: Id,
     body: OptionalReason,
     services: Opened,
     who: Who,
@@ -154,7 +155,7 @@ _ACCOUNTS = "/environments/{environment}/developer/test-accounts"
 
 
 @route(router, "GET", _ACCOUNTS, MAKES_TEST_ACCOUNTS)
-def test_accounts(environment: LongText, services: Opened, who: Who) -> list[TestAccount]:
+def test_accounts(environment: EnvironmentName, services: Opened, who: Who) -> list[TestAccount]:
     """Your own test accounts in an environment, newest first."""
     developer = services.developer(who.user_id, environment)
     return list(services.test_accounts(environment).list(developer))
@@ -162,7 +163,7 @@ def test_accounts(environment: LongText, services: Opened, who: Who) -> list[Tes
 
 @route(router, "POST", _ACCOUNTS, MAKES_TEST_ACCOUNTS, status_code=201, openapi_more={SECRET_ANSWER: True})
 def make_test_account(
-    environment: LongText, body: NewAccount, services: Opened, who: Who, response: Response
+    environment: EnvironmentName, body: NewAccount, services: Opened, who: Who, response: Response
 ) -> NewTestAccount:
     """Make a test account. Its password is shown this once."""
     response.headers["Cache-Control"] = "no-store"
@@ -171,14 +172,14 @@ def make_test_account(
 
 
 @route(router, "DELETE", _ACCOUNTS + "/{account_id}", MAKES_TEST_ACCOUNTS)
-def delete_test_account(environment: LongText, account_id: UUID, services: Opened, who: Who) -> Removed:
+def delete_test_account(environment: EnvironmentName, account_id: Id, services: Opened, who: Who) -> Removed:
     """Delete a test account of your own, with its sessions, data, files and vectors."""
     developer = services.developer(who.user_id, environment)
     return services.test_accounts(environment).delete(developer, account_id)
 
 
 @route(router, "GET", "/environments/{environment}/statistics", in_environment(*ADMINS, "developer"))
-def statistics(environment: LongText, services: Opened) -> Statistics:
+def statistics(environment: EnvironmentName, services: Opened) -> Statistics:
     """How many users there are; developers' test accounts are counted apart."""
     now = services.clock.now()
     with services.environments[environment].database.snapshot() as session:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 
 from wisqu_pipelines.api.access import LOGGED_IN, PUBLIC, From, Opened, Who, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
-from wisqu_pipelines.api.schemas import SECRET_ANSWER, LongText, ReasonText, ShortText
+from wisqu_pipelines.api.schemas import SECRET_ANSWER, EnvironmentName, ReasonText
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.errors import ExternalLoginFailed, NoSuchProvider
 from wisqu_pipelines.identity.keys import ACCESS, APPROVALS, environment_purpose
@@ -42,7 +42,7 @@ class RefreshRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    refresh_token: Annotated[str, Field(max_length=200)]
+    refresh_token: Annotated[str, Field(max_length=200, examples=["3b0c…"])]
 
 
 class EnvironmentTokenRequest(BaseModel):
@@ -50,7 +50,7 @@ class EnvironmentTokenRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    environment: ShortText
+    environment: EnvironmentName
     reason: ReasonText | None = None
 
 
@@ -112,9 +112,9 @@ def finish_oidc(
     services: Opened,
     origin: From,
     response: Response,
-    state: Annotated[str, Query(max_length=500)],
-    code: Annotated[str, Query(max_length=2_000)],
-    begun: Annotated[str | None, Cookie(alias=COOKIE, max_length=4_000)] = None,
+    state: Annotated[str, Query(max_length=500, examples=["f1c2…"])],
+    code: Annotated[str, Query(max_length=2_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])],
+    begun: Annotated[str | None, Cookie(alias=COOKIE, max_length=4_000, examples=["eyJ…"])] = None,
 ) -> LoginAnswer:
     """End a login through the other identity provider, in the browser in which it began."""
     provider = services.provider
@@ -177,7 +177,7 @@ def access_keys(services: Opened) -> KeySetAnswer:
 
 
 @route(router, "GET", "/environments/{environment}/jwks.json", PUBLIC)
-def environment_keys(environment: LongText, services: Opened) -> KeySetAnswer:
+def environment_keys(environment: EnvironmentName, services: Opened) -> KeySetAnswer:
     """The public keys of an environment's tokens."""
     name = services.settings.environment(environment).name
     return KeySetAnswer(keys=services.keys[environment_purpose(name)].jwks()["keys"])
@@ -197,7 +197,7 @@ class CutoffsAnswer(BaseModel):
 
 
 @route(router, "GET", "/environments/{environment}/cutoffs", PUBLIC)
-def cutoffs(environment: LongText, services: Opened) -> CutoffsAnswer:
+def cutoffs(environment: EnvironmentName, services: Opened) -> CutoffsAnswer:
     """Whose tokens for an environment are void before their end. Its apps ask for this every few seconds."""
     name = services.settings.environment(environment).name
     found = services.identity.cutoffs(name)

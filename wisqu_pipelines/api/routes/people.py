@@ -13,12 +13,14 @@ from wisqu_pipelines.api.schemas import (
     SECRET_ANSWER,
     Done,
     Email,
+    EnvironmentName,
+    Id,
     Keepable,
     LongText,
     Made,
     Reason,
     ReasonText,
-    ShortText,
+    Role,
 )
 from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.identity import passwords
@@ -37,7 +39,7 @@ class NewPerson(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    full_name: LongText | None = None
+    full_name: Annotated[LongText, Field(examples=["Eve Example"])] | None = None
     with_password: bool = True
     """Whether they have a password; not those who log in through another provider."""
     password: Password | None = None
@@ -72,8 +74,8 @@ class RoleGiven(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    environment: ShortText
-    role: ShortText
+    environment: EnvironmentName
+    role: Role
     reason: ReasonText
 
 
@@ -82,9 +84,9 @@ class VisitRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    environment: ShortText
-    hours: Annotated[int, Field(ge=1, le=10_000)]
-    role: ShortText = "developer"
+    environment: EnvironmentName
+    hours: Annotated[int, Field(ge=1, le=10_000, examples=[4])]
+    role: Role = "developer"
     reason: ReasonText
 
 
@@ -111,41 +113,41 @@ def create_user(body: NewPerson, services: Opened, who: Who) -> PersonMade:
 
 
 @route(router, "PUT", "/users/{user_id}/role", anywhere(*ADMINS))
-def give_role(user_id: UUID, body: RoleGiven, services: Opened, who: Who) -> Done:
+def give_role(user_id: Id, body: RoleGiven, services: Opened, who: Who) -> Done:
     """Give a person a lasting role in an environment."""
     services.people.grant(user_id, body.environment, body.role, who.user_id, body.reason)
     return Done()
 
 
 @route(router, "POST", "/users/{user_id}/revoke/{environment}", in_environment(*ADMINS))
-def take_role(user_id: UUID, environment: LongText, body: Reason, services: Opened, who: Who) -> Done:
+def take_role(user_id: Id, environment: EnvironmentName, body: Reason, services: Opened, who: Who) -> Done:
     """Take a person's role in an environment away, at once."""
     services.people.revoke(user_id, environment, who.user_id, body.reason)
     return Done()
 
 
 @route(router, "POST", "/users/{user_id}/disable", anywhere(*ADMINS))
-def disable(user_id: UUID, body: Reason, services: Opened, who: Who) -> Closed:
+def disable(user_id: Id, body: Reason, services: Opened, who: Who) -> Closed:
     """Close a person's account; their logins end."""
     return Closed(ended=services.people.disable(user_id, who.user_id, body.reason))
 
 
 @route(router, "POST", "/users/{user_id}/enable", anywhere(*ADMINS))
-def enable(user_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+def enable(user_id: Id, body: Reason, services: Opened, who: Who) -> Done:
     """Open a closed account again, with the roles that it had."""
     services.people.enable(user_id, who.user_id, body.reason)
     return Done()
 
 
 @route(router, "PUT", "/users/{user_id}/password", LOGGED_IN)
-def set_password(user_id: UUID, body: PasswordGiven, services: Opened, who: Who) -> Done:
+def set_password(user_id: Id, body: PasswordGiven, services: Opened, who: Who) -> Done:
     """Give a person another password: oneself, or as somebody who gives each of their roles. Their logins end."""
     services.people.set_password(user_id, body.password, who.user_id, body.reason)
     return Done()
 
 
 @route(router, "GET", "/access-requests", LOGGED_IN, 404)
-def visits(services: Opened, who: Who, environment: Annotated[LongText | None, Query()] = None) -> list[Visit]:
+def visits(services: Opened, who: Who, environment: Annotated[EnvironmentName | None, Query()] = None) -> list[Visit]:
     """Requests for access for a time, newest first: one's own, and those of environments in which one is an admin."""
     answers_for = {each.environment for each in who.entries if each.role in ADMINS}
     found = services.visits.list(environment)
@@ -159,26 +161,26 @@ def request_visit(body: VisitRequest, services: Opened, who: Who) -> Made:
 
 
 @route(router, "POST", "/access-requests/{request_id}/grant", anywhere(*ADMINS))
-def grant_visit(request_id: UUID, services: Opened, who: Who) -> LetIn:
+def grant_visit(request_id: Id, services: Opened, who: Who) -> LetIn:
     """Let the requester in from now on."""
     return LetIn(until=services.visits.grant(request_id, who.user_id))
 
 
 @route(router, "POST", "/access-requests/{request_id}/refuse", anywhere(*ADMINS))
-def refuse_visit(request_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+def refuse_visit(request_id: Id, body: Reason, services: Opened, who: Who) -> Done:
     """Say no to a request."""
     services.visits.refuse(request_id, who.user_id, body.reason)
     return Done()
 
 
 @route(router, "POST", "/access-requests/{request_id}/end", LOGGED_IN)
-def end_visit(request_id: UUID, body: Reason, services: Opened, who: Who) -> Done:
+def end_visit(request_id: Id, body: Reason, services: Opened, who: Who) -> Done:
     """End access before its time: one's own, or as an admin of the environment."""
     services.visits.end(request_id, who.user_id, body.reason)
     return Done()
 
 
 @route(router, "GET", "/environments/{environment}/entries", in_environment(*ADMINS))
-def entries(environment: LongText, services: Opened, who: Who) -> list[EntryNotice]:
+def entries(environment: EnvironmentName, services: Opened, who: Who) -> list[EntryNotice]:
     """Who entered an environment and why, newest first."""
     return list(services.visits.notices(environment, who.user_id))

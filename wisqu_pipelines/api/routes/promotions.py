@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -17,13 +17,16 @@ from wisqu_pipelines.api.access import DEVELOPERS, STAFF, Opened, Who, anywhere,
 from wisqu_pipelines.api.idempotency import IdempotentRoute
 from wisqu_pipelines.api.schemas import (
     Cursor,
+    EnvironmentName,
+    Id,
+    ItemIds,
+    ItemType,
     Limit,
     Made,
     OptionalReason,
     Page,
     Reason,
     ReasonText,
-    ShortText,
     cursor_of,
     id_of,
     position_of,
@@ -48,10 +51,10 @@ class PreviewRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    promotion_type: ShortText = Field(examples=["rag_documents"])
-    source_environment: ShortText = Field(examples=["dev"])
-    target_environment: ShortText = Field(examples=["stage"])
-    item_ids: Annotated[list[UUID], Field(min_length=1, max_length=10_000)] | None = None
+    promotion_type: ItemType
+    source_environment: EnvironmentName
+    target_environment: EnvironmentName
+    item_ids: ItemIds | None = None
     """None: all that are approved."""
     reason: ReasonText | None = None
 
@@ -62,7 +65,7 @@ class RollbackRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: ReasonText
-    item_ids: Annotated[list[UUID], Field(min_length=1, max_length=10_000)] | None = None
+    item_ids: ItemIds | None = None
     """None: all of it."""
 
 
@@ -71,7 +74,7 @@ class RollbackPreviewRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    item_ids: Annotated[list[UUID], Field(min_length=1, max_length=10_000)] | None = None
+    item_ids: ItemIds | None = None
     """None: all of it."""
     rehearse: bool = False
     """Whether its transaction is tried out in the target, and undone."""
@@ -119,37 +122,37 @@ def preview(body: PreviewRequest, services: Opened, who: Who) -> Made:
 
 
 @route(router, "GET", "/promotions/{promotion_id}", anywhere(*STAFF))
-def promotion(promotion_id: UUID, services: Opened) -> PromotionReport:
+def promotion(promotion_id: Id, services: Opened) -> PromotionReport:
     """How a promotion stands."""
     return services.promotions.status(promotion_id)
 
 
 @route(router, "GET", "/promotions/{promotion_id}/preview", anywhere(*STAFF))
-def frozen(promotion_id: UUID, services: Opened) -> PromotionPreview:
+def frozen(promotion_id: Id, services: Opened) -> PromotionPreview:
     """A promotion's plan as it was frozen, with the first of its items."""
     return services.promotions.preview(promotion_id)
 
 
 @route(router, "GET", "/promotions/{promotion_id}/differences", anywhere(*STAFF), 409)
-def differences(promotion_id: UUID, against: UUID, services: Opened) -> list[str]:
+def differences(promotion_id: Id, against: Id, services: Opened) -> list[str]:
     """How a plan differs from an earlier one along the same path, a sentence for each difference."""
     return list(services.promotions.compare(promotion_id, against))
 
 
 @route(router, "GET", "/promotions/{promotion_id}/approvals", anywhere(*STAFF))
-def standing(promotion_id: UUID, services: Opened) -> list[UUID]:
+def standing(promotion_id: Id, services: Opened) -> list[UUID]:
     """The people whose approval of a promotion counts now, in the order in which they gave it."""
     return list(services.approvals.standing(promotion_id))
 
 
 @route(router, "GET", "/lineage/{item_id}", anywhere(*STAFF))
-def lineage(item_id: UUID, services: Opened) -> list[Ancestor]:
+def lineage(item_id: Id, services: Opened) -> list[Ancestor]:
     """Where a promoted item came from, hop by hop, back to its first source; nearest first."""
     return list(services.promotions.lineage(item_id))
 
 
 @route(router, "GET", "/promotions/{promotion_id}/plan", anywhere(*STAFF), response_class=StreamingResponse)
-def plan(promotion_id: UUID, services: Opened) -> StreamingResponse:
+def plan(promotion_id: Id, services: Opened) -> StreamingResponse:
     """Every item of a promotion's plan, a line of JSON each, in the order in which they are written."""
     found = services.promotions.plan(promotion_id)
     adapter = TypeAdapter(PlannedItem)
@@ -161,14 +164,14 @@ def plan(promotion_id: UUID, services: Opened) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-def _standing(promotion_id: UUID, services: Opened) -> PromotionReport:
+def _standing(promotion_id: Id, services: Opened) -> PromotionReport:
     """How the promotion stands before its events are told: one that is not there is a problem, not a broken stream."""
     return services.promotions.status(promotion_id)
 
 
 @route(router, "GET", "/promotions/{promotion_id}/events", anywhere(*STAFF), response_class=EventSourceResponse)
 async def events(
-    promotion_id: UUID, request: Request, first: Annotated[PromotionReport, Depends(_standing)]
+    promotion_id: Id, request: Request, first: Annotated[PromotionReport, Depends(_standing)]
 ) -> AsyncIterator[ServerSentEvent]:
     """How a promotion goes on, as server-sent events, until it is over."""
     services = services_of(request)
@@ -184,25 +187,25 @@ async def events(
 
 
 @route(router, "POST", "/promotions/{promotion_id}/approve", anywhere(*DEVELOPERS))
-def approve(promotion_id: UUID, body: OptionalReason, services: Opened, who: Who) -> StateAnswer:
+def approve(promotion_id: Id, body: OptionalReason, services: Opened, who: Who) -> StateAnswer:
     """Say yes to a plan. The approval is signed."""
     return StateAnswer(state=services.approvals.grant(promotion_id, who.user_id, body.reason))
 
 
 @route(router, "POST", "/promotions/{promotion_id}/reject", anywhere(*DEVELOPERS))
-def reject(promotion_id: UUID, body: Reason, services: Opened, who: Who) -> StateAnswer:
+def reject(promotion_id: Id, body: Reason, services: Opened, who: Who) -> StateAnswer:
     """Say no to a plan, for good."""
     return StateAnswer(state=services.approvals.reject(promotion_id, who.user_id, body.reason))
 
 
 @route(router, "POST", "/promotions/{promotion_id}/revoke", anywhere(*DEVELOPERS))
-def revoke(promotion_id: UUID, body: Reason, services: Opened, who: Who) -> StateAnswer:
+def revoke(promotion_id: Id, body: Reason, services: Opened, who: Who) -> StateAnswer:
     """Take your own yes to a plan back, until a run claims the promotion."""
     return StateAnswer(state=services.approvals.revoke(promotion_id, who.user_id, body.reason))
 
 
 @route(router, "POST", "/promotions/{promotion_id}/resume", anywhere(*DEVELOPERS), status_code=202)
-def resume(promotion_id: UUID, services: Opened, who: Who) -> Started:
+def resume(promotion_id: Id, services: Opened, who: Who) -> Started:
     """Execute an approved promotion, or go on with one, or with a rollback, whose run is gone."""
     services.promotions.check_resumable(promotion_id, who.user_id)
     run_id = f"api-{uuid4()}"
@@ -218,7 +221,7 @@ def resume(promotion_id: UUID, services: Opened, who: Who) -> Started:
 
 
 @route(router, "POST", "/promotions/{promotion_id}/cancel", anywhere(*STAFF))
-def cancel(promotion_id: UUID, body: Reason, services: Opened, who: Who) -> StateAnswer:
+def cancel(promotion_id: Id, body: Reason, services: Opened, who: Who) -> StateAnswer:
     """Cancel a promotion that waits, or that a run is at: the run sweeps what it staged, and the promotion is `failed`.
     What has happened is rolled back instead.
     """
@@ -226,14 +229,14 @@ def cancel(promotion_id: UUID, body: Reason, services: Opened, who: Who) -> Stat
 
 
 @route(router, "POST", "/promotions/{promotion_id}/rollback", anywhere(*DEVELOPERS), status_code=202)
-def rollback(promotion_id: UUID, body: RollbackRequest, services: Opened, who: Who) -> StateAnswer:
+def rollback(promotion_id: Id, body: RollbackRequest, services: Opened, who: Who) -> StateAnswer:
     """Ask that a promotion, or a part of it, be taken back; the sensor does it."""
     services.promotions.request_rollback(promotion_id, who.user_id, body.reason, body.item_ids)
     return StateAnswer(state=services.promotions.status(promotion_id).state)
 
 
 @route(router, "POST", "/promotions/{promotion_id}/rollback/preview", anywhere(*DEVELOPERS))
-def foresee(promotion_id: UUID, body: RollbackPreviewRequest, services: Opened) -> RollbackPreview:
+def foresee(promotion_id: Id, body: RollbackPreviewRequest, services: Opened) -> RollbackPreview:
     """What taking a promotion, or a part of it, back would do; nothing is changed."""
     return services.promotions.preview_rollback(promotion_id, body.item_ids, rehearse=body.rehearse)
 
