@@ -1,15 +1,19 @@
-"""From settings to services: the only place that chooses adapters."""
+"""From settings to services: the only place that chooses adapters.
+
+What takes long to import is imported where it is first needed: a command that asks how a promotion stands reads no
+PDF, migrates nothing and talks to no other identity provider.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines import migrations
 from wisqu_pipelines.accounts.service import Developer, TestAccountService
 from wisqu_pipelines.audit.verification import AuditReport, verify_control, verify_environment
 from wisqu_pipelines.catalog import points
@@ -23,16 +27,13 @@ from wisqu_pipelines.environments.markers import StoreState
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.identity.administration import PeopleService
-from wisqu_pipelines.identity.external import ExternalPeople
 from wisqu_pipelines.identity.keys import KeyRings
 from wisqu_pipelines.identity.limits import LoginLimits
 from wisqu_pipelines.identity.matrix import AccessMatrix
-from wisqu_pipelines.identity.oidc import OidcProvider
 from wisqu_pipelines.identity.service import IdentityService
 from wisqu_pipelines.identity.visits import VisitService
 from wisqu_pipelines.ingest.embedding import embedder
 from wisqu_pipelines.ingest.search import Search
-from wisqu_pipelines.ingest.service import IngestService
 from wisqu_pipelines.ports.clock import Clock, SystemClock
 from wisqu_pipelines.ports.embedding import Embedder
 from wisqu_pipelines.ports.objects import ObjectStore
@@ -43,10 +44,12 @@ from wisqu_pipelines.promotion.candidates import CandidateService
 from wisqu_pipelines.promotion.freezes import FreezeService
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
-from wisqu_pipelines.storage.qdrant import QdrantVectorIndex
-from wisqu_pipelines.storage.redis_cache import RedisCache
-from wisqu_pipelines.storage.s3 import S3ObjectStore
 from wisqu_pipelines.storage_audit.service import StorageAudit
+
+if TYPE_CHECKING:
+    from wisqu_pipelines.identity.external import ExternalPeople
+    from wisqu_pipelines.identity.oidc import OidcProvider
+    from wisqu_pipelines.ingest.service import IngestService
 
 
 class _CheckedEnvironments(Mapping[str, Environment]):
@@ -106,13 +109,17 @@ class Services:
         return IdentityService(self.control, self.settings, self.keys, limits, self.clock)
 
     @cached_property
-    def provider(self) -> OidcProvider | None:
+    def provider(self) -> "OidcProvider | None":
         """The other identity provider, where one is configured."""
+        from wisqu_pipelines.identity.oidc import OidcProvider
+
         oidc = self.settings.identity.oidc
         return None if oidc is None else OidcProvider(oidc, f"{self.settings.identity.issuer}/v1/oidc/callback")
 
-    def external_people(self, provider: OidcProvider) -> ExternalPeople:
+    def external_people(self, provider: "OidcProvider") -> "ExternalPeople":
         """Who a provider's people are here."""
+        from wisqu_pipelines.identity.external import ExternalPeople
+
         return ExternalPeople(self.control, self.settings, provider.settings, self.clock)
 
     @cached_property
@@ -147,8 +154,10 @@ class Services:
         """What makes the vectors of what is ingested; loaded when it is first asked for."""
         return embedder(self.settings.embedder)
 
-    def ingest(self, environment: str) -> IngestService:
+    def ingest(self, environment: str) -> "IngestService":
         """What puts documents into an environment."""
+        from wisqu_pipelines.ingest.service import IngestService
+
         judge = self.detection(environment).judge()
         return IngestService(self.environments[environment], self.settings, self.embedder, judge, self.clock)
 
@@ -236,6 +245,8 @@ def set_up_databases(settings: Settings, *names: str) -> None:
         UnknownEnvironment: one is not configured.
         BadSettings: a database has no owner role in the settings.
     """
+    from wisqu_pipelines import migrations
+
     with closing(Database(settings.control.database, owner=True)) as control:
         migrations.upgrade(control, "control")
         migrations.grant(control, settings.control.database.user)
@@ -298,6 +309,10 @@ def check_stores(settings: Settings, *names: str) -> Iterator[StoreState]:
 
 
 def _open_environment(settings: EnvironmentSettings, opened: ExitStack) -> Environment:
+    from wisqu_pipelines.storage.qdrant import QdrantVectorIndex
+    from wisqu_pipelines.storage.redis_cache import RedisCache
+    from wisqu_pipelines.storage.s3 import S3ObjectStore
+
     numbers = settings.cache.databases
     return Environment(
         settings=settings,
@@ -312,6 +327,8 @@ def _open_environment(settings: EnvironmentSettings, opened: ExitStack) -> Envir
 
 def _open_transfer(settings: Settings, path: PathSettings, opened: ExitStack) -> ObjectStore | None:
     """The path's own account, if both ends are on one server and there is such an account."""
+    from wisqu_pipelines.storage.s3 import S3ObjectStore
+
     here = settings.environment(path.source).object_store
     there = settings.environment(path.target).object_store
     if path.transfer is None or (here.endpoint, here.secure) != (there.endpoint, there.secure):

@@ -223,6 +223,28 @@ class PersonExists(Refused):
     """There is a person with the address '{email}' already."""
 
 
+class HoldNotFound(Refused):
+    """There is no hold {hold_id} in {environment}; 'wisqu hold list {environment}' shows those that there are."""
+
+
+class HoldOver(Refused):
+    """The hold {hold_id} in {environment} was released already."""
+
+
+class SweepNotFound(Refused):
+    """There is no sweep {sweep_id} in {environment}; 'wisqu cleanup list {environment}' shows those that there are."""
+
+
+class SweepRefused(Refused):
+    """The sweep {sweep_id} cannot be {act}: {reason}."""
+
+
+class CapReached(Refused):
+    """The sweep of {environment} would hide more than its cap allows, so nothing was hidden: {reason}. If that is
+    meant, say so with --force and a reason.
+    """
+
+
 class GrantNotFound(Refused):
     """There is no request for access {grant_id}; 'wisqu access list' shows those that there are."""
 

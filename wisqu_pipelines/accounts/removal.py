@@ -13,12 +13,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
+from wisqu_pipelines.catalog.before_images import named_in_before_images
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import (
     Conversation,
     EnvironmentRow,
     Message,
-    PromotionBeforeImage,
     RagDocument,
     StoredFile,
     User,
@@ -83,8 +83,10 @@ def remove(environment: Environment, account_id: UUID, audited: Callable[[Sessio
     with environment.database.begin() as session:
         documents = session.scalars(select(RagDocument).where(_OWNED[RagDocument](account_id))).all()
         files = session.scalars(select(StoredFile).where(_OWNED[StoredFile](account_id))).all()
-        kept_objects = _needed_by_others(session, "object_name", [each.object_name for each in files])
-        kept_versions = _needed_by_others(session, "vector_version", [str(each.vector_version) for each in documents])
+        kept_objects = named_in_before_images(session, "object_name", [each.object_name for each in files])
+        kept_versions = named_in_before_images(
+            session, "vector_version", [str(each.vector_version) for each in documents]
+        )
     points = 0
     for document in documents:
         if str(document.vector_version) not in kept_versions:
@@ -124,11 +126,3 @@ _OWNED: dict[type[EnvironmentRow], Callable[[UUID], ColumnElement[bool]]] = {
 
 def _owned(owner: UUID) -> Sequence[tuple[type[EnvironmentRow], ColumnElement[bool]]]:
     return [(model, condition(owner)) for model, condition in _OWNED.items()]
-
-
-def _needed_by_others(session: Session, column: str, values: Sequence[str]) -> set[str]:
-    """Those of the values that a before-image names: a rollback would restore them."""
-    if not values:
-        return set()
-    named = PromotionBeforeImage.image[column].astext
-    return set(session.scalars(select(named).where(named.in_(values))))

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from wisqu_pipelines.detection.evidence import Evidence, FieldKind
 from wisqu_pipelines.detection.normalising import normalise
@@ -162,6 +160,8 @@ def train(
         previous: Where it goes on.
         seed: Chooses the order of the examples.
     """
+    from sklearn.linear_model import SGDClassifier  # noqa: PLC0415 - three seconds to import, and few processes learn
+
     rows = [_features(each.texts) for each in examples]
     labels = np.array([each.is_test_data for each in examples])
     learner = SGDClassifier(loss="log_loss", alpha=1e-4, random_state=seed)
@@ -185,6 +185,8 @@ def _calibration(weights: Numbers, intercept: float, examples: Sequence[Example]
     labels = [each.is_test_data for each in examples]
     if min(Counter([*labels, True, False]).values()) < 3:
         return 1.0, 0.0
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - as above
+
     decisions = np.array([[_decision(weights, intercept, _features(each.texts))] for each in examples])
     fitted = LogisticRegression(C=1.0).fit(decisions, labels)
     slope = float(fitted.coef_[0][0])
@@ -210,6 +212,8 @@ def _grams(text: str) -> Iterator[str]:
 
 def _matrix(rows: Sequence[Counter[tuple[int, str]]]) -> Any:
     """Rows of features, each of length one."""
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - as above
+
     starts, places, values = [0], [], []
     for row in rows:
         length = float(np.sqrt(sum(count * count for count in row.values()))) or 1.0
