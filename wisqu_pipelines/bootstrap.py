@@ -47,9 +47,11 @@ from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
 from wisqu_pipelines.storage_audit.service import StorageAudit
 
 if TYPE_CHECKING:
+    from wisqu_pipelines.holds.service import HoldService
     from wisqu_pipelines.identity.external import ExternalPeople
     from wisqu_pipelines.identity.oidc import OidcProvider
     from wisqu_pipelines.ingest.service import IngestService
+    from wisqu_pipelines.retention.service import RetentionService
 
 
 class _CheckedEnvironments(Mapping[str, Environment]):
@@ -186,6 +188,18 @@ class Services:
     def search(self, environment: str) -> Search:
         """What finds documents in an environment, as Wisqu's readers do."""
         return Search(self.environments[environment], self.settings, self.embedder)
+
+    def retention(self, environment: str) -> "RetentionService":
+        """What sweeps an environment by its policy."""
+        from wisqu_pipelines.retention.service import RetentionService
+
+        return RetentionService(self.control, self.environments[environment], self.settings, self.clock)
+
+    def holds(self, environment: str) -> "HoldService":
+        """Legal holds in an environment."""
+        from wisqu_pipelines.holds.service import HoldService
+
+        return HoldService(self.control, self.environments[environment], self.clock)
 
     def verify_audit(self, names: Sequence[str] = ()) -> Sequence[AuditReport]:
         """Read the audit chains of these environments from end to end; none are named: of all, and the control

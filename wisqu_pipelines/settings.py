@@ -110,8 +110,19 @@ class RetentionSettings(Section):
     """How long an environment keeps what nobody promoted."""
 
     days: int = Field(gt=0)
+    types: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    """Days for types that are kept for another time: `rag_documents`, …"""
     automatic: bool
+    """Whether schedules may sweep; if not, a person starts a sweep, and another one approves it."""
     test_data_days: int = Field(default=7, gt=0)
+    grace_days: int = Field(default=30, gt=0)
+    """How long what was hidden can be restored."""
+    most_rows: int = Field(default=10_000, gt=0)
+    """Of one type in one sweep, without `--force`."""
+    most_share: float = Field(default=0.5, gt=0, le=1)
+    """Of the rows of one type in one sweep, without `--force`."""
+    always_rows: int = Field(default=100, ge=0)
+    """So many rows may go, whatever share of a small table they are."""
 
 
 class TestDataSettings(Section):

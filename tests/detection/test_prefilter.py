@@ -71,10 +71,14 @@ def by_both_engines() -> list[tuple[Form, str, Any, Any]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(TEXTS)
 def test_patterns_find_what_pythons_find(text: str) -> None:
-    """Boundaries are blanks, and so the same to both engines, in all three scripts."""
+    """Boundaries are blanks, and so the same to both engines, in all three scripts.
+
+    Always with the same texts: on a few of all that can be drawn Python's engine goes back for hours, and cannot be
+    interrupted meanwhile. That is what RE2 is for.
+    """
     forms = {Form.WORDS: words(text), Form.TEXT: normalise(text)}
     for form, pattern, linear, backtracking in by_both_engines():
         found = linear.search(forms[form]) is not None

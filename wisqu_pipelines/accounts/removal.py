@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.before_images import named_in_before_images
@@ -27,6 +28,7 @@ from wisqu_pipelines.catalog.models import (
 from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import ItemRefused
+from wisqu_pipelines.holds.conditions import held
 
 SESSIONS = "test-session/"
 """What the keys of test accounts' sessions begin with; the account's id follows, and the hash of the token."""
@@ -60,6 +62,14 @@ def close(session: Session, account: User, environment: Environment, now: dateti
                 act="deleted with its account",
                 reason="a running promotion holds it; try again when that has ended",
             )
+    if session.scalar(select(User.id).where(User.id == account.id, is_held(now))) is not None:
+        raise ItemRefused(
+            type=str(User.__tablename__),
+            item_id=str(account.id),
+            environment=environment.name,
+            act="deleted",
+            reason="a legal hold is on it, or on something of it",
+        )
     for model, own in _owned(account.id):
         session.execute(
             update(model)
@@ -114,7 +124,12 @@ def remove(environment: Environment, account_id: UUID, audited: Callable[[Sessio
         return removed
 
 
-_OWNED: dict[type[EnvironmentRow], Callable[[UUID], ColumnElement[bool]]] = {
+def is_held(now: datetime) -> ColumnElement[bool]:
+    """Whether a legal hold is on an account, or on anything of it."""
+    return or_(held(User, now), *(exists().where(own(User.id), held(model, now)) for model, own in _OWNED.items()))
+
+
+_OWNED: dict[type[EnvironmentRow], Callable[[Any], ColumnElement[bool]]] = {
     Message: lambda owner: Message.conversation_id.in_(select(Conversation.id).where(Conversation.user_id == owner)),
     Conversation: lambda owner: Conversation.user_id == owner,
     RagDocument: lambda owner: RagDocument.file_id.in_(select(StoredFile.id).where(StoredFile.owner_id == owner)),

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.accounts.removal import Removed, close, remove
+from wisqu_pipelines.accounts.removal import Removed, close, is_held, remove
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.models import AccountType, User
@@ -158,14 +158,14 @@ class TestAccountService:
         return self._remove(account_id, developer.id, "delete_test_account", why)
 
     def expire(self) -> Sequence[Removed]:
-        """Delete every test account whose time is over, and finish deletions that were interrupted."""
+        """Delete every test account whose time is over and that no hold keeps, and finish interrupted deletions."""
         now = self._clock.now()
         gone: list[Removed] = []
         while True:
             with self._environment.database.begin() as session:
                 over = session.scalars(
                     select(User)
-                    .where(User.is_test_account, (User.test_expires_at <= now) | User.is_deleted)
+                    .where(User.is_test_account, (User.test_expires_at <= now) | User.is_deleted, ~is_held(now))
                     .order_by(User.id)
                     .limit(AT_ONCE)
                     .with_for_update(skip_locked=True)

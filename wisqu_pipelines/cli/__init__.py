@@ -11,10 +11,12 @@ from wisqu_pipelines.cli import (
     api,
     approvals,
     audit,
+    cleanup,
     detect,
     documents,
     env,
     freezes,
+    hold,
     keys,
     login,
     promote,
@@ -47,6 +49,8 @@ app.add_typer(promote.app, name="promote")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(freezes.app, name="freeze")
 app.add_typer(detect.app, name="detect")
+app.add_typer(cleanup.app, name="cleanup")
+app.add_typer(hold.app, name="hold")
 app.add_typer(audit.app, name="audit")
 app.add_typer(storage.app, name="storage")
 app.command()(demo.demo)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from wisqu_pipelines.cli.options import AsJson, Person, Reason, required_person, services
 from wisqu_pipelines.cli.output import OUT, progress_bar, size, table
-from wisqu_pipelines.storage_audit.clocks import LARGEST_SKEW
+from wisqu_pipelines.environments.clocks import LARGEST_SKEW
 from wisqu_pipelines.storage_audit.report import Amount, AuditReport, Finding, nobody_listens
 
 SHOWN = 25

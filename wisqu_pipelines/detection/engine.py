@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 import re2
@@ -11,7 +11,7 @@ import re2
 from wisqu_pipelines.detection.context import RowFacts, company
 from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.normalising import forms_many, normalise_many, words, words_many
-from wisqu_pipelines.detection.patterns import compile_pattern, options
+from wisqu_pipelines.detection.patterns import compile_pattern, found_by, options
 from wisqu_pipelines.detection.prefilter import finds_whole, suspicious, trigger_for
 from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, Form, Recogniser
 from wisqu_pipelines.detection.registry import DETECTOR_VERSION, GROUPS
@@ -102,10 +102,9 @@ class TextJudge:
         """Judge many texts of one kind, by themselves and without what was learnt; None for a text without evidence."""
         verdicts: list[Verdict | None] = [None] * len(texts)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            page = [
-                (text if len(text) <= READ_FROM_START else _cut(text)) if text else ""
-                for text in texts[start : start + TEXTS_AT_ONCE]
-            ]
+            page = [text or "" for text in texts[start : start + TEXTS_AT_ONCE]]
+            if max(map(len, page)) > READ_FROM_START:
+                page = list(map(_cut, page))
             places = [place for place in self._suspicious(page, kind) if page[place]]
             for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
                 if evidence := self._found(forms, kind, field):
@@ -141,7 +140,7 @@ class TextJudge:
         """What is found in a text, for and against; nothing if only something against it is."""
         if self._is_real(forms):
             return []
-        hits = _strongest(_built_in(kind).search(forms), kind)
+        hits = _strongest(_built_in(kind).search(forms))
         if not hits and self._customs is None:
             return []
         length = forms.words.count(" ") - 1
@@ -150,7 +149,7 @@ class TextJudge:
                 each.recogniser.name,
                 each.group,
                 name,
-                _scaled(each.recogniser.weight_in(kind), kind, length),
+                _scaled(each.weight, kind, length),
                 each.find(forms),
                 each.recogniser.explanation,
             )
@@ -203,11 +202,14 @@ class _Forms:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One pattern of a built-in recogniser."""
+    """One pattern of a built-in recogniser, in one kind of field."""
 
     group: str
     recogniser: Recogniser
     source: str
+    weight: float
+    place: tuple[str, bool]
+    """The group, and whether it speaks for test data: of each place the strongest counts."""
     finds_whole: bool
 
     def find(self, forms: _Forms) -> str:
@@ -215,8 +217,7 @@ class _Pattern:
         text = forms.of(self.recogniser.form)
         if self.finds_whole:
             return text.strip()
-        hit = _compiled(self.source).search(text.encode())
-        return "" if hit is None else hit.group(0).decode(errors="replace").strip()
+        return found_by(self.source, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +232,8 @@ class _BuiltIn:
     def search(self, forms: _Forms) -> Iterator[_Pattern]:
         """The patterns that a text holds."""
         for form, members in self.members.items():
-            for number in self.sets[form].Match(forms.of(form)) or ():
-                yield members[number]
+            if found := self.sets[form].Match(forms.of(form)):
+                yield from map(members.__getitem__, found)
 
 
 @lru_cache(maxsize=len(FieldKind))
@@ -241,7 +242,7 @@ def _built_in(kind: FieldKind) -> _BuiltIn:
     counting = [(group, each) for group, members in GROUPS.items() for each in members if each.weight_in(kind)]
     members = {
         form: [
-            _Pattern(group, each, source, finds_whole(source))
+            _Pattern(group, each, source, each.weight_in(kind), (group, each.weight_in(kind) > 0), finds_whole(source))
             for group, each in counting
             if each.form is form
             for source in each.patterns
@@ -253,11 +254,6 @@ def _built_in(kind: FieldKind) -> _BuiltIn:
         members,
         trigger_for((each for _, each in counting if each.weight_in(kind) > 0), is_filename=kind is FieldKind.FILENAME),
     )
-
-
-@cache
-def _compiled(source: str) -> Any:
-    return re2.compile(source.encode(), options())
 
 
 def _forms(texts: Sequence[str], kind: FieldKind) -> Iterator[_Forms]:
@@ -277,15 +273,14 @@ def _set(sources: Sequence[str]) -> Any:
     return made
 
 
-def _strongest(found: Iterator[_Pattern], kind: FieldKind) -> list[_Pattern]:
+def _strongest(found: Iterator[_Pattern]) -> list[_Pattern]:
     """Of each group the strongest for test data and the strongest against it: the others say the same again."""
-    strongest: dict[tuple[str, bool], tuple[float, _Pattern]] = {}
+    strongest: dict[tuple[str, bool], _Pattern] = {}
     for each in found:
-        weight = each.recogniser.weight_in(kind)
-        place = each.group, weight > 0
-        if place not in strongest or abs(weight) > strongest[place][0]:
-            strongest[place] = abs(weight), each
-    return [each for _, each in strongest.values()]
+        known = strongest.get(each.place)
+        if known is None or abs(each.weight) > abs(known.weight):
+            strongest[each.place] = each
+    return list(strongest.values())
 
 
 def _scaled(weight: float, kind: FieldKind, length: int) -> float:
@@ -296,6 +291,8 @@ def _scaled(weight: float, kind: FieldKind, length: int) -> float:
 
 def _sum(evidence: Sequence[Evidence]) -> float:
     """What evidence in one text comes to: of each group the strongest, for and against."""
+    if len(evidence) == 1:
+        return evidence[0].weight
     strongest: dict[tuple[str, bool], float] = {}
     for each in evidence:
         place = each.group, each.weight > 0

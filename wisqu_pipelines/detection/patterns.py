@@ -1,5 +1,6 @@
 """Patterns by a linear-time engine (RE2), so that nobody's pattern can hang a scan."""
 
+from functools import cache
 from typing import Any
 
 import re2
@@ -29,6 +30,21 @@ def compile_pattern(pattern: str) -> Any:
     if compiled.search("") is not None:
         raise BadInput(what=f"the pattern '{pattern}'", reason="it matches the empty string, and so every text")
     return compiled
+
+
+def found_by(pattern: str, text: str) -> str:
+    """What a built-in pattern finds in a text, without the blanks around it; empty if that is nothing."""
+    read = text.encode()
+    hit = _compiled(pattern).search(read)
+    if hit is None:
+        return ""
+    start, end = hit.span()
+    return read[start:end].decode(errors="replace").strip()
+
+
+@cache
+def _compiled(pattern: str) -> Any:
+    return re2.compile(pattern.encode(), options())
 
 
 def options() -> Any:

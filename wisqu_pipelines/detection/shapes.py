@@ -8,7 +8,9 @@ LONGEST_TITLE = 10
 """Words; a longer text is prose."""
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _FILENAME = re.compile(r"[^\n]{1,200}\.[A-Za-z][A-Za-z0-9]{0,4}|[^\s/]*(?:/[^\s/]+)+")
-_EXTENSION = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,4}){1,2}$")
+_EXTENSIONS = 2
+"""As in `.tar.gz`."""
+_LONGEST_EXTENSION = 5
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*")
 _SENTENCE = re.compile(r"[.!?؟۔…]\s*$|[.!?؟۔]\s+\S")
 
@@ -32,4 +34,12 @@ def kind_of(text: str) -> FieldKind:
 def stem(filename: str) -> str:
     """A filename without folders and without its extension: what somebody called the file."""
     name = filename.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    return _EXTENSION.sub("", name) or name
+    short = name
+    for _ in range(_EXTENSIONS):
+        before, dot, extension = short.rpartition(".")
+        if not (dot and 0 < len(extension) <= _LONGEST_EXTENSION and extension[0].isalpha()):
+            break
+        if not (extension.isascii() and extension.isalnum()):
+            break
+        short = before
+    return short or name

@@ -10,9 +10,11 @@ from wisqu_pipelines.catalog import models as catalog_models
 from wisqu_pipelines.database.base import ControlBase, EnvironmentBase
 from wisqu_pipelines.detection import models as detection_models
 from wisqu_pipelines.environments import models as environment_models
+from wisqu_pipelines.holds import models as hold_models
 from wisqu_pipelines.identity import models as identity_models
 from wisqu_pipelines.promotion import freeze_models
 from wisqu_pipelines.promotion import models as promotion_models
+from wisqu_pipelines.retention import models as retention_models
 
 SCRIPTS = Path(__file__).parent
 """The folder of Alembic's `env.py`; each history's revisions lie in the folder that is named like it."""
@@ -24,6 +26,8 @@ MODELS = (
     identity_models,
     promotion_models,
     freeze_models,
+    hold_models,
+    retention_models,
 )
 """The modules that declare tables; a table that is declared in none of them is unknown to the migrations."""
 

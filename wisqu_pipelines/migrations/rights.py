@@ -9,6 +9,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.models import DetectorException, DetectorModel, DetectorPattern, DetectorProposal
 from wisqu_pipelines.environments.models import EnvironmentMarker, RegisteredEnvironment
 from wisqu_pipelines.errors import BadSettings
+from wisqu_pipelines.holds.models import LegalHold
 from wisqu_pipelines.identity.models import (
     AccessGrant,
     CentralUser,
@@ -22,6 +23,7 @@ from wisqu_pipelines.migrations.histories import HISTORIES, metadata_of
 from wisqu_pipelines.migrations.waiting import wait_for_turn
 from wisqu_pipelines.promotion.freeze_models import FreezeOverride, FreezeWindow, PathHold
 from wisqu_pipelines.promotion.models import PromotionApproval
+from wisqu_pipelines.retention.models import Sweep, SweepItem
 
 READ = "SELECT"
 APPEND = "SELECT, INSERT"
@@ -36,6 +38,9 @@ EXCEPTIONS = {
     **{table_of(chain).name: APPEND for chain in (*ENVIRONMENT_CHAINS, *CONTROL_CHAINS)},
     EnvironmentChainHead.__tablename__: KEEP,
     PromotionBeforeImage.__tablename__: KEEP,
+    Sweep.__tablename__: KEEP,
+    SweepItem.__tablename__: KEEP,
+    LegalHold.__tablename__: KEEP,
     CentralUser.__tablename__: KEEP,
     AccessGrant.__tablename__: KEEP,
     ExternalIdentity.__tablename__: APPEND,

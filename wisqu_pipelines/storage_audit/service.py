@@ -1,17 +1,17 @@
 """The storage audit: rows, objects and points compared both ways, and what nobody needs marked and swept."""
 
 from collections.abc import Collection as Several
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.models import ListedStore, RagDocument, StorageListing, StoredFile
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.environments.clocks import LARGEST_SKEW, require_agreement, skew
 from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.environments.turns import one_at_a_time
 from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.reasons import check_reason
@@ -19,7 +19,6 @@ from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.settings import Settings
 from wisqu_pipelines.storage_audit import marking
-from wisqu_pipelines.storage_audit.clocks import LARGEST_SKEW, require_agreement, skew
 from wisqu_pipelines.storage_audit.containers import Bucket, Collection, Container
 from wisqu_pipelines.storage_audit.needs import past_rollback, under_way, versions_of_promotions
 from wisqu_pipelines.storage_audit.report import (
@@ -105,7 +104,7 @@ class StorageAudit:
         return self._run(stores, progress, found, order)
 
     def _run(self, stores: Several[ListedStore], progress: Progress, found: Found, order: Order | None) -> AuditReport:
-        with self._alone(progress):
+        with one_at_a_time(self._environment.database, AUDIT_LOCK, "another audit", progress):
             started = self._clock.now()
             busy = under_way(self._control, self._environment.name)
             run = _Run(self._control, self._environment, self._settings, self._clock, found)
@@ -143,16 +142,6 @@ class StorageAudit:
             *(Collection(self._environment, base, 0, is_configured=False) for base in sorted(named)),
         ]
         return [*configured, *foreign]
-
-    @contextmanager
-    def _alone(self, progress: Progress) -> Iterator[None]:
-        """Let one audit at a time work on the environment. The lock goes with its transaction, however that ends."""
-        with self._environment.database.begin() as session:
-            if not session.scalar(select(func.pg_try_advisory_xact_lock(AUDIT_LOCK))):
-                progress("waiting for another audit", 0, 1)
-                session.execute(select(func.pg_advisory_xact_lock(AUDIT_LOCK)))
-                progress("waiting for another audit", 1, 1)
-            yield
 
 
 class _Run:

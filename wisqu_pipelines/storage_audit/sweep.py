@@ -13,10 +13,10 @@ from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.models import StorageOrphan
 from wisqu_pipelines.catalog.sweeping import sweep_alone
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.environments.clocks import require_agreement
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.settings import Settings
-from wisqu_pipelines.storage_audit.clocks import require_agreement
 from wisqu_pipelines.storage_audit.containers import Container
 from wisqu_pipelines.storage_audit.marking import is_due
 from wisqu_pipelines.storage_audit.needs import given_version, past_rollback, versions_of_promotions

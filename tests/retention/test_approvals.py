@@ -1,0 +1,100 @@
+"""Where nothing is swept by itself, a sweep waits for somebody else's signed approval."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import update
+
+from tests.retention.conftest import OLD, Rows
+from wisqu_pipelines.catalog.models import RagDocument
+from wisqu_pipelines.errors import NotPermitted, SweepRefused
+from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
+from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
+
+WHY = "Cleaning up after the spring release"
+
+
+def waiting(prod: Rows) -> UUID:
+    """A sweep of one document, asked for by an admin."""
+    prod.document(OLD)
+    report = prod.retention.run(person=ADMIN, reason=WHY).sweep
+    assert report.state == SweepState.WAITING
+    assert report.sweep_id is not None
+    return report.sweep_id
+
+
+def change(prod: Rows, sweep: UUID, **columns: object) -> None:
+    with prod.environment.database.begin() as session:
+        session.execute(update(Sweep).where(Sweep.id == sweep).values(**columns))
+
+
+def test_it_happens_with_somebody_elses_yes(prod: Rows) -> None:
+    with pytest.raises(NotPermitted, match="not cleaned up by itself"):
+        prod.retention.run()
+    sweep = waiting(prod)
+    assert prod.retention.run(person=ADMIN).earlier == ()
+    assert len(prod.visible(RagDocument)) == 1
+    with pytest.raises(NotPermitted, match="asked for it themselves"):
+        prod.retention.approve(sweep, ADMIN)
+    with pytest.raises(NotPermitted):
+        prod.retention.approve(sweep, DEVELOPER)
+    assert prod.retention.approve(sweep, SUPERADMIN).state == SweepState.HIDING
+    assert len(prod.visible(RagDocument)) == 1
+    (done,) = prod.retention.run(person=ADMIN).earlier
+    assert (done.state, done.hidden) == (SweepState.HIDDEN, 2)
+    assert prod.visible(RagDocument) == set()
+    with pytest.raises(SweepRefused, match="it is hidden"):
+        prod.retention.approve(sweep, SUPERADMIN)
+
+
+def test_a_row_in_the_database_approves_nothing(prod: Rows) -> None:
+    sweep = waiting(prod)
+    change(prod, sweep, state="hiding", approved_by=uuid4(), approved_at=prod.ago(0), signature="e30.e30.e30")
+    (after,) = prod.retention.run(person=ADMIN).earlier
+    assert after.state == SweepState.REJECTED
+    assert len(prod.visible(RagDocument)) == 1
+
+
+def test_no_approval_at_all_is_none(prod: Rows) -> None:
+    sweep = waiting(prod)
+    change(prod, sweep, state="hiding")
+    (after,) = prod.retention.run(person=ADMIN).earlier
+    assert after.state == SweepState.REJECTED
+    assert len(prod.visible(RagDocument)) == 1
+
+
+def test_it_is_for_the_list_that_was_approved(prod: Rows) -> None:
+    sweep = waiting(prod)
+    prod.retention.approve(sweep, SUPERADMIN)
+    more = prod.document(OLD)
+    with prod.environment.database.begin() as session:
+        session.add(
+            SweepItem(
+                sweep_id=sweep,
+                item_type="rag_documents",
+                item_id=more.id,
+                state=ItemState.MARKED,
+                label="smuggled in",
+                created_at=prod.ago(OLD),
+                is_test_data=False,
+            )
+        )
+    (after,) = prod.retention.run(person=ADMIN).earlier
+    assert after.state == SweepState.REJECTED
+    assert len(prod.visible(RagDocument)) == 2
+
+
+def test_one_that_nobody_approves_is_given_up(prod: Rows) -> None:
+    sweep = waiting(prod)
+    change(prod, sweep, created_at=prod.ago(4))
+    with pytest.raises(SweepRefused, match="waited too long"):
+        prod.retention.approve(sweep, SUPERADMIN)
+    (given_up,) = prod.retention.run(person=ADMIN).earlier
+    assert given_up.state == SweepState.REJECTED
+
+
+def test_it_can_be_rejected(prod: Rows) -> None:
+    sweep = waiting(prod)
+    assert prod.retention.reject(sweep, SUPERADMIN, WHY).state == SweepState.REJECTED
+    assert prod.retention.run(person=ADMIN).earlier == ()
+    assert len(prod.visible(RagDocument)) == 1

@@ -1,0 +1,308 @@
+"""Sweeps: what goes, what stays and why, hiding, restoring, purging."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.retention.conftest import CHUNKS, OLD, Rows
+from wisqu_pipelines.audit.models import DeveloperAction
+from wisqu_pipelines.audit.verification import verify_environment
+from wisqu_pipelines.bootstrap import Services, open_services
+from wisqu_pipelines.catalog.models import Conversation, Message, RagDocument, StoredFile
+from wisqu_pipelines.errors import (
+    BadInput,
+    CapReached,
+    ClocksDisagree,
+    NotPermitted,
+    SweepNotFound,
+    SweepRefused,
+    UnknownType,
+)
+from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, TESTER
+from wisqu_pipelines.ports.clock import SystemClock
+from wisqu_pipelines.retention import purging
+from wisqu_pipelines.retention.marking import APPROVED, NEEDED, PROMOTED, PROMOTING
+from wisqu_pipelines.retention.models import SweepState
+from wisqu_pipelines.storage.memory import ManualClock
+
+WHY = "Cleaning up after the spring release"
+
+
+def swept(rows: Rows, **more: Any) -> UUID:
+    """A sweep that has hidden something."""
+    report = rows.retention.run(**more).sweep
+    assert report.sweep_id is not None
+    assert report.state == SweepState.HIDDEN
+    return report.sweep_id
+
+
+def actions(rows: Rows) -> list[str]:
+    with rows.environment.database.begin() as session:
+        wanted = select(DeveloperAction.action).order_by(DeveloperAction.sequence)
+        return [each for each in session.scalars(wanted) if each.startswith("retention")]
+
+
+def test_what_is_old_goes_and_what_is_not_stays(rows: Rows) -> None:
+    days = rows.environment.settings.retention.days
+    old, young = rows.document(days + 1), rows.document(days - 1)
+    report = rows.retention.run().sweep
+    assert report.rows == 2
+    assert (report.types["rag_documents"].rows, report.types["stored_files"].rows) == (1, 1)
+    assert report.types["rag_documents"].points == CHUNKS
+    assert report.types["stored_files"].bytes == 36
+    assert rows.visible(RagDocument) == {young.id}
+    assert rows.visible(StoredFile) == {young.file_id}
+    assert rows.stored() == (2, 2 * CHUNKS), "nothing is purged before its time"
+    assert old.id not in rows.visible(RagDocument)
+    assert actions(rows) == ["retention_hidden"]
+    assert verify_environment(rows.services.control, rows.environment.database, "dev").holds
+
+
+def test_test_data_goes_sooner(rows: Rows) -> None:
+    marked = rows.document(8, is_test_data=True, test_data_reason="lorem ipsum")
+    rows.document(6, is_test_data=True, test_data_reason="lorem ipsum")
+    real = rows.document(OLD)
+    report = rows.retention.foretell(test_data_only=True)
+    assert (report.rows, report.types["rag_documents"].test_data) == (1, 1)
+    swept(rows, test_data_only=True)
+    assert marked.id not in rows.visible(RagDocument)
+    assert {real.id, real.file_id} <= rows.visible(RagDocument) | rows.visible(StoredFile)
+
+
+def test_a_dry_run_says_what_the_real_one_does_and_changes_nothing(rows: Rows) -> None:
+    rows.document(OLD)
+    rows.document(35)
+    rows.document(8, is_test_data=True)
+    rows.document(OLD, promotion_status="approved")
+    rows.conversation()
+    before = (rows.visible(RagDocument), rows.visible(StoredFile), rows.visible(Message), rows.stored())
+    told = rows.retention.foretell()
+    assert (rows.visible(RagDocument), rows.visible(StoredFile), rows.visible(Message), rows.stored()) == before
+    assert rows.retention.list() == []
+    assert (told.is_dry_run, told.sweep_id) == (True, None)
+    assert told.types["rag_documents"].ages == {"7-30": 1, "30-90": 1, "365+": 1}
+    assert told.types["rag_documents"].stays == {APPROVED: 1}
+    assert told.types["stored_files"].stays == {NEEDED: 1}
+    done = rows.retention.run().sweep
+    assert done.sweep_id is not None
+    assert done.digest == told.digest
+    assert rows.retention.status(done.sweep_id).hidden == told.rows == 7
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"promotion_status": "promoting"}, PROMOTING),
+        ({"promotion_status": "promoted"}, PROMOTED),
+        ({"promotion_status": "approved"}, APPROVED),
+        ({"source_id": UUID(int=5), "source_environment": "stage"}, PROMOTED),
+    ],
+)
+def test_what_promotion_has_to_do_with_stays_with_its_file(rows: Rows, columns: dict[str, Any], reason: str) -> None:
+    document = rows.document(OLD, **columns)
+    report = rows.retention.run().sweep
+    assert report.rows == 0
+    assert report.types["rag_documents"].stays == {reason: 1}
+    assert report.types["stored_files"].stays == {NEEDED: 1}
+    assert rows.visible(RagDocument) == {document.id}
+    assert rows.retention.list() == []
+
+
+def test_what_an_open_promotion_names_stays(rows: Rows) -> None:
+    document = rows.document(OLD, promotion_status="approved", is_promotable=True)
+    planned = rows.services.promotions.preview_promotion("rag_documents", "dev", "stage")
+    rows.change(RagDocument, document.id, promotion_status="draft")
+    assert rows.retention.foretell().types["rag_documents"].stays == {PROMOTING: 1}
+    rows.services.approvals.reject(planned.promotion_id, ADMIN, WHY)
+    assert rows.retention.foretell().rows == 2
+
+
+def test_a_whole_goes_only_with_its_parts(rows: Rows) -> None:
+    young = rows.document(1, file_days=OLD)
+    alive = rows.conversation(OLD, (OLD, 1))
+    over = rows.conversation(OLD, (OLD, OLD))
+    report = rows.retention.run().sweep
+    assert report.types["stored_files"].stays == {NEEDED: 1}
+    assert report.types["conversations"].stays == {NEEDED: 1}
+    assert young.file_id in rows.visible(StoredFile)
+    assert rows.visible(Conversation) == {alive}
+    assert over not in rows.visible(Conversation)
+    assert len(rows.visible(Message)) == 1
+
+
+def test_types_can_be_chosen(rows: Rows) -> None:
+    document = rows.document(OLD)
+    rows.conversation()
+    assert rows.retention.foretell(["stored_files"]).types["stored_files"].stays == {NEEDED: 1}
+    swept(rows, types=["rag_documents"])
+    assert rows.visible(StoredFile) == {document.file_id}
+    assert len(rows.visible(Message)) == 1
+    with pytest.raises(UnknownType, match="stored_filez"):
+        rows.retention.foretell(["stored_filez"])
+
+
+def test_what_was_hidden_can_be_restored(rows: Rows) -> None:
+    document, other = rows.document(OLD), rows.document(OLD)
+    conversation = rows.conversation()
+    sweep = swept(rows)
+    with pytest.raises(NotPermitted):
+        rows.retention.restore(sweep, TESTER, WHY)
+    with pytest.raises(BadInput):
+        rows.retention.restore(sweep, DEVELOPER, "oops")
+    with pytest.raises(SweepRefused, match="has not swept"):
+        rows.retention.restore(sweep, DEVELOPER, WHY, [uuid4()])
+    some = rows.retention.restore(sweep, DEVELOPER, WHY, [document.id])
+    assert (some.restored, some.hidden) == (2, 4), "a document comes back with its file"
+    assert rows.visible(RagDocument) == {document.id}
+    assert rows.visible(StoredFile) == {document.file_id}
+    rest = rows.retention.restore(sweep, DEVELOPER, WHY)
+    assert (rest.restored, rest.hidden) == (6, 0)
+    assert rows.visible(RagDocument) == {document.id, other.id}
+    assert rows.visible(Conversation) == {conversation}
+    assert rows.stored() == (2, 2 * CHUNKS)
+    with pytest.raises(SweepRefused, match="nothing of that is hidden"):
+        rows.retention.restore(sweep, DEVELOPER, WHY)
+    with pytest.raises(SweepNotFound):
+        rows.retention.restore(uuid4(), DEVELOPER, WHY)
+
+
+def test_what_was_hidden_long_enough_is_purged_from_every_store(rows: Rows) -> None:
+    rows.document(OLD)
+    kept = rows.document(1)
+    rows.conversation()
+    sweep = swept(rows)
+    assert rows.retention.run().earlier == (), "its grace time is not over"
+    rows.end_grace(sweep)
+    (purged,) = rows.retention.run().earlier
+    assert (purged.state, purged.purged, purged.hidden) == (SweepState.PURGED, 4, 0)
+    assert (rows.count(RagDocument), rows.count(StoredFile)) == (1, 1)
+    assert (rows.count(Message), rows.count(Conversation)) == (0, 0)
+    assert rows.stored() == (1, CHUNKS)
+    assert rows.visible(RagDocument) == {kept.id}
+    assert actions(rows) == ["retention_hidden", "retention_purged"]
+    assert rows.retention.run().earlier == ()
+
+
+def test_what_was_restored_or_deleted_otherwise_is_not_purged(rows: Rows) -> None:
+    document, other = rows.document(OLD), rows.document(OLD)
+    sweep = swept(rows)
+    rows.change(RagDocument, document.id, is_deleted=False, deleted_at=None)
+    rows.change(RagDocument, other.id, deleted_at=rows.ago(0))
+    rows.end_grace(sweep)
+    (after,) = rows.retention.run().earlier
+    assert after.kept == 2
+    assert rows.count(RagDocument) == 2
+    assert rows.count(StoredFile) == 2, "a file that a document refers to waits"
+    assert rows.stored() == (2, 2 * CHUNKS)
+    assert after.state == SweepState.HIDDEN
+
+
+def test_an_interrupted_purge_is_finished_by_the_next_run(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows.document(OLD)
+    sweep = swept(rows)
+    rows.end_grace(sweep)
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for store in ("vectors", "objects"):
+        with monkeypatch.context() as patch:
+            patch.setattr(getattr(rows.environment, store), "delete", die)
+            with pytest.raises(KeyboardInterrupt):
+                rows.retention.run()
+        with rows.environment.database.begin() as session:
+            files = set(session.scalars(select(StoredFile.object_name)))
+        there = {each.key for each in rows.environment.objects.list(rows.bucket, "stored_files/")}
+        assert files <= there, "no row is without its file"
+    (done,) = rows.retention.run().earlier
+    assert done.state == SweepState.PURGED
+    assert rows.stored() == (0, 0)
+
+
+def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        rows.document(OLD)
+    monkeypatch.setattr(purging, "AT_ONCE", 1)
+    calls = []
+
+    def die(*_: Any, **__: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rows.retention.run(progress=die)
+    assert len(rows.visible(RagDocument)) == 1
+    (done,) = rows.retention.run().earlier
+    assert (done.state, done.hidden) == (SweepState.HIDDEN, 6)
+
+
+def test_what_changes_between_marking_and_hiding_stays(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = rows.document(OLD)
+    real = purging.hide
+
+    def late(*arguments: Any) -> int:
+        rows.change(RagDocument, document.id, promotion_status="approved")
+        return real(*arguments)
+
+    monkeypatch.setattr(purging, "hide", late)
+    report = rows.retention.run().sweep
+    assert (report.hidden, report.kept) == (0, 2)
+    assert rows.visible(RagDocument) == {document.id}
+    assert rows.visible(StoredFile) == {document.file_id}
+
+
+def test_a_row_that_somebody_writes_is_not_waited_for(rows: Rows) -> None:
+    busy, free = rows.document(OLD), rows.document(OLD)
+    with rows.environment.database.begin() as writer:
+        writer.execute(update(RagDocument).where(RagDocument.id == busy.id).values(title="being written"))
+        report = rows.retention.run().sweep
+    assert rows.visible(RagDocument) == {busy.id}
+    assert free.id not in rows.visible(RagDocument)
+    assert report.kept == 2
+
+
+def test_a_cap_stops_a_sweep_until_somebody_means_it(strict: Rows) -> None:
+    for days in (OLD, OLD, 1):
+        strict.document(days)
+    told = strict.retention.foretell()
+    assert "2 of 3 rag_documents" in (told.stopped or "")
+    with pytest.raises(CapReached, match="2 of 3 rag_documents, and at most 50% go at once"):
+        strict.retention.run()
+    assert len(strict.visible(RagDocument)) == 3
+    assert strict.retention.list() == []
+    with pytest.raises(BadInput):
+        strict.retention.run(person=DEVELOPER, force=True)
+    with pytest.raises(NotPermitted):
+        strict.retention.run(reason=WHY, force=True)
+    for days in (*[1] * 9, OLD, OLD):
+        strict.document(days)
+    with pytest.raises(CapReached, match="4 rag_documents, and at most 3 go at once"):
+        strict.retention.run()
+    strict.retention.run(person=DEVELOPER, reason=WHY, force=True)
+    assert len(strict.visible(RagDocument)) == 10
+    assert actions(strict) == ["retention_marked", "retention_hidden"]
+
+
+def test_clocks_that_disagree_stop_everything(rows: Rows, services: Services) -> None:
+    rows.document(OLD)
+    rows.end_grace(swept(rows))
+    rows.document(1)
+    for years in (-10, 10):
+        clock = ManualClock(SystemClock().now() + timedelta(days=365 * years))
+        with open_services(services.settings, clock) as elsewhen:
+            for act in (elsewhen.retention("dev").run, elsewhen.retention("dev").foretell):
+                with pytest.raises(ClocksDisagree):
+                    act()
+    assert rows.count(RagDocument) == 2
+    assert len(rows.visible(RagDocument)) == 1
+
+
+def test_who_has_no_such_role_sweeps_nothing(rows: Rows) -> None:
+    rows.document(OLD)
+    with pytest.raises(NotPermitted):
+        rows.retention.run(person=TESTER)
+    assert rows.visible(RagDocument)

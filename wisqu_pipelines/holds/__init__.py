@@ -1,0 +1,1 @@
+"""Legal holds: what may be neither hidden nor purged, by whose word and why."""

@@ -1,0 +1,144 @@
+"""The one query that says what goes and what stays: shared by the dry run, the real run and the look before hiding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Text,
+    Uuid,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.holds.conditions import held
+from wisqu_pipelines.retention.kinds import Kind
+from wisqu_pipelines.retention.models import ItemState, SweepItem
+from wisqu_pipelines.settings import RetentionSettings
+
+HELD = "under a legal hold"
+PROMOTING = "in a promotion"
+PROMOTED = "promoted"
+APPROVED = "approved for promotion"
+NEEDED = "something that stays belongs to it"
+GOING = (ItemState.MARKED, ItemState.HIDDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a sweep looks at."""
+
+    sweep_id: UUID
+    policy: RetentionSettings
+    test_data_only: bool
+    in_promotions: Sequence[UUID]
+    """Rows that promotions which are not over name."""
+    now: datetime
+
+
+def is_due(kind: Kind, scope: Scope) -> ColumnElement[bool]:
+    """Whether a row is old enough to go."""
+    model = kind.model
+    days = scope.policy.types.get(kind.name, scope.policy.days)
+    is_test = model.is_test_data & (model.created_at < scope.now - timedelta(days=scope.policy.test_data_days))
+    is_old = model.created_at < scope.now - timedelta(days=days)
+    return ~model.is_deleted & (is_test if scope.test_data_only else or_(is_test, is_old))
+
+
+def why_not(kind: Kind, scope: Scope) -> ColumnElement[str | None]:
+    """Why a row that is due stays; NULL: it goes."""
+    model = kind.model
+    reasons: list[tuple[ColumnElement[bool], str]] = [
+        (held(model, scope.now), HELD),
+        (or_(model.promotion_status == PromotionStatus.PROMOTING, among(model.id, scope.in_promotions)), PROMOTING),
+        (or_(model.promotion_status == PromotionStatus.PROMOTED, model.source_id.is_not(None)), PROMOTED),
+        (model.promotion_status == PromotionStatus.APPROVED, APPROVED),
+        *((_is_needed(part, column, kind, scope), NEEDED) for part, column in kind.parts),
+    ]
+    return case(*reasons, else_=null())
+
+
+def goes(kind: Kind, scope: Scope) -> ColumnElement[bool]:
+    """Whether a row goes."""
+    return and_(is_due(kind, scope), why_not(kind, scope).is_(None))
+
+
+def mark(session: Session, kind: Kind, scope: Scope) -> None:
+    """Write down what goes of a kind: after the kinds that refer to it."""
+    columns = [each.key for each in SweepItem.__table__.columns if each.key != "detail"]
+    session.execute(insert(SweepItem).from_select(columns, _going(kind, scope)))
+
+
+def staying(session: Session, kind: Kind, scope: Scope) -> dict[str, int]:
+    """How many rows are due and stay, by the reason."""
+    reason = why_not(kind, scope).label("reason")
+    due = select(reason).select_from(kind.model).where(is_due(kind, scope)).subquery()
+    found = session.execute(select(due.c.reason, func.count()).where(due.c.reason.is_not(None)).group_by(due.c.reason))
+    return {str(name): count for name, count in found}
+
+
+def _is_needed(part: Any, column: Any, kind: Kind, scope: Scope) -> ColumnElement[bool]:
+    """Whether a row refers to it that does not go in the same sweep."""
+    going = exists().where(
+        SweepItem.sweep_id == scope.sweep_id,
+        SweepItem.item_type == part.__tablename__,
+        SweepItem.item_id == part.id,
+        SweepItem.state.in_(GOING),
+    )
+    return exists().where(column == kind.model.id, ~going)
+
+
+def _going(kind: Kind, scope: Scope) -> Select[Any]:
+    model = kind.model
+    nothing: dict[str, ColumnElement[Any]] = {
+        "bytes": literal(0),
+        "points": literal(0, Integer),
+        "bucket": cast(null(), String),
+        "object_name": cast(null(), String),
+        "collection": cast(null(), String),
+        "vector_version": cast(null(), Uuid),
+    }
+    own: dict[str, Any] = {}
+    if model is StoredFile:
+        own = {
+            "bytes": StoredFile.file_size_bytes,
+            "bucket": StoredFile.bucket,
+            "object_name": StoredFile.object_name,
+        }
+    elif model is RagDocument:
+        own = {
+            "points": RagDocument.point_count,
+            "collection": RagDocument.collection,
+            "vector_version": RagDocument.vector_version,
+        }
+    values: dict[str, Any] = {
+        "sweep_id": literal(scope.sweep_id),
+        "item_type": literal(kind.name),
+        "item_id": model.id,
+        "state": literal(ItemState.MARKED.value),
+        "label": func.left(cast(kind.label, Text), 500),
+        "created_at": model.created_at,
+        "is_test_data": model.is_test_data,
+        **nothing,
+        **own,
+    }
+    names = [each.key for each in SweepItem.__table__.columns if each.key != "detail"]
+    return select(*(values[name].label(name) for name in names)).where(goes(kind, scope))

@@ -1,0 +1,100 @@
+"""Sweeps with their items, in each environment's database."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, false, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wisqu_pipelines.database.base import EnvironmentBase
+
+
+class SweepState(StrEnum):
+    """Where a sweep stands."""
+
+    WAITING = "waiting"
+    """Marked; it takes a person's approval, as the environment is not cleaned up by itself."""
+    HIDING = "hiding"
+    """Marked and allowed: what it lists is being hidden."""
+    HIDDEN = "hidden"
+    """Hidden; until the grace time is over all of it can be restored."""
+    PURGED = "purged"
+    """What was still hidden then is gone. Final."""
+    REJECTED = "rejected"
+    """A person said no, or its approval came too late. Final; nothing was hidden."""
+
+
+class ItemState(StrEnum):
+    """Where an item of a sweep stands."""
+
+    MARKED = "marked"
+    HIDDEN = "hidden"
+    REMOVING = "removing"
+    """Its row is gone; its file and vectors go."""
+    PURGED = "purged"
+    RESTORED = "restored"
+    """A person took it back."""
+    KEPT = "kept"
+    """It stays: `detail` says why."""
+
+
+class Sweep(EnvironmentBase):
+    """One retention run: a list, its hiding, and its purge."""
+
+    __tablename__ = "retention_sweeps"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    state: Mapped[str] = mapped_column(String(20))
+    scope: Mapped[dict[str, Any]]
+    """`types`, and `test_data_only`."""
+    requested_by: Mapped[UUID | None]
+    """None: a schedule, where the environment is cleaned up by itself."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    is_forced: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether it may go past the cap."""
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 (hex) over the types and ids of what was marked: what an approval is for."""
+    totals: Mapped[dict[str, Any]]
+    """By type: `rows`, `bytes`, `points`."""
+    created_at: Mapped[datetime]
+    approved_by: Mapped[UUID | None]
+    approved_at: Mapped[datetime | None]
+    signature: Mapped[str | None] = mapped_column(Text)
+    hidden_at: Mapped[datetime | None]
+    """What `deleted_at` of its rows says: a row that was restored and deleted again is no longer the sweep's."""
+    purge_after: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in SweepState)})", name="state"),
+        Index(None, "state", "created_at"),
+    )
+
+
+class SweepItem(EnvironmentBase):
+    """A row that a sweep has marked, with what lies in the other stores for it."""
+
+    __tablename__ = "retention_items"
+
+    sweep_id: Mapped[UUID] = mapped_column(ForeignKey("retention_sweeps.id"), primary_key=True)
+    item_type: Mapped[str] = mapped_column(String(100), primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    label: Mapped[str] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    is_test_data: Mapped[bool]
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    points: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    bucket: Mapped[str | None] = mapped_column(String(63))
+    object_name: Mapped[str | None] = mapped_column(String(1024))
+    collection: Mapped[str | None] = mapped_column(String(100))
+    vector_version: Mapped[UUID | None]
+    detail: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in ItemState)})", name="state"),
+        Index(None, "sweep_id", "state", "item_type", "item_id"),
+        Index(None, "item_type", "item_id"),
+    )

@@ -1,0 +1,207 @@
+"""Hiding what a sweep has marked, and purging it when its grace time is over.
+
+Rows go in batches that lock little and wait for nobody. A row goes first, and its vectors and file after it: a purge
+that is interrupted leaves no row without its file, and its next run finds in the sweep's items what still lies in the
+stores.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.catalog.before_images import named_in_before_images
+from wisqu_pipelines.catalog.cached import cached_item, cached_searches
+from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.catalog.points import point_ids
+from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.holds.conditions import held
+from wisqu_pipelines.ports.progress import Progress
+from wisqu_pipelines.retention.kinds import KINDS, Kind
+from wisqu_pipelines.retention.marking import Scope, goes
+from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem
+
+AT_ONCE = 500
+"""Rows of one transaction."""
+CHANGED = "it was changed, held or promoted since it was marked, or somebody was writing it"
+TAKEN_BACK = "it was restored, or deleted by somebody else"
+
+
+def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
+    """Hide what is marked and still may go; returns how many rows."""
+    hidden = 0
+    for kind in KINDS.values():
+        while page := _page(environment, sweep.id, kind, ItemState.MARKED):
+            with environment.database.begin() as session:
+                free = select(kind.model.id).where(among(kind.model.id, page), goes(kind, scope))
+                gone = session.scalars(
+                    update(kind.model)
+                    .where(kind.model.id.in_(free.with_for_update(skip_locked=True, of=kind.model)))
+                    .values(is_deleted=True, deleted_at=sweep.hidden_at)
+                    .returning(kind.model.id)
+                    .execution_options(synchronize_session=False)
+                ).all()
+                _move(session, sweep.id, kind, gone, ItemState.HIDDEN)
+                _move(session, sweep.id, kind, list({*page} - {*gone}), ItemState.KEPT, CHANGED)
+            _forget_cached(environment, kind, gone)
+            hidden += len(gone)
+            progress(f"{kind.name} hidden", hidden, hidden)
+    return hidden
+
+
+def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
+    """Purge what is hidden and not held; returns how many rows went."""
+    gone = 0
+    for kind in KINDS.values():
+        _empty_stores(environment, sweep.id, kind)  # of what an earlier run has left
+        after: UUID | None = None
+        while page := _page(environment, sweep.id, kind, ItemState.HIDDEN, after):
+            after = page[-1]
+            gone += len(_delete_rows(environment, sweep, kind, scope, page))
+            _empty_stores(environment, sweep.id, kind)
+            progress(f"{kind.name} purged", gone, gone)
+    return gone
+
+
+def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None) -> int:
+    """Give hidden rows back, with what they are parts of; returns how many.
+
+    Args:
+        session: The transaction.
+        sweep: Which sweep hid them.
+        items: Types and ids, or None for all.
+    """
+    wanted = {name: None if items is None else [id_ for type_, id_ in items if type_ == name] for name in KINDS}
+    given_back = 0
+    for kind in KINDS.values():  # parts before what they are parts of
+        ids = wanted[kind.name]
+        conditions = [
+            SweepItem.sweep_id == sweep.id,
+            SweepItem.item_type == kind.name,
+            SweepItem.state == ItemState.HIDDEN,
+        ]
+        if ids is not None:
+            conditions.append(among(SweepItem.item_id, ids))
+            for whole in KINDS.values():
+                for part, column in whole.parts:
+                    if part is kind.model:
+                        parents = session.scalars(select(column).where(among(part.id, ids))).all()
+                        wanted[whole.name] = [*(wanted[whole.name] or ()), *parents]
+        hidden = select(SweepItem.item_id).where(*conditions)
+        back = session.scalars(
+            update(kind.model)
+            .where(kind.model.id.in_(hidden), kind.model.is_deleted, kind.model.deleted_at == sweep.hidden_at)
+            .values(is_deleted=False, deleted_at=None)
+            .returning(kind.model.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        _move(session, sweep.id, kind, back, ItemState.RESTORED)
+        given_back += len(back)
+    return given_back
+
+
+def _page(
+    environment: Environment, sweep_id: UUID, kind: Kind, state: ItemState, after: UUID | None = None
+) -> Sequence[UUID]:
+    wanted = select(SweepItem.item_id).where(
+        SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, SweepItem.state == state
+    )
+    if after is not None:
+        wanted = wanted.where(SweepItem.item_id > after)
+    with environment.database.begin() as session:
+        return session.scalars(wanted.order_by(SweepItem.item_id).limit(AT_ONCE)).all()
+
+
+def _move(
+    session: Session, sweep_id: UUID, kind: Kind, ids: Sequence[UUID], state: ItemState, detail: str | None = None
+) -> None:
+    if ids:
+        session.execute(
+            update(SweepItem)
+            .where(SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, among(SweepItem.item_id, ids))
+            .values(state=state, detail=detail)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _delete_rows(
+    environment: Environment, sweep: Sweep, kind: Kind, scope: Scope, page: Sequence[UUID]
+) -> Sequence[UUID]:
+    """Delete the rows of a page that are still the sweep's; what cannot go now is tried again by the next run."""
+    model = kind.model
+    with environment.database.begin() as session:
+        ours = (among(model.id, page), model.is_deleted, model.deleted_at == sweep.hidden_at)
+        free = select(model.id).where(
+            *ours,
+            ~held(model, scope.now),
+            model.promotion_status != PromotionStatus.PROMOTING,
+            ~among(model.id, scope.in_promotions),
+            *(~exists().where(column == model.id) for _, column in kind.parts),
+        )
+        gone = session.scalars(
+            delete(model)
+            .where(model.id.in_(free.with_for_update(skip_locked=True, of=model)))
+            .returning(model.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        _move(session, sweep.id, kind, gone, ItemState.REMOVING if _has_stores(kind) else ItemState.PURGED)
+        left = session.scalars(select(model.id).where(*ours)).all()
+        _move(session, sweep.id, kind, list({*page} - {*gone} - {*left}), ItemState.KEPT, TAKEN_BACK)
+        return gone
+
+
+def _has_stores(kind: Kind) -> bool:
+    return kind.model in {RagDocument, StoredFile}
+
+
+def _empty_stores(environment: Environment, sweep_id: UUID, kind: Kind) -> None:
+    """Remove the vectors and files of rows that are gone."""
+    if not _has_stores(kind):
+        return
+    wanted = (
+        select(SweepItem)
+        .where(
+            SweepItem.sweep_id == sweep_id,
+            SweepItem.item_type == kind.name,
+            SweepItem.state == ItemState.REMOVING,
+        )
+        .order_by(SweepItem.item_id)
+        .limit(AT_ONCE)
+    )
+    while True:
+        with environment.database.begin() as session:
+            items = session.scalars(wanted).all()
+            keys = {each.object_name for each in items if each.object_name}
+            versions = {str(each.vector_version) for each in items if each.vector_version}
+            keys -= {*named_in_before_images(session, "object_name", keys), *_named_by_rows(session, keys)}
+            versions -= {*named_in_before_images(session, "vector_version", versions)}
+        if not items:
+            return
+        points: dict[str, list[UUID]] = defaultdict(list)
+        objects: dict[str, list[str]] = defaultdict(list)
+        for each in items:
+            if each.collection and each.vector_version and str(each.vector_version) in versions:
+                full = environment.settings.get_collection_name(each.collection)
+                points[full] += point_ids(each.vector_version, each.points)
+            if each.bucket and each.object_name in keys:
+                objects[environment.settings.get_bucket_name(each.bucket)].append(str(each.object_name))
+        for collection, ids in points.items():
+            environment.vectors.delete(collection, ids)
+            environment.cache.delete_prefix(cached_searches(collection))
+        for bucket, names in objects.items():
+            environment.objects.delete(bucket, names)
+        with environment.database.begin() as session:
+            _move(session, sweep_id, kind, [each.item_id for each in items], ItemState.PURGED)
+
+
+def _named_by_rows(session: Session, keys: set[str]) -> set[str]:
+    return set(session.scalars(select(StoredFile.object_name).where(among(StoredFile.object_name, keys))))
+
+
+def _forget_cached(environment: Environment, kind: Kind, ids: Sequence[UUID]) -> None:
+    if ids:
+        environment.cache.delete(*(cached_item(kind.name, each) for each in ids))

@@ -1,0 +1,501 @@
+"""Retention in one environment: dry runs, sweeps, their approval, their restoring and their purge."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import NoReturn
+from uuid import UUID, uuid4
+
+from sqlalchemy import and_, case, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import Session
+
+from wisqu_pipelines.audit.chain import append
+from wisqu_pipelines.audit.models import DeveloperAction
+from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.environments.clocks import require_agreement
+from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.environments.turns import one_at_a_time
+from wisqu_pipelines.errors import CapReached, NotPermitted, SweepNotFound, SweepRefused
+from wisqu_pipelines.identity import people
+from wisqu_pipelines.identity.models import CentralUser
+from wisqu_pipelines.identity.reasons import check_reason, required_reason
+from wisqu_pipelines.ports.clock import Clock
+from wisqu_pipelines.ports.progress import Progress, no_progress
+from wisqu_pipelines.promotion.models import Promotion, PromotionItem, PromotionState
+from wisqu_pipelines.retention import purging
+from wisqu_pipelines.retention.kinds import Kind, chosen
+from wisqu_pipelines.retention.marking import Scope, mark, staying
+from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
+from wisqu_pipelines.retention.report import AGES, CleanupReport, SweepReport, TypeReport
+from wisqu_pipelines.retention.signatures import SweepSignatures
+from wisqu_pipelines.settings import Settings
+
+SWEEPERS = ("developer", "admin", "superadmin")
+"""Roles, held in the environment, that may sweep it, and restore what was swept."""
+APPROVERS = ("admin", "superadmin")
+"""Roles that may let a sweep happen where none happens by itself."""
+APPROVAL_LASTS = timedelta(hours=72)
+"""How long a sweep waits for its approval, and an approval for the run: as into prod by promotion."""
+OPEN_PROMOTIONS = (
+    PromotionState.PLANNED,
+    PromotionState.APPROVED,
+    PromotionState.EXECUTING,
+    PromotionState.PUBLISHED,
+    PromotionState.FAILED,
+    PromotionState.ROLLING_BACK,
+)
+TURN = 0x57_49_53_51_55_03
+"""The advisory lock of the environment's database that lets one run of retention at a time work on it."""
+
+
+class RetentionService:
+    """Sweeps one environment by its policy. Everything that it hides, purges or gives back is audited there."""
+
+    def __init__(self, control: Database, environment: Environment, settings: Settings, clock: Clock) -> None:
+        """Sweep `environment`, asking `control` what promotions need and what people may do."""
+        self._control = control
+        self._environment = environment
+        self._database = environment.database
+        self._policy = environment.settings.retention
+        self._signatures = SweepSignatures(settings)
+        self._clock = clock
+
+    def foretell(self, types: Sequence[str] | None = None, *, test_data_only: bool = False) -> SweepReport:
+        """What a sweep would do now: its own statements are carried out and undone. Nothing is changed.
+
+        Args:
+            types: Only rows of these types; None: of all.
+            test_data_only: Only test data.
+
+        Raises:
+            UnknownType: there is no such type.
+            ClocksDisagree: how old rows are cannot be told.
+        """
+        kinds = chosen(types)
+        scope = self._scope(test_data_only)
+        with self._database.begin() as session:
+            require_agreement(session, self._clock, self._database.name)
+            undone = session.begin_nested()
+            report = self._mark(session, kinds, scope, None, None, is_forced=False)
+            undone.rollback()
+        return replace(report, sweep_id=None, state=None, is_dry_run=True)
+
+    def run(
+        self,
+        types: Sequence[str] | None = None,
+        *,
+        test_data_only: bool = False,
+        person: str | UUID | None = None,
+        reason: str | None = None,
+        force: bool = False,
+        progress: Progress = no_progress,
+    ) -> CleanupReport:
+        """Go on with earlier sweeps, purge those whose grace time is over, and begin a new one.
+
+        Args:
+            types: Only rows of these types; None: of all.
+            test_data_only: Only test data.
+            person: Who does it; None: a schedule, where the policy lets it.
+            reason: Why; `force` takes one.
+            force: Go past the cap.
+            progress: Told how far it is.
+
+        Raises:
+            UnknownType: there is no such type.
+            UnknownPerson, NotPermitted: the person may not do it, or nobody may be left out here.
+            BadInput: the reason is missing, or not usable.
+            ClocksDisagree: how old rows are cannot be told; nothing was changed.
+            CapReached: it would hide too much; nothing new was hidden.
+        """
+        kinds = chosen(types)
+        why = required_reason(reason, "going past the cap") if force else check_reason(reason)
+        who = self._permitted(person, SWEEPERS, "clean up")
+        if who is None and (force or not self._policy.automatic):
+            raise NotPermitted(
+                person="nobody",
+                act="clean up",
+                environment=self._environment.name,
+                reason="it is not cleaned up by itself: a person starts a sweep, and another one approves it",
+            )
+        with one_at_a_time(self._database, TURN):
+            with self._database.begin() as session:
+                require_agreement(session, self._clock, self._database.name)
+            earlier = [self._go_on(sweep, progress) for sweep in self._unfinished()]
+            scope = self._scope(test_data_only)
+            with self._database.begin() as session:
+                begun = session.begin_nested()
+                report = self._mark(session, kinds, scope, None if who is None else who.id, why, is_forced=force)
+                stopped = report.stopped if not force else None
+                if stopped or not report.rows:
+                    begun.rollback()
+                else:
+                    begun.commit()
+            if stopped:
+                raise CapReached(environment=self._environment.name, reason=stopped)
+            if report.sweep_id is not None and report.rows and report.state == SweepState.HIDING:
+                report = replace(self._hide(report.sweep_id, progress), types=report.types)
+        return CleanupReport(self._environment.name, report, tuple(earlier))
+
+    def approve(self, sweep_id: UUID, person: str | UUID, reason: str | None = None) -> SweepReport:
+        """Let a sweep that waits happen; the next run hides what it lists. The approval is signed.
+
+        Raises:
+            SweepNotFound, SweepRefused: it is not there, or does not wait.
+            UnknownPerson, NotPermitted: the person may not do it, or asked for it themselves.
+            BadInput: the reason is not usable.
+        """
+        why = check_reason(reason)
+        who = self._required(person, APPROVERS, "approve a sweep")
+        now = self._clock.now()
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            if sweep.state != SweepState.WAITING:
+                self._refuse(sweep, "approved", f"it is {sweep.state}")
+            if now - sweep.created_at > APPROVAL_LASTS:
+                self._refuse(sweep, "approved", "it has waited too long; begin a new one")
+            if sweep.requested_by == who.id:
+                raise NotPermitted(
+                    person=who.email,
+                    act="approve this sweep",
+                    environment=self._environment.name,
+                    reason="they asked for it themselves, and it takes somebody else's yes",
+                )
+            sweep.approved_by, sweep.approved_at = who.id, now
+            sweep.signature = self._signatures.sign(sweep, self._environment.name, APPROVAL_LASTS)
+            sweep.state = SweepState.HIDING
+            self._write_down(session, "retention_approved", who.id, why, sweep)
+            return self._report(session, sweep)
+
+    def reject(self, sweep_id: UUID, person: str | UUID, reason: str) -> SweepReport:
+        """Say no to a sweep that waits, for good. Errors as of `approve`."""
+        why = required_reason(reason, "saying no")
+        who = self._required(person, APPROVERS, "reject a sweep")
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            if sweep.state != SweepState.WAITING:
+                self._refuse(sweep, "rejected", f"it is {sweep.state}")
+            sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
+            self._write_down(session, "retention_rejected", who.id, why, sweep)
+            return self._report(session, sweep)
+
+    def restore(
+        self, sweep_id: UUID, person: str | UUID, reason: str, item_ids: Sequence[UUID] | None = None
+    ) -> SweepReport:
+        """Give back what a sweep has hidden and not purged: all of it, or some items with what they are parts of.
+
+        Raises:
+            SweepNotFound, SweepRefused: it is not there, has hidden nothing, or none of those items.
+            UnknownPerson, NotPermitted: the person may not do it.
+            BadInput: the reason says nothing.
+        """
+        why = required_reason(reason, "restoring")
+        who = self._required(person, SWEEPERS, "restore what was swept")
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            items: list[tuple[str, UUID]] | None = None
+            if item_ids is not None:
+                known = select(SweepItem.item_type, SweepItem.item_id).where(
+                    SweepItem.sweep_id == sweep_id, SweepItem.item_id.in_(item_ids)
+                )
+                items = [(type_, id_) for type_, id_ in session.execute(known)]
+                if unknown := {*item_ids} - {id_ for _, id_ in items}:
+                    self._refuse(sweep, "restored", f"it has not swept {', '.join(map(str, sorted(unknown)))}")
+            count = purging.restore(session, sweep, items)
+            if not count:
+                self._refuse(sweep, "restored", "nothing of that is hidden any more")
+            self._write_down(session, "retention_restored", who.id, why, sweep, items=count)
+            return self._report(session, sweep)
+
+    def list(self, limit: int = 50) -> Sequence[SweepReport]:
+        """The sweeps, newest first."""
+        with self._database.begin() as session:
+            found = session.scalars(select(Sweep).order_by(Sweep.created_at.desc(), Sweep.id).limit(limit)).all()
+            return [self._report(session, each) for each in found]
+
+    def status(self, sweep_id: UUID) -> SweepReport:
+        """How a sweep stands.
+
+        Raises:
+            SweepNotFound: there is none.
+        """
+        with self._database.begin() as session:
+            return self._report(session, self._get(session, sweep_id))
+
+    def items(self, sweep_id: UUID) -> Iterator[SweepItem]:
+        """Everything that a sweep has marked, in the order in which it goes.
+
+        Raises:
+            SweepNotFound: there is no such sweep.
+        """
+        with self._database.snapshot() as session:
+            self._get(session, sweep_id, lock=False)
+            wanted = select(SweepItem).where(SweepItem.sweep_id == sweep_id)
+            for item in session.scalars(
+                wanted.order_by(SweepItem.item_type, SweepItem.item_id).execution_options(yield_per=1_000)
+            ):
+                session.expunge(item)
+                yield item
+
+    # Marking
+
+    def _scope(self, test_data_only: bool) -> Scope:
+        return Scope(uuid4(), self._policy, test_data_only, self._in_promotions(), self._clock.now())
+
+    def _in_promotions(self) -> Sequence[UUID]:
+        """The rows here that a promotion which is not over names, as its source or as its target."""
+        name = self._environment.name
+        here = case((Promotion.source_environment == name, PromotionItem.source_id), else_=PromotionItem.target_id)
+        wanted = (
+            select(here)
+            .join(Promotion, Promotion.id == PromotionItem.promotion_id)
+            .where(
+                Promotion.state.in_(OPEN_PROMOTIONS),
+                or_(Promotion.source_environment == name, Promotion.target_environment == name),
+            )
+        )
+        with self._control.begin() as session:
+            return session.scalars(wanted).all()
+
+    def _mark(
+        self,
+        session: Session,
+        kinds: Sequence[Kind],
+        scope: Scope,
+        by: UUID | None,
+        reason: str | None,
+        *,
+        is_forced: bool,
+    ) -> SweepReport:
+        sweep = Sweep(
+            id=scope.sweep_id,
+            state=SweepState.HIDING if self._policy.automatic else SweepState.WAITING,
+            scope={"types": [kind.name for kind in kinds], "test_data_only": scope.test_data_only},
+            requested_by=by,
+            reason=reason,
+            is_forced=is_forced,
+            digest="",
+            totals={},
+            created_at=scope.now,
+        )
+        session.add(sweep)
+        session.flush()
+        types = {}
+        for kind in kinds:
+            mark(session, kind, scope)
+            types[kind.name] = self._told(session, kind, scope)
+        sweep.digest = _digest(session, sweep.id)
+        sweep.totals = {
+            name: {"rows": each.rows, "bytes": each.bytes, "points": each.points} for name, each in types.items()
+        }
+        if by is not None and any(each.rows for each in types.values()):
+            self._write_down(session, "retention_marked", by, reason, sweep)
+        session.flush()
+        rows = sum(each.rows for each in types.values())
+        return SweepReport(
+            environment=self._environment.name,
+            sweep_id=sweep.id if rows else None,
+            state=SweepState(sweep.state),
+            is_dry_run=False,
+            test_data_only=scope.test_data_only,
+            types=types,
+            created_at=scope.now,
+            digest=sweep.digest,
+            requested_by=by,
+            reason=reason,
+        )
+
+    def _told(self, session: Session, kind: Kind, scope: Scope) -> TypeReport:
+        """What was marked of a kind, what stays, and what the cap says."""
+        item = SweepItem
+        own = and_(item.sweep_id == scope.sweep_id, item.item_type == kind.name)
+        age = func.extract("epoch", literal(scope.now) - item.created_at) / 86_400
+        ages = [func.count().filter(age >= low, *(() if high is None else (age < high,))) for low, high in _spans()]
+        rows, size, points, tests, *counts = session.execute(
+            select(
+                func.count(),
+                func.coalesce(func.sum(item.bytes), 0),
+                func.coalesce(func.sum(item.points), 0),
+                func.count().filter(item.is_test_data),
+                *ages,
+            ).where(own)
+        ).one()
+        named = {_span(low, high): count for (low, high), count in zip(_spans(), counts, strict=True) if count}
+        return TypeReport(
+            rows=rows,
+            bytes=int(size),
+            points=int(points),
+            test_data=tests,
+            ages=named,
+            stays=staying(session, kind, scope),
+            stopped=self._stopped(session, kind, rows),
+        )
+
+    def _stopped(self, session: Session, kind: Kind, rows: int) -> str | None:
+        """What the cap says of so many rows of a kind; None: they may go."""
+        if rows > self._policy.most_rows:
+            return f"{rows} {kind.name}, and at most {self._policy.most_rows} go at once"
+        if rows <= self._policy.always_rows:
+            return None
+        there = session.scalar(select(func.count()).select_from(kind.model).where(~kind.model.is_deleted)) or 0
+        if rows > self._policy.most_share * there:
+            return f"{rows} of {there} {kind.name}, and at most {self._policy.most_share:.0%} go at once"
+        return None
+
+    # Hiding and purging
+
+    def _unfinished(self) -> Sequence[UUID]:
+        """The sweeps that there is something to do for, oldest first."""
+        now = self._clock.now()
+        wanted = select(Sweep.id).where(
+            or_(
+                Sweep.state == SweepState.HIDING,
+                and_(Sweep.state == SweepState.HIDDEN, Sweep.purge_after <= now),
+                and_(Sweep.state == SweepState.WAITING, Sweep.created_at < now - APPROVAL_LASTS),
+            )
+        )
+        with self._database.begin() as session:
+            return session.scalars(wanted.order_by(Sweep.created_at)).all()
+
+    def _go_on(self, sweep_id: UUID, progress: Progress) -> SweepReport:
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            if sweep.state == SweepState.WAITING:
+                sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
+                self._write_down(session, "retention_rejected", None, "nobody approved it in time", sweep)
+                return self._report(session, sweep)
+            state = sweep.state
+        return self._hide(sweep_id, progress) if state == SweepState.HIDING else self._purge(sweep_id, progress)
+
+    def _hide(self, sweep_id: UUID, progress: Progress) -> SweepReport:
+        """Hide what a sweep lists, or go on with that."""
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            if problem := self._not_allowed(session, sweep):
+                sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
+                self._write_down(session, "retention_rejected", None, problem, sweep)
+                return self._report(session, sweep)
+            sweep.hidden_at = sweep.hidden_at or self._clock.now()
+            session.flush()
+            session.expunge(sweep)
+        scope = self._of(sweep)
+        purging.hide(self._environment, sweep, scope, progress)
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            sweep.state = SweepState.HIDDEN
+            sweep.purge_after = (sweep.hidden_at or scope.now) + timedelta(days=self._policy.grace_days)
+            report = self._report(session, sweep)
+            self._write_down(session, "retention_hidden", sweep.requested_by, sweep.reason, sweep, items=report.hidden)
+            return report
+
+    def _purge(self, sweep_id: UUID, progress: Progress) -> SweepReport:
+        """Purge what a sweep has hidden; what is held meanwhile waits for a later run."""
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            session.expunge(sweep)
+        gone = purging.purge(self._environment, sweep, self._of(sweep), progress)
+        with self._database.begin() as session:
+            sweep = self._get(session, sweep_id)
+            report = self._report(session, sweep)
+            if not report.hidden:
+                sweep.state, sweep.finished_at = SweepState.PURGED, self._clock.now()
+            if gone:
+                self._write_down(session, "retention_purged", sweep.requested_by, sweep.reason, sweep, items=gone)
+            return self._report(session, sweep)
+
+    def _not_allowed(self, session: Session, sweep: Sweep) -> str | None:
+        """Why a sweep may not hide anything; None: it may."""
+        if sweep.approved_by is None:
+            return None if self._policy.automatic else "nobody has approved it"
+        if not self._signatures.holds(sweep, self._environment.name, self._clock.now()):
+            return "its approval is not signed, is for something else, or has expired"
+        if sweep.digest != _digest(session, sweep.id):
+            return "its list is not the one that was approved"
+        return None
+
+    def _of(self, sweep: Sweep) -> Scope:
+        """The scope of a sweep that was marked earlier, as things stand now."""
+        only = bool(sweep.scope["test_data_only"])
+        return Scope(sweep.id, self._policy, only, self._in_promotions(), self._clock.now())
+
+    # What is told
+
+    def _report(self, session: Session, sweep: Sweep) -> SweepReport:
+        session.flush()
+        counted = session.execute(
+            select(SweepItem.state, func.count()).where(SweepItem.sweep_id == sweep.id).group_by(SweepItem.state)
+        ).all()
+        states = {ItemState(state): count for state, count in counted}
+        return SweepReport(
+            environment=self._environment.name,
+            sweep_id=sweep.id,
+            state=SweepState(sweep.state),
+            is_dry_run=False,
+            test_data_only=bool(sweep.scope["test_data_only"]),
+            types={name: TypeReport(**amounts) for name, amounts in sweep.totals.items()},
+            created_at=sweep.created_at,
+            purge_after=sweep.purge_after,
+            hidden=states.get(ItemState.HIDDEN, 0) + states.get(ItemState.REMOVING, 0),
+            purged=states.get(ItemState.PURGED, 0),
+            restored=states.get(ItemState.RESTORED, 0),
+            kept=states.get(ItemState.KEPT, 0),
+            digest=sweep.digest,
+            requested_by=sweep.requested_by,
+            approved_by=sweep.approved_by,
+            reason=sweep.reason,
+        )
+
+    def _get(self, session: Session, sweep_id: UUID, *, lock: bool = True) -> Sweep:
+        found = session.get(Sweep, sweep_id, with_for_update=lock)
+        if found is None:
+            raise SweepNotFound(sweep_id=str(sweep_id), environment=self._environment.name)
+        return found
+
+    def _permitted(self, person: str | UUID | None, roles: Sequence[str], act: str) -> CentralUser | None:
+        return None if person is None else self._required(person, roles, act)
+
+    def _required(self, person: str | UUID, roles: Sequence[str], act: str) -> CentralUser:
+        with self._control.begin() as session:
+            user = people.find(session, person)
+            people.require_role(user, self._environment.name, roles, act, self._clock.now())
+            return user
+
+    def _write_down(
+        self, session: Session, action: str, who: UUID | None, reason: str | None, sweep: Sweep, **details: int
+    ) -> None:
+        about = {"sweep_id": str(sweep.id), "digest": sweep.digest, "totals": sweep.totals, **details}
+        append(
+            session,
+            DeveloperAction(
+                developer_id=who,
+                environment=self._environment.name,
+                action=action,
+                reason=reason,
+                details=about,
+                occurred_at=self._clock.now(),
+            ),
+        )
+
+    @staticmethod
+    def _refuse(sweep: Sweep, act: str, reason: str) -> NoReturn:
+        raise SweepRefused(sweep_id=str(sweep.id), act=act, reason=reason)
+
+
+def _digest(session: Session, sweep_id: UUID) -> str:
+    """SHA-256 (hex) over what a sweep lists."""
+    line = func.concat(SweepItem.item_type, ":", SweepItem.item_id)
+    lines = func.string_agg(line, aggregate_order_by(literal("\n"), SweepItem.item_type, SweepItem.item_id))
+    found = session.scalar(
+        select(func.encode(func.sha256(func.convert_to(func.coalesce(lines, ""), "UTF8")), "hex")).where(
+            SweepItem.sweep_id == sweep_id
+        )
+    )
+    return str(found)
+
+
+def _spans() -> list[tuple[int, int | None]]:
+    return [*zip((0, *AGES), AGES, strict=False), (AGES[-1], None)]
+
+
+def _span(low: int, high: int | None) -> str:
+    return f"{low}+" if high is None else f"{low}-{high}"
