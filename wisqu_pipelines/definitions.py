@@ -12,10 +12,12 @@ from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.jobs.expiry import test_account_expiry
 from wisqu_pipelines.jobs.promotion import promotion_jobs
+from wisqu_pipelines.jobs.retention import retention_job
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
 from wisqu_pipelines.sensors.audits import storage_audit_schedule
 from wisqu_pipelines.sensors.hourly import expiry_schedule
+from wisqu_pipelines.sensors.nightly import retention_schedule
 
 EXECUTOR_VARIABLE = "WISQU_DAGSTER_EXECUTOR"
 EXECUTORS = {"in_process": in_process_executor, "multiprocess": multiprocess_executor}
@@ -32,11 +34,16 @@ def wisqu_pipelines() -> Definitions:
     declared = settings.declared()
     checks = storage_checks(declared)
     scans = scan_assets(declared)
+    cleanup = retention_job(declared.environments)
     return Definitions(
         assets=[*inventory_assets(declared), *scans],
         asset_checks=[*checks, *verification_checks(declared)],
-        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry],
-        schedules=[storage_audit_schedule(checks), expiry_schedule],
+        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry, cleanup],
+        schedules=[
+            storage_audit_schedule(checks),
+            expiry_schedule,
+            *(retention_schedule(cleanup, environment) for environment in declared.swept),
+        ],
         sensors=[approvals_sensor],
         resources={"wisqu": WisquResource()},
         executor=chosen_executor(),

@@ -471,6 +471,8 @@ class Declared:
     """Source and target of each path on which something may be promoted."""
     scans_from: date
     """The month of the first partition of scans for test data."""
+    swept: tuple[str, ...] = ()
+    """The environments that schedules sweep by their retention policy."""
 
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The environments from which something may be promoted to `target`."""
@@ -510,6 +512,11 @@ def declared() -> Declared:
             (source, target) for source, _, target in (path.partition("->") for path in values.get("paths") or ())
         ),
         scans_from=_scans_from(values.get("detection") or {}),
+        swept=tuple(
+            name
+            for name, about in (values.get("environments") or {}).items()
+            if str((about.get("retention") or {}).get("automatic", False)).lower() in {"1", "true", "yes", "on"}
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 PROMOTION = "wisqu/promotion"
 PATH = "wisqu/path"
+ENVIRONMENT = "wisqu/environment"
 
 
 def promotion_tags(promotion_id: UUID, source: str, target: str) -> dict[str, str]:

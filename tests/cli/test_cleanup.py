@@ -1,0 +1,89 @@
+"""`wisqu cleanup` and `wisqu hold`, as people use them."""
+
+import pytest
+
+from tests.cli.conftest import Wisqu
+from tests.retention.conftest import OLD, Rows
+from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.catalog.models import RagDocument
+from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
+
+WHY = ("--reason", "Cleaning up after the spring release")
+
+
+@pytest.fixture
+def rows(services: Services) -> Rows:
+    return Rows(services)
+
+
+def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
+    document = rows.document(OLD)
+    rows.document(OLD, promotion_status="approved")
+    told = wisqu("cleanup", "--dry-run", "--environment", "dev", "--json")
+    (dry,) = told.json
+    assert (dry["is_dry_run"], dry["rows"], dry["sweep_id"]) == (True, 2, None)
+    assert dry["types"]["rag_documents"]["stays"] == {"approved for promotion": 1}
+    shown = wisqu("cleanup", "--dry-run")
+    assert shown.code == 0
+    assert all(f"{name}: a sweep would hide" in shown.out for name in ("dev", "stage", "prod"))
+
+    done = wisqu("cleanup", "--environment", "dev", "--as", DEVELOPER)
+    assert done.code == 0, done.err
+    assert "is hidden: 2 rows until" in done.out
+    (sweep,) = wisqu("cleanup", "list", "dev", "--json").json
+    assert (sweep["hidden"], sweep["state"]) == (2, "hidden")
+    listed = wisqu("cleanup", "items", "dev", sweep["sweep_id"], "--json").json
+    assert {each["item_type"] for each in listed["items"]} == {"rag_documents", "stored_files"}
+    back = wisqu("cleanup", "restore", "dev", sweep["sweep_id"], "--item-ids", document.id, *WHY, "--as", DEVELOPER)
+    assert back.out == "2 rows are given back, 0 stay hidden.\n"
+    assert document.id in rows.visible(RagDocument)
+    assert "Nothing is due" in wisqu("cleanup", "--environment", "stage").out
+
+
+def test_by_itself_it_sweeps_only_what_is_swept_by_itself(wisqu: Wisqu, services: Services) -> None:
+    prod = Rows(services, "prod")
+    prod.document(OLD)
+    assert [each["environment"] for each in wisqu("cleanup", "--json").json] == ["dev", "stage"]
+    assert len(prod.visible(RagDocument)) == 1
+    refused = wisqu("cleanup", "--environment", "prod")
+    assert refused.code == 2
+    assert "not cleaned up by itself" in refused.err
+
+
+def test_prod_takes_two(wisqu: Wisqu, services: Services) -> None:
+    prod = Rows(services, "prod")
+    prod.document(OLD)
+    asked = wisqu("cleanup", "--environment", "prod", *WHY, "--as", ADMIN)
+    assert "wisqu cleanup approve prod" in asked.out
+    (sweep,) = wisqu("cleanup", "list", "prod", "--json").json
+    assert wisqu("cleanup", "approve", "prod", sweep["sweep_id"], "--as", ADMIN).code == 2
+    assert wisqu("cleanup", "approve", "prod", sweep["sweep_id"], "--as", SUPERADMIN).code == 0
+    assert wisqu("cleanup", "--environment", "prod", "--as", ADMIN).code == 0
+    assert prod.visible(RagDocument) == set()
+
+
+def test_bad_input_is_refused(wisqu: Wisqu, rows: Rows) -> None:
+    del rows
+    assert wisqu("cleanup", "--environment", "nowhere").code == 2
+    assert wisqu("cleanup", "--environment", "dev", "--model", "documents").code == 2
+    assert wisqu("cleanup", "restore", "dev", "not-an-id", *WHY, "--as", DEVELOPER).code == 2
+    assert wisqu("cleanup", "--environment", "dev", "--force", "--as", DEVELOPER).code == 2
+
+
+def test_holds(wisqu: Wisqu, rows: Rows) -> None:
+    document = rows.document(OLD)
+    placing = ("hold", "place", "dev", "--type", "rag_documents", "--item", document.id, *WHY)
+    assert wisqu(*placing, "--as", DEVELOPER).code == 2
+    placed = wisqu(*placing, "--as", ADMIN)
+    assert placed.code == 0, placed.err
+    assert "keeps 1 rows of dev" in placed.out
+    (held,) = wisqu("hold", "list", "dev", "--json").json
+    assert held["of"]["item_id"] == str(document.id)
+    assert wisqu("cleanup", "--environment", "dev").code == 0
+    assert rows.visible(RagDocument) == {document.id}
+    assert wisqu("hold", "release", "dev", held["id"], *WHY, "--as", ADMIN).code == 0
+    assert wisqu("hold", "list", "dev", "--json").json == []
+    assert wisqu("hold", "place", "dev", *WHY, "--as", ADMIN).code == 2
+    words = wisqu("hold", "place", "dev", "--words", "fasting", "--created-from", "2024-01-01", *WHY, "--as", ADMIN)
+    assert words.code == 0, words.err
+    assert "fasting" in wisqu("hold", "list", "dev").out

@@ -1,0 +1,98 @@
+"""The job that sweeps by the environments' policies, as the launchpad and the nightly schedules run it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagster import (
+    Array,
+    Enum,
+    EnumValue,
+    Field,
+    JobDefinition,
+    MetadataValue,
+    Noneable,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    Output,
+    job,
+    op,
+)
+
+from wisqu_pipelines.assets import markdown
+from wisqu_pipelines.resources.outcomes import told_as_outcome
+from wisqu_pipelines.resources.wisqu import WisquResource
+from wisqu_pipelines.retention.kinds import KINDS
+from wisqu_pipelines.retention.report import SweepReport
+
+POOL = "retention"
+
+
+def retention_job(environments: Sequence[str]) -> JobDefinition:
+    """The job, with the environments that there are.
+
+    Args:
+        environments: Their names.
+    """
+    names = Enum("RetentionEnvironment", [EnumValue(name) for name in environments])
+    types = Enum("RetentionType", [EnumValue(name) for name in KINDS])
+
+    @op(
+        config_schema={
+            "environment": Field(names, description="Which environment."),
+            "dry_run": Field(bool, default_value=True, description="Only say what would go."),
+            "test_data_only": Field(bool, default_value=False, description="Only test data."),
+            "types": Field(Noneable(Array(types)), default_value=None, description="Only these types; none: all."),
+        },
+        out={"result": Out(Nothing)},
+        pool=POOL,
+    )
+    def sweep(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
+        """Hide what is due, and purge what was hidden long enough; a dry run changes nothing."""
+        asked: dict[str, Any] = context.op_config
+        with told_as_outcome(context.instance, context.run_id):
+            retention = wisqu.services.retention(asked["environment"])
+            if asked["dry_run"]:
+                report = retention.foretell(asked["types"], test_data_only=asked["test_data_only"])
+                return Output(None, metadata=_metadata(report))
+            done = retention.run(asked["types"], test_data_only=asked["test_data_only"])
+            for each in done.earlier:
+                context.log.info("the sweep %s is %s: %d rows purged", each.sweep_id, each.state, each.purged)
+        earlier = MetadataValue.int(sum(each.purged for each in done.earlier))
+        return Output(None, metadata={**_metadata(done.sweep), "rows of earlier sweeps purged": earlier})
+
+    @job(
+        name="retention_cleanup",
+        description="Hide what nobody promoted and its time is over, and purge what was hidden before the grace time. "
+        "It begins as a dry run: set dry_run to false to hide. Where nothing is swept by itself, a person begins a "
+        "sweep with 'wisqu cleanup'.",
+        config={"ops": {"sweep": {"config": {"environment": environments[0], "dry_run": True}}}},
+    )
+    def cleanup() -> None:
+        sweep()
+
+    return cleanup
+
+
+def _metadata(report: SweepReport) -> dict[str, MetadataValue[Any]]:
+    lines = [
+        "| type | rows | test data | bytes | vectors | days old | due, and stay |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, each in report.types.items():
+        cells = (name, each.rows, each.test_data, each.bytes, each.points, _told(each.ages), _told(each.stays))
+        lines.append("| " + " | ".join(markdown.text(str(cell)) for cell in cells) + " |")
+    told: dict[str, MetadataValue[Any]] = {
+        "what": MetadataValue.md("\n".join(lines)),
+        "rows": MetadataValue.int(report.rows),
+        "dry run": MetadataValue.bool(report.is_dry_run),
+    }
+    if report.sweep_id is not None:
+        told["sweep"] = MetadataValue.text(str(report.sweep_id))
+    if report.stopped:
+        told["the cap says"] = MetadataValue.text(report.stopped)
+    return told
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())
