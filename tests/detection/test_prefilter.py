@@ -55,8 +55,8 @@ def test_nothing_is_passed_over(kind: FieldKind, texts: list[str]) -> None:
 def test_what_machines_call_things_says_nothing(kind: FieldKind) -> None:
     """One of 1,500 random UUIDs has `e2e` in it."""
     chance = Random(7)  # noqa: S311 - not a secret
-    names = [f"kb/{UUID(int=chance.getrandbits(128), version=4)}" for _ in range(2_000)]
-    names += [chance.randbytes(32).hex() for _ in range(2_000)]
+    names = [f"kb/{UUID(int=chance.getrandbits(128), version=4)}" for _ in range(1_000)]
+    names += [chance.randbytes(32).hex() for _ in range(300)]
     assert any("e2e" in name for name in names)
     assert not any(TextJudge().judge_many(names, kind, "object_name"))
 

@@ -4,7 +4,7 @@ import random
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 from tests.retention.conftest import Rows
 from wisqu_pipelines.bootstrap import Services
@@ -108,5 +108,6 @@ def test_what_must_stay_is_never_marked_and_what_is_due_is(services: Services) -
         assert (told.rows, told.digest) == (report.rows, report.digest)
         assert report.hidden == len(wanted)
         with rows.environment.database.begin() as session:
+            session.execute(update(LegalHold).values(released_at=rows.ago(0)))
             for model in (RagDocument, StoredFile):
-                session.execute(model.__table__.delete())  # type: ignore[attr-defined]
+                session.execute(delete(model))

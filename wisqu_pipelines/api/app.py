@@ -10,7 +10,16 @@ from prometheus_client import CollectorRegistry
 from wisqu_pipelines.api import problems
 from wisqu_pipelines.api.logs import log_as_json
 from wisqu_pipelines.api.middleware import EveryRequest, Figures
-from wisqu_pipelines.api.routes import audit, detection, environments, health, identity, people, promotions
+from wisqu_pipelines.api.routes import (
+    audit,
+    detection,
+    environments,
+    health,
+    identity,
+    people,
+    promotions,
+    retention,
+)
 from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.settings import Settings, load
 
@@ -32,7 +41,7 @@ def create_app(services: Services) -> FastAPI:
     registry = CollectorRegistry()
     app.state.services, app.state.registry = services, registry
     problems.install(app)
-    for module in (identity, people, environments, promotions, detection, audit, health):
+    for module in (identity, people, environments, promotions, detection, retention, audit, health):
         app.include_router(module.router)
     app.add_middleware(EveryRequest, figures=Figures(registry))
     return app

@@ -30,6 +30,8 @@ STATUS: Mapping[type[WisquError], int] = {
     errors.GrantNotFound: 404,
     errors.AccountNotFound: 404,
     errors.RuleNotFound: 404,
+    errors.HoldNotFound: 404,
+    errors.SweepNotFound: 404,
     errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
     errors.BadInput: 422,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from wisqu_pipelines.catalog.models import (
@@ -58,18 +58,32 @@ def in_force(now: datetime) -> ColumnElement[bool]:
 def held(model: type[EnvironmentRow], now: datetime) -> ColumnElement[bool]:
     """Whether a row of the model's table is held at a time."""
     name = str(model.__tablename__)
-    of: ColumnElement[bool] = or_(LegalHold.item_type.is_(None), LegalHold.item_type == name) & or_(
-        LegalHold.item_id.is_(None), LegalHold.item_id == model.id
-    )
+    held_one = [model.id.in_(_held_alone(name, now))]  # there may be many of these: they are looked up, not compared
+    of_item: ColumnElement[bool] = (LegalHold.item_type == name) & (LegalHold.item_id == model.id)
     if model in _PARENTS:
         parent, column = _PARENTS[model]
-        of = or_(of, (LegalHold.item_type == str(parent.__tablename__)) & (LegalHold.item_id == column))
-    words = func.strpos(func.lower(_LABELS[model]), func.lower(LegalHold.words)) > 0 if model in _LABELS else None
-    return exists().where(
+        held_one.append(column.in_(_held_alone(str(parent.__tablename__), now)))
+        of_item |= (LegalHold.item_type == str(parent.__tablename__)) & (LegalHold.item_id == column)
+    of_type = LegalHold.item_id.is_(None) & or_(LegalHold.item_type.is_(None), LegalHold.item_type == name)
+    words = [func.strpos(func.lower(_LABELS[model]), func.lower(LegalHold.words)) > 0] if model in _LABELS else []
+    of_many = exists().where(
         in_force(now),
-        of,
+        ~_IS_ALONE,
+        or_(of_item, of_type),
         or_(LegalHold.user_id.is_(None), LegalHold.user_id == _OWNERS[model]),
-        or_(LegalHold.words.is_(None), *(() if words is None else (words,))),
+        or_(LegalHold.words.is_(None), *words),
         or_(LegalHold.created_from.is_(None), LegalHold.created_from <= model.created_at),
         or_(LegalHold.created_until.is_(None), LegalHold.created_until > model.created_at),
     )
+    return or_(*held_one, of_many)
+
+
+_IS_ALONE = LegalHold.item_id.is_not(None) & and_(
+    *(each.is_(None) for each in (LegalHold.user_id, LegalHold.words, LegalHold.created_from, LegalHold.created_until))
+)
+"""Whether a hold names one item, and nothing else about it."""
+
+
+def _held_alone(item_type: str, now: datetime) -> Select[Any]:
+    """The ids of a type that are held one by one."""
+    return select(LegalHold.item_id).where(in_force(now), _IS_ALONE, LegalHold.item_type == item_type)
