@@ -27,7 +27,7 @@ def memory(stack: Stack, settings: Settings) -> Iterator[FaultWorld]:
 def test_every_fault_at_every_call(memory: FaultWorld, shard: int) -> None:
     scenario = prepared(memory)
     cases = singles(scenario, thorough=budget().thorough)
-    report = run(memory, scenario, cases[shard::SHARDS])
+    report = run(memory, scenario, cases[shard::SHARDS], both_ways=budget().thorough)
     print(f"\nN = {len(cases)}; part {shard + 1} of {SHARDS}: {report}")
     assert not report.violations, str(report)
     assert not report.missed, str(report)
