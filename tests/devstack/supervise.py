@@ -1,12 +1,17 @@
 """A supervisor of the stores alone, as a program: `wisqu up --no-dagster` without what it sets up in the stores."""
 
-from wisqu_pipelines.devstack import declaration
+import random
+from dataclasses import replace
+
+from wisqu_pipelines.devstack import declaration, ports
 from wisqu_pipelines.devstack.supervisor import Supervisor
 from wisqu_pipelines.errors import WisquError
 
 if __name__ == "__main__":
+    # Each wishes for a Dagster port of its own: the usual one would be taken by another stack while this one is down.
+    declared = replace(declaration.read(), dagster_port=random.SystemRandom().choice(ports.RANGE))
     supervisor = Supervisor(
-        declaration.read(), with_dagster=False, durable=False, announce=lambda message: print(message, flush=True)
+        declared, with_dagster=False, durable=False, announce=lambda message: print(message, flush=True)
     )
     try:
         supervisor.run(lambda: None)
