@@ -57,6 +57,9 @@ def worker() -> Iterator[Worker]:
 def main() -> None:
     """Take orders until there are no more."""
     settings = load()
+    with open_services(settings) as services:  # once, for what is imported on the way: no child has to do it again
+        for name in services.environments:
+            assert services.environments[name].name == name
     for line in sys.stdin:
         act, promotion_id, kill_after = line.split()
         code, seconds = _forked(settings, Act[act], UUID(promotion_id), float(kill_after))
