@@ -124,7 +124,7 @@ def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromot
 
 
 def in_the_way(session: Session, scope: Scope, at: datetime) -> Iterator[str]:
-    """Why items cannot be taken back: a sentence for each that is held or is not what the promotion brought. Locks the others."""
+    """Why items cannot be taken back: a sentence for each that is held or was changed since. Locks the others."""
     for page in scope.pages():
         kind = TYPES[page[0].item_type]
         ids = [item.target_id for item in page]
