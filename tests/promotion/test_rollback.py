@@ -10,6 +10,7 @@ from tests.promotion.world import World
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import PromotionRefused, RollbackRefused
+from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.storage.memory import ManualClock
@@ -98,6 +99,25 @@ def test_a_preview_and_a_rehearsal_change_nothing_and_tell_what_would_happen(wor
     found = world.services.promotions.preview_rollback(done.promotion_id)
     assert len(found.in_the_way) == 1
     assert "edited since" in found.in_the_way[0]
+
+
+def test_what_is_held_does_not_go_back(world: World) -> None:
+    """A created one would be deleted, and an updated one lose what it says."""
+    held, free = world.document("held.md"), world.document("free.md")
+    done = world.promote()
+    holds = world.services.holds("stage")
+    placed, _ = holds.place(ADMIN, Held("rag_documents", world.twin(held)), "Case 4711 before the court")
+    before = world.state("stage")
+    (problem,) = world.services.promotions.preview_rollback(done.promotion_id).in_the_way
+    assert "a legal hold is on it" in problem
+    with pytest.raises(RollbackRefused, match="a legal hold is on it"):
+        world.services.promotions.rollback_promotion(done.promotion_id, world.person())
+    assert world.state("stage") == before
+    part = world.services.promotions.rollback_promotion(done.promotion_id, world.person(), item_ids=[free])
+    assert part.by_type["rag_documents"] == 1
+    holds.release(placed, ADMIN, "The case is closed now")
+    world.services.promotions.rollback_promotion(done.promotion_id, world.person())
+    assert world.visible_points("stage") == 0
 
 
 def test_a_rehearsal_finds_what_only_the_database_knows(world: World) -> None:

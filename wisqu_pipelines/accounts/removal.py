@@ -4,7 +4,6 @@ First the account is closed and its rows are hidden, in one transaction; then it
 rows. A removal that is interrupted leaves a closed account whose rows nobody sees, and doing it again finishes it.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.catalog.before_images import named_in_before_images
+from wisqu_pipelines.catalog import contents
+from wisqu_pipelines.catalog.contents import File, Vectors
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import (
     Conversation,
@@ -25,7 +25,6 @@ from wisqu_pipelines.catalog.models import (
     User,
     UserStorageQuota,
 )
-from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import ItemRefused
 from wisqu_pipelines.holds.conditions import held
@@ -93,22 +92,11 @@ def remove(environment: Environment, account_id: UUID, audited: Callable[[Sessio
     with environment.database.begin() as session:
         documents = session.scalars(select(RagDocument).where(_OWNED[RagDocument](account_id))).all()
         files = session.scalars(select(StoredFile).where(_OWNED[StoredFile](account_id))).all()
-        kept_objects = named_in_before_images(session, "object_name", [each.object_name for each in files])
-        kept_versions = named_in_before_images(
-            session, "vector_version", [str(each.vector_version) for each in documents]
-        )
-    points = 0
-    for document in documents:
-        if str(document.vector_version) not in kept_versions:
-            collection = environment.settings.get_collection_name(document.collection)
-            environment.vectors.delete(collection, list(point_ids(document.vector_version, document.point_count)))
-            points += document.point_count
-    by_bucket: dict[str, list[str]] = defaultdict(list)
-    for file in files:
-        if file.object_name not in kept_objects:
-            by_bucket[environment.settings.get_bucket_name(file.bucket)].append(file.object_name)
-    for bucket, names in by_bucket.items():
-        environment.objects.delete(bucket, names)
+    points, objects = contents.remove(
+        environment,
+        [Vectors(each.collection, each.vector_version, each.point_count) for each in documents],
+        [File(each.bucket, each.object_name) for each in files],
+    )
     with environment.database.begin() as session:
         account = session.get_one(User, account_id, with_for_update=True)
         rows = 1
@@ -117,7 +105,7 @@ def remove(environment: Environment, account_id: UUID, audited: Callable[[Sessio
                 delete(model).where(own).returning(model.id).execution_options(synchronize_session=False)
             )
             rows += len(gone.all())
-        removed = Removed(account_id, account.email, rows, sum(map(len, by_bucket.values())), points)
+        removed = Removed(account_id, account.email, rows, objects, points)
         session.delete(account)
         session.flush()
         audited(session, account, removed)

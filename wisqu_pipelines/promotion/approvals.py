@@ -8,15 +8,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.audit.chain import append
-from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import NotPermitted, PlanStale, PromotionRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
-from wisqu_pipelines.promotion.ledger import Ledger, move
+from wisqu_pipelines.promotion.ledger import Ledger, move, write_down
 from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
 from wisqu_pipelines.promotion.plan import policy_of
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
@@ -124,17 +122,7 @@ class ApprovalService:
                 and len(valid(session, promotion, path, self._signatures, now)) < needed
             ):
                 move(promotion, PromotionState.PLANNED)
-            append(
-                session,
-                EnvironmentAccess(
-                    user_id=user.id,
-                    environment=path.target,
-                    action="promotion_approval_revoked",
-                    reason=why,
-                    details={"promotion_id": str(promotion.id), "plan_digest": promotion.plan_digest},
-                    occurred_at=now,
-                ),
-            )
+            write_down(session, promotion, "promotion_approval_revoked", user, why, now)
             return PromotionState(promotion.state)
 
     def standing(self, promotion_id: UUID) -> Sequence[UUID]:
@@ -201,17 +189,7 @@ class ApprovalService:
         )
         approval.signature = self._signatures.sign(approval, path.target)
         session.add(approval)
-        append(
-            session,
-            EnvironmentAccess(
-                user_id=user.id,
-                environment=path.target,
-                action=f"promotion_{decision}",
-                reason=reason,
-                details={"promotion_id": str(promotion.id), "plan_digest": promotion.plan_digest, "role": role},
-                occurred_at=now,
-            ),
-        )
+        write_down(session, promotion, f"promotion_{decision}", user, reason, now, role=role)
 
     @staticmethod
     def _refuse(promotion: Promotion, act: str, reason: str) -> NoReturn:

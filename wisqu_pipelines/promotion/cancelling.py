@@ -2,14 +2,12 @@
 
 from uuid import UUID
 
-from wisqu_pipelines.audit.chain import append
-from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import PromotionRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
-from wisqu_pipelines.promotion.ledger import Ledger, move
+from wisqu_pipelines.promotion.ledger import Ledger, move, write_down
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.settings import Settings
 
@@ -54,17 +52,7 @@ class CancellationService:
                 promotion.error = f"{user.email} cancelled it: {why}"
                 promotion.finished_at = now
             promotion.cancelled_by_user_id, promotion.cancel_reason = user.id, why
-            append(
-                session,
-                EnvironmentAccess(
-                    user_id=user.id,
-                    environment=path.target,
-                    action="promotion_cancelled",
-                    reason=why,
-                    details={"promotion_id": str(promotion.id), "plan_digest": promotion.plan_digest},
-                    occurred_at=now,
-                ),
-            )
+            write_down(session, promotion, "promotion_cancelled", user, why, now)
             return PromotionState(promotion.state)
 
 

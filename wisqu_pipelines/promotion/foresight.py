@@ -40,7 +40,7 @@ def foresee(scope: Scope, target: Environment, at: datetime, *, rehearse: bool) 
     troubles: list[str] = []
     try:
         with target.database.begin() as there:
-            troubles = list(islice(in_the_way(there, scope), TROUBLES_NAMED))
+            troubles = list(islice(in_the_way(there, scope, at), TROUBLES_NAMED))
             if rehearse:
                 scope.promotion.rollback_id = uuid4()
                 unpublish(there, scope, at)

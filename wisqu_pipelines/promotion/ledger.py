@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import NoReturn
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
@@ -26,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
+from wisqu_pipelines.audit.chain import append
+from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.database.bulk import as_table, texts, uuids
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import (
@@ -36,6 +38,7 @@ from wisqu_pipelines.errors import (
     PromotionRefused,
     WisquError,
 )
+from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.items import PlanItems
 from wisqu_pipelines.promotion.models import (
@@ -312,6 +315,29 @@ def heed_cancellation(promotion: Promotion, doing: str) -> None:
             cause=f"it was cancelled: {promotion.cancel_reason}",
             environment=promotion.target_environment,
         )
+
+
+def write_down(
+    session: Session,
+    promotion: Promotion,
+    action: str,
+    user: CentralUser,
+    reason: str | None,
+    now: datetime,
+    **details: Any,
+) -> None:
+    """Audit, in the transaction of the session, what a person has decided about a promotion."""
+    append(
+        session,
+        EnvironmentAccess(
+            user_id=user.id,
+            environment=promotion.target_environment,
+            action=action,
+            reason=reason,
+            details={"promotion_id": str(promotion.id), "plan_digest": promotion.plan_digest, **details},
+            occurred_at=now,
+        ),
+    )
 
 
 def move(promotion: Promotion, to: PromotionState) -> None:

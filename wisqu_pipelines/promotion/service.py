@@ -7,8 +7,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.audit.chain import append
-from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.catalog.models import EnvironmentRow
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
@@ -23,7 +21,7 @@ from wisqu_pipelines.promotion.approvals import valid
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.foresight import foresee, unneeded
 from wisqu_pipelines.promotion.freezes import check_open, closed_to
-from wisqu_pipelines.promotion.ledger import Claim, Ledger
+from wisqu_pipelines.promotion.ledger import Claim, Ledger, write_down
 from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
 from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval, PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem, differences, policy_of
@@ -311,21 +309,16 @@ class EnvironmentPromotionService:
             promotion.rollback_requested_by_user_id = user.id
             promotion.rollback_reason = reason
             promotion.rollback_requested_at = self._clock.now()
-            append(
+            write_down(
                 session,
-                EnvironmentAccess(
-                    user_id=user.id,
-                    environment=path.target,
-                    action="rollback_requested",
-                    reason=reason,
-                    details={
-                        "promotion_id": str(promotion_id),
-                        "rollback_id": str(promotion.rollback_id),
-                        "items": "all" if only is None else len(only),
-                        "role": role,
-                    },
-                    occurred_at=self._clock.now(),
-                ),
+                promotion,
+                "rollback_requested",
+                user,
+                reason,
+                promotion.rollback_requested_at,
+                rollback_id=str(promotion.rollback_id),
+                items="all" if only is None else len(only),
+                role=role,
             )
 
     def preview_rollback(

@@ -2,9 +2,7 @@
 
 from datetime import datetime
 
-from wisqu_pipelines.errors import TokenRefused
-from wisqu_pipelines.identity.keys import APPROVALS, KeyRing
-from wisqu_pipelines.identity.tokens import APPROVAL_TYPE, Kind, sign, verify
+from wisqu_pipelines.identity.signatures import SignedApprovals
 from wisqu_pipelines.promotion.models import PromotionApproval
 from wisqu_pipelines.settings import Settings
 
@@ -15,10 +13,8 @@ class ApprovalSignatures:
     """Signs approvals where the private key is, and verifies them wherever the public one is."""
 
     def __init__(self, settings: Settings) -> None:
-        """Use the installation's ring of keys for approvals; it is read when it is first needed."""
-        self._settings = settings
-        self._kind = Kind(APPROVAL_TYPE, settings.identity.issuer, AUDIENCE)
-        self._opened: KeyRing | None = None
+        """Use the installation's ring of keys for approvals."""
+        self._approvals = SignedApprovals(settings, AUDIENCE)
 
     def sign(self, approval: PromotionApproval, environment: str) -> str:
         """The signature on a decision about what enters `environment`.
@@ -26,37 +22,19 @@ class ApprovalSignatures:
         Raises:
             BadSettings: this host has no key that signs approvals.
         """
-        token, _ = sign(
-            self._ring.signing_key(approval.decided_at),
-            self._kind,
-            approval.user_id,
-            approval.decided_at,
-            approval.expires_at - approval.decided_at,
-            _claims(approval, environment),
-        )
-        return token
+        claims = _claims(approval, environment)
+        return self._approvals.sign(approval.user_id, approval.decided_at, approval.expires_at, claims)
 
     def holds(self, approval: PromotionApproval, environment: str, now: datetime) -> bool:
         """Whether an approval is signed, and says nothing else than what was signed."""
-        if approval.signature is None:
-            return False
-        try:
-            claims = verify(approval.signature, self._ring.verifying(), self._kind, now)
-        except TokenRefused:
-            return False
-        signed = _claims(approval, environment)
-        return (
-            signed == {name: claims.all.get(name) for name in signed}
-            and claims.subject == approval.user_id
-            and claims.issued_at == approval.decided_at.replace(microsecond=0)
-            and claims.expires_at == approval.expires_at.replace(microsecond=0)
+        return self._approvals.hold(
+            approval.signature,
+            approval.user_id,
+            approval.decided_at,
+            approval.expires_at,
+            _claims(approval, environment),
+            now,
         )
-
-    @property
-    def _ring(self) -> KeyRing:
-        if self._opened is None:
-            self._opened = KeyRing(self._settings.key_directory, APPROVALS)
-        return self._opened
 
 
 def _claims(approval: PromotionApproval, environment: str) -> dict[str, str]:

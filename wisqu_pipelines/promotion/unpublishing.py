@@ -17,6 +17,7 @@ from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.errors import RollbackRefused
+from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.promotion.content import standing
 from wisqu_pipelines.promotion.ledger import Ledger
 from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, Step
@@ -75,8 +76,8 @@ def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromot
         The line that was written down.
 
     Raises:
-        RollbackRefused: an item is not what the promotion brought any more, other rows refer to it, or what it was
-            before is not known any more.
+        RollbackRefused: an item is held or not what the promotion brought any more, other rows refer to it, or what it
+            was before is not known any more.
     """
     promotion = scope.promotion
     original = receipt(session, promotion.id)
@@ -84,7 +85,7 @@ def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromot
         raise _refused(promotion, f"{promotion.target_environment} has no receipt of it")
     if (original.rollback_data or {}).get("images_digest") != images_digest(session, promotion.id):
         raise _refused(promotion, "its before-images are not those that its receipt tells of")
-    if troubles := list(in_the_way(session, scope)):
+    if troubles := list(in_the_way(session, scope, at)):
         more = len(troubles) - TROUBLES_NAMED
         named = [*troubles[:TROUBLES_NAMED], *([f"and {more} more"] if more > 0 else [])]
         raise _refused(promotion, "; ".join(named))
@@ -122,8 +123,8 @@ def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromot
     return about
 
 
-def in_the_way(session: Session, scope: Scope) -> Iterator[str]:
-    """Why items cannot be taken back: a sentence for each that is not what the promotion brought. Locks the others."""
+def in_the_way(session: Session, scope: Scope, at: datetime) -> Iterator[str]:
+    """Why items cannot be taken back: a sentence for each that is held or was changed since. Locks the others."""
     for page in scope.pages():
         kind = TYPES[page[0].item_type]
         ids = [item.target_id for item in page]
@@ -135,6 +136,7 @@ def in_the_way(session: Session, scope: Scope) -> Iterator[str]:
                     kind.table.c.is_deleted,
                     kind.table.c.promotion_status,
                     standing(kind, kind.table).label("standing"),
+                    held(kind.model, at).label("is_held"),
                 )
                 .where(among(kind.table.c.id, ids))
                 .order_by(kind.table.c.id)
@@ -161,6 +163,8 @@ def _why_not(scope: Scope, kind: PromotableType, item: PlannedItem, row: Any) ->
         return "it is gone"
     if row.is_deleted:
         return "it was deleted since"
+    if row.is_held:
+        return "a legal hold is on it"
     if row.promotion_status in {PromotionStatus.PROMOTING, PromotionStatus.PROMOTED}:
         return f"it was promoted on from {target}; take that back first"
     arrived: dict[str, Any] = {"row": item.source_hashes.row}

@@ -1,6 +1,6 @@
 """Sweeps with their items, in each environment's database."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +9,9 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wisqu_pipelines.database.base import EnvironmentBase
+
+APPROVAL_LASTS = timedelta(hours=72)
+"""How long a sweep waits for its approval, and an approval for the run: as into prod by promotion."""
 
 
 class SweepState(StrEnum):

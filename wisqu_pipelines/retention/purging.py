@@ -5,18 +5,17 @@ that is interrupted leaves no row without its file, and its next run finds in th
 stores.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.catalog.before_images import named_in_before_images
-from wisqu_pipelines.catalog.cached import cached_item, cached_searches
+from wisqu_pipelines.catalog import contents
+from wisqu_pipelines.catalog.cached import cached_item
+from wisqu_pipelines.catalog.contents import File, Vectors
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
-from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.holds.conditions import held
@@ -175,25 +174,22 @@ def _empty_stores(environment: Environment, sweep_id: UUID, kind: Kind) -> None:
     while True:
         with environment.database.begin() as session:
             items = session.scalars(wanted).all()
-            keys = {each.object_name for each in items if each.object_name}
-            versions = {str(each.vector_version) for each in items if each.vector_version}
-            keys -= {*named_in_before_images(session, "object_name", keys), *_named_by_rows(session, keys)}
-            versions -= {*named_in_before_images(session, "vector_version", versions)}
+            named = _named_by_rows(session, {each.object_name for each in items if each.object_name})
         if not items:
             return
-        points: dict[str, list[UUID]] = defaultdict(list)
-        objects: dict[str, list[str]] = defaultdict(list)
-        for each in items:
-            if each.collection and each.vector_version and str(each.vector_version) in versions:
-                full = environment.settings.get_collection_name(each.collection)
-                points[full] += point_ids(each.vector_version, each.points)
-            if each.bucket and each.object_name in keys:
-                objects[environment.settings.get_bucket_name(each.bucket)].append(str(each.object_name))
-        for collection, ids in points.items():
-            environment.vectors.delete(collection, ids)
-            environment.cache.delete_prefix(cached_searches(collection))
-        for bucket, names in objects.items():
-            environment.objects.delete(bucket, names)
+        contents.remove(
+            environment,
+            [
+                Vectors(each.collection, each.vector_version, each.points)
+                for each in items
+                if each.collection and each.vector_version
+            ],
+            [
+                File(each.bucket, each.object_name)
+                for each in items
+                if each.bucket and each.object_name and each.object_name not in named
+            ],
+        )
         with environment.database.begin() as session:
             _move(session, sweep_id, kind, [each.item_id for each in items], ItemState.PURGED)
 

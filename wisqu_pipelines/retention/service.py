@@ -26,7 +26,7 @@ from wisqu_pipelines.promotion.models import Promotion, PromotionItem, Promotion
 from wisqu_pipelines.retention import purging
 from wisqu_pipelines.retention.kinds import Kind, chosen
 from wisqu_pipelines.retention.marking import Scope, mark, staying
-from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
+from wisqu_pipelines.retention.models import APPROVAL_LASTS, ItemState, Sweep, SweepItem, SweepState
 from wisqu_pipelines.retention.report import AGES, CleanupReport, SweepReport, TypeReport
 from wisqu_pipelines.retention.signatures import SweepSignatures
 from wisqu_pipelines.settings import Settings
@@ -35,8 +35,6 @@ SWEEPERS = ("developer", "admin", "superadmin")
 """Roles, held in the environment, that may sweep it, and restore what was swept."""
 APPROVERS = ("admin", "superadmin")
 """Roles that may let a sweep happen where none happens by itself."""
-APPROVAL_LASTS = timedelta(hours=72)
-"""How long a sweep waits for its approval, and an approval for the run: as into prod by promotion."""
 OPEN_PROMOTIONS = (
     PromotionState.PLANNED,
     PromotionState.APPROVED,
@@ -162,7 +160,7 @@ class RetentionService:
                     reason="they asked for it themselves, and it takes somebody else's yes",
                 )
             sweep.approved_by, sweep.approved_at = who.id, now
-            sweep.signature = self._signatures.sign(sweep, self._environment.name, APPROVAL_LASTS)
+            sweep.signature = self._signatures.sign(sweep, self._environment.name)
             sweep.state = SweepState.HIDING
             self._write_down(session, "retention_approved", who.id, why, sweep)
             return self._report(session, sweep)
