@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from wisqu_pipelines.identity.external import ExternalPeople
     from wisqu_pipelines.identity.oidc import OidcProvider
     from wisqu_pipelines.ingest.service import IngestService
+    from wisqu_pipelines.notifications.service import NotificationService
     from wisqu_pipelines.retention.service import RetentionService
 
 
@@ -194,6 +195,14 @@ class Services:
         from wisqu_pipelines.retention.service import RetentionService
 
         return RetentionService(self.control, self.environments[environment], self.settings, self.clock)
+
+    @cached_property
+    def notifications(self) -> "NotificationService":
+        """What tells people what they would want to know without asking."""
+        from wisqu_pipelines.notifications.service import NotificationService
+        from wisqu_pipelines.storage.apprise_messenger import AppriseMessenger
+
+        return NotificationService(self.control, self.settings, AppriseMessenger(), self.clock)
 
     def holds(self, environment: str) -> "HoldService":
         """Legal holds in an environment."""

@@ -299,6 +299,40 @@ class DagsterSettings(Section):
     logs: ObjectStoreSettings | None = None
     logs_bucket: str = "dagster-logs"
     port: int = 3000
+    url: str | None = None
+    """Where people reach the Dagster UI; None: on this machine."""
+
+    def run_url(self, run_id: str) -> str:
+        """The page of a run."""
+        return f"{self.url or f'http://127.0.0.1:{self.port}'}/runs/{run_id}"
+
+
+class NotificationTarget(Section):
+    """Somewhere that messages go."""
+
+    url: SecretStr
+    """An address as Apprise writes it: `mailto://…`, `slack://…`, `tgram://…`, `jsons://…`. In it
+    `{address}` stands for the mail address of the one person whom a message is for."""
+    events: tuple[Name, ...] = ()
+    """Which events go there; none are named: all."""
+
+
+class NotificationTemplate(Section):
+    """Other words for an event."""
+
+    title: str = Field(min_length=1, max_length=200)
+    body: str = Field(min_length=1, max_length=4_000)
+
+
+class NotificationSettings(Section):
+    """Whom to tell what."""
+
+    targets: dict[Name, NotificationTarget] = {}
+    templates: dict[Name, NotificationTemplate] = {}
+    quiet_minutes: int = Field(default=60, gt=0)
+    """For so long there is no second message of the same cause."""
+    account_ends_hours: int = Field(default=4, gt=0)
+    """How long before a test account ends its developer is told."""
 
 
 class StackSettings(Section):
@@ -336,6 +370,7 @@ class Settings(BaseSettings):
     roles: dict[Name, RoleSettings] = Field(min_length=1)
     """The access matrix."""
     dagster: DagsterSettings
+    notifications: NotificationSettings = NotificationSettings()
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
     paths: dict[str, PathSettings] = {}
 

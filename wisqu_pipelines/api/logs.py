@@ -3,19 +3,14 @@
 import logging
 import re
 import sys
-from collections.abc import Collection, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from typing import Any
 
 import structlog
 
-REDACTED = "[redacted]"
+from wisqu_pipelines.redaction import REDACTED, redactor
+
 _NAMES = re.compile(r"pass(?:word|wd|phrase)?|secret|token|authorization|cookie|api[_-]?key|credential", re.IGNORECASE)
-_VALUES = re.compile(
-    r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"  # a JWT
-    r"|wts_[A-Za-z0-9_.-]{10,}"
-    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password in an address
-    r"|(?<=Bearer )[A-Za-z0-9._~+/-]+=*"
-)
 
 
 def log_as_json(secrets: Collection[str], level: int = logging.INFO) -> None:
@@ -25,14 +20,13 @@ def log_as_json(secrets: Collection[str], level: int = logging.INFO) -> None:
         secrets: What is taken out wherever it stands: the settings' own.
         level: From which level on.
     """
-    known = re.compile("|".join(re.escape(each) for each in sorted(secrets, key=len, reverse=True) if each) or "(?!)")
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        Redaction(known),
+        Redaction(redactor(secrets)),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -58,9 +52,9 @@ def log_as_json(secrets: Collection[str], level: int = logging.INFO) -> None:
 class Redaction:
     """Takes out what is called a secret, what looks like one, and what is known to be one."""
 
-    def __init__(self, known: re.Pattern[str]) -> None:
-        """Know the secrets that a pattern finds."""
-        self._known = known
+    def __init__(self, redacted: Callable[[str], str]) -> None:
+        """Clean texts with `redacted`."""
+        self._redacted = redacted
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Clean one line."""
@@ -71,7 +65,7 @@ class Redaction:
 
     def _cleaned(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._known.sub(REDACTED, _VALUES.sub(REDACTED, value))
+            return self._redacted(value)
         if isinstance(value, dict):
             return {k: REDACTED if _NAMES.search(str(k)) else self._cleaned(each) for k, each in value.items()}
         if isinstance(value, list | tuple):

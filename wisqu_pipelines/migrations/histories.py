@@ -12,6 +12,7 @@ from wisqu_pipelines.detection import models as detection_models
 from wisqu_pipelines.environments import models as environment_models
 from wisqu_pipelines.holds import models as hold_models
 from wisqu_pipelines.identity import models as identity_models
+from wisqu_pipelines.notifications import models as notification_models
 from wisqu_pipelines.promotion import freeze_models
 from wisqu_pipelines.promotion import models as promotion_models
 from wisqu_pipelines.retention import models as retention_models
@@ -27,6 +28,7 @@ MODELS = (
     promotion_models,
     freeze_models,
     hold_models,
+    notification_models,
     retention_models,
 )
 """The modules that declare tables; a table that is declared in none of them is unknown to the migrations."""

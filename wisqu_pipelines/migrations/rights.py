@@ -21,6 +21,7 @@ from wisqu_pipelines.identity.models import (
 )
 from wisqu_pipelines.migrations.histories import HISTORIES, metadata_of
 from wisqu_pipelines.migrations.waiting import wait_for_turn
+from wisqu_pipelines.notifications.models import Notification
 from wisqu_pipelines.promotion.freeze_models import FreezeOverride, FreezeWindow, PathHold
 from wisqu_pipelines.promotion.models import PromotionApproval
 from wisqu_pipelines.retention.models import Sweep, SweepItem
@@ -48,6 +49,7 @@ EXCEPTIONS = {
     RefreshToken.__tablename__: KEEP,
     TokenCutoff.__tablename__: KEEP,
     Notice.__tablename__: APPEND,
+    Notification.__tablename__: KEEP,
     PromotionApproval.__tablename__: KEEP,
     FreezeWindow.__tablename__: KEEP,
     FreezeOverride.__tablename__: KEEP,
