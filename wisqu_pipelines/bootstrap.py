@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -47,6 +48,8 @@ from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
 from wisqu_pipelines.storage_audit.service import StorageAudit
 
 if TYPE_CHECKING:
+    from wisqu_pipelines.automation.service import AutomationService
+    from wisqu_pipelines.checkpoints.service import CheckpointService
     from wisqu_pipelines.holds.service import HoldService
     from wisqu_pipelines.identity.external import ExternalPeople
     from wisqu_pipelines.identity.oidc import OidcProvider
@@ -134,6 +137,28 @@ class Services:
         """What makes and ends developers' test accounts in an environment."""
         return TestAccountService(self.environments[environment], self.clock)
 
+    def warn_developers(self, environment: str) -> Sequence[UUID]:
+        """Tell developers of their test accounts that end soon, once each; returns those accounts' ids."""
+        from wisqu_pipelines.notifications.events import Event
+
+        within = timedelta(hours=self.settings.notifications.account_ends_hours)
+        ending = self.test_accounts(environment).ending(within)
+        told = []
+        for account, developer in ending:
+            with self.control.begin() as session:
+                address = people.find(session, developer).email
+            written = self.notifications.post(
+                Event.ACCOUNT_ENDS,
+                f"{environment} {account.id}",
+                address=address,
+                once=True,
+                account=account.email,
+                environment=environment,
+                ends=f"{account.expires_at:%Y-%m-%d %H:%M} UTC",
+            )
+            told += [] if written is None else [account.id]
+        return told
+
     def developer(self, person: UUID, environment: str) -> Developer:
         """A person as the test accounts of an environment know them.
 
@@ -203,6 +228,28 @@ class Services:
         from wisqu_pipelines.storage.apprise_messenger import AppriseMessenger
 
         return NotificationService(self.control, self.settings, AppriseMessenger(), self.clock)
+
+    @cached_property
+    def automation(self) -> "AutomationService":
+        """What asks for promotions without anybody at the keyboard."""
+        from wisqu_pipelines.automation.service import AutomationService
+
+        return AutomationService(
+            self.control,
+            self.environments,
+            self.promotions,
+            self.approvals,
+            self.notifications,
+            self.settings,
+            self.clock,
+        )
+
+    @cached_property
+    def checkpoints(self) -> "CheckpointService":
+        """What verifies the audit and seals how it stands."""
+        from wisqu_pipelines.checkpoints.service import CheckpointService
+
+        return CheckpointService(self.control, self.environments, self.settings, self.clock)
 
     def holds(self, environment: str) -> "HoldService":
         """Legal holds in an environment."""

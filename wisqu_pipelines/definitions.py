@@ -5,19 +5,22 @@ import os
 from dagster import Definitions, ExecutorDefinition, definitions, in_process_executor, multiprocess_executor
 
 from wisqu_pipelines import settings
-from wisqu_pipelines.assets.checks import storage_checks
-from wisqu_pipelines.assets.inventory import inventory_assets
+from wisqu_pipelines.assets.checks import audit_job, storage_checks
+from wisqu_pipelines.assets.inventory import inventory_assets, inventory_job
 from wisqu_pipelines.assets.scans import scan_assets, scan_job
 from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
+from wisqu_pipelines.jobs.automation import promotion_after_tests, request_job
 from wisqu_pipelines.jobs.expiry import test_account_expiry
+from wisqu_pipelines.jobs.housekeeping import audit_verification, run_purge
 from wisqu_pipelines.jobs.promotion import promotion_jobs
 from wisqu_pipelines.jobs.retention import retention_job
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
-from wisqu_pipelines.sensors.audits import storage_audit_schedule
-from wisqu_pipelines.sensors.hourly import expiry_schedule
-from wisqu_pipelines.sensors.nightly import retention_schedule
+from wisqu_pipelines.sensors.automation import approved_items_sensor, ci_results_sensor
+from wisqu_pipelines.sensors.notifications import failed_runs_sensor, freshness_sensor, notifications_sensor
+from wisqu_pipelines.sensors.schedules import schedules
+from wisqu_pipelines.sensors.sweeps import sweeps_sensor
 
 EXECUTOR_VARIABLE = "WISQU_DAGSTER_EXECUTOR"
 EXECUTORS = {"in_process": in_process_executor, "multiprocess": multiprocess_executor}
@@ -34,17 +37,34 @@ def wisqu_pipelines() -> Definitions:
     declared = settings.declared()
     checks = storage_checks(declared)
     scans = scan_assets(declared)
+    inventories = inventory_assets(declared)
     cleanup = retention_job(declared.environments)
+    request = request_job(declared)
     return Definitions(
-        assets=[*inventory_assets(declared), *scans],
+        assets=[*inventories, *scans],
         asset_checks=[*checks, *verification_checks(declared)],
-        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry, cleanup],
-        schedules=[
-            storage_audit_schedule(checks),
-            expiry_schedule,
-            *(retention_schedule(cleanup, environment) for environment in declared.swept),
+        jobs=[
+            *promotion_jobs(declared),
+            request,
+            promotion_after_tests,
+            scan_job(scans),
+            inventory_job(inventories),
+            audit_job(checks),
+            cleanup,
+            test_account_expiry,
+            audit_verification,
+            run_purge,
         ],
-        sensors=[approvals_sensor],
+        schedules=list(schedules(declared)),
+        sensors=[
+            approvals_sensor,
+            sweeps_sensor(cleanup),
+            approved_items_sensor(request),
+            ci_results_sensor,
+            failed_runs_sensor,
+            freshness_sensor(inventories),
+            notifications_sensor,
+        ],
         resources={"wisqu": WisquResource()},
         executor=chosen_executor(),
     )

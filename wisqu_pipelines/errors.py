@@ -155,6 +155,14 @@ class UnknownType(Refused):
     """There is no item type '{name}'; the known ones are {known}."""
 
 
+class CiRefused(Refused):
+    """CI's result is not taken: {reason}."""
+
+
+class CiResultNotFound(Refused):
+    """There is no result of CI with the delivery id {delivery_id}."""
+
+
 class UnknownTarget(Refused):
     """There is no notification target '{name}'; the settings have {known}."""
 

@@ -8,12 +8,14 @@ an entry in that file and never a name in the code.
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import URL
@@ -189,6 +191,36 @@ class CollectionSettings(Section):
     distance: Literal["Cosine", "Dot", "Euclid", "Manhattan"] = "Cosine"
 
 
+class ScheduleSettings(Section):
+    """When something is done again and again."""
+
+    cron: str
+    """Five fields."""
+    time_zone: str = "UTC"
+    """By whose clocks: an IANA name."""
+    enabled: bool = True
+
+    @field_validator("cron")
+    @classmethod
+    def _check_cron(cls, cron: str) -> str:
+        try:
+            CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            raise ValueError(f"'{cron}' is no cron expression: {error}") from None
+        if len(cron.split()) != 5:
+            raise ValueError(f"'{cron}' is no cron expression of five fields")
+        return cron
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone '{name}'") from None
+        return name
+
+
 class PathSettings(Section):
     """The policy of one promotion path."""
 
@@ -211,6 +243,12 @@ class PathSettings(Section):
     rollback_days: int = Field(default=30, gt=0)
     """How long after its end a promotion can be taken back; until then what it replaced is kept."""
     transfer: TransferSettings | None = None
+    request: ScheduleSettings | None = None
+    """When everything that is approved is asked for by itself; a person approves it as always."""
+    auto_promote_after_tests: bool = False
+    """Whether a preview is made when CI's tests have passed, and approved where the automation's account may do so."""
+    test_suites: tuple[str, ...] = ()
+    """Which suites must have passed for a commit; none are named: any one."""
 
     @property
     def name(self) -> str:
@@ -335,6 +373,29 @@ class NotificationSettings(Section):
     """How long before a test account ends its developer is told."""
 
 
+class SchedulesSettings(Section):
+    """When Dagster does by itself what nobody has to ask for."""
+
+    retention: ScheduleSettings = ScheduleSettings(cron="0 2 * * *")
+    test_account_expiry: ScheduleSettings = ScheduleSettings(cron="5 * * * *")
+    storage_audit: ScheduleSettings = ScheduleSettings(cron="0 3 * * SUN")
+    inventory: ScheduleSettings = ScheduleSettings(cron="30 1 * * *")
+    audit_verification: ScheduleSettings = ScheduleSettings(cron="0 4 1 * *")
+    run_purge: ScheduleSettings = ScheduleSettings(cron="30 4 * * *")
+
+
+class AutomationSettings(Section):
+    """What happens along the paths without anybody at the keyboard."""
+
+    person: str | None = None
+    """The address of the account that asks and approves then. It has roles as people have, given as people's are, and
+    no password; the rules of the paths hold for it as for everybody."""
+    preview_after_minutes: int | None = Field(default=None, gt=0)
+    """How long items have to be approved, and no more of them, until a preview is made; None: never."""
+    ci_secret: SecretStr | None = None
+    """The key with which CI signs its results; None: none are taken."""
+
+
 class StackSettings(Section):
     """The embedded stack of a laptop, a demo or a test."""
 
@@ -371,6 +432,8 @@ class Settings(BaseSettings):
     """The access matrix."""
     dagster: DagsterSettings
     notifications: NotificationSettings = NotificationSettings()
+    automation: AutomationSettings = AutomationSettings()
+    schedules: SchedulesSettings = SchedulesSettings()
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
     paths: dict[str, PathSettings] = {}
 
@@ -418,6 +481,12 @@ class Settings(BaseSettings):
                     raise ValueError(f"the path {path.name} names the environment {end}, which is not configured")
             if path.source == path.target:
                 raise ValueError(f"the path {path.name} leads nowhere")
+            if self.automation.person is None and (path.request is not None or path.auto_promote_after_tests):
+                raise ValueError(
+                    f"the path {path.name} is asked for by itself, and automation.person does not say as whom"
+                )
+        if self.automation.person is None and self.automation.preview_after_minutes is not None:
+            raise ValueError("automation.preview_after_minutes is set, and automation.person does not say as whom")
         if self.default_bucket not in self.buckets:
             raise ValueError(f"default_bucket {self.default_bucket} is not among the buckets")
         if self.default_collection not in self.collections:
@@ -508,6 +577,9 @@ class Declared:
     """The month of the first partition of scans for test data."""
     swept: tuple[str, ...] = ()
     """The environments that schedules sweep by their retention policy."""
+    schedules: SchedulesSettings = field(default_factory=SchedulesSettings)
+    requests: tuple[tuple[str, str, ScheduleSettings], ...] = ()
+    """Source and target of each path along which what is approved is asked for, and when."""
 
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The environments from which something may be promoted to `target`."""
@@ -546,20 +618,30 @@ def declared() -> Declared:
         paths=tuple(
             (source, target) for source, _, target in (path.partition("->") for path in values.get("paths") or ())
         ),
-        scans_from=_scans_from(values.get("detection") or {}),
+        scans_from=_section(DetectionSettings, "detection", values.get("detection") or {}).scans_from,
         swept=tuple(
             name
             for name, about in (values.get("environments") or {}).items()
             if str((about.get("retention") or {}).get("automatic", False)).lower() in {"1", "true", "yes", "on"}
         ),
+        schedules=_section(SchedulesSettings, "schedules", values.get("schedules") or {}),
+        requests=tuple(
+            (*path.split("->", 1), _section(ScheduleSettings, f"paths.{path}.request", about["request"]))
+            for path, about in (values.get("paths") or {}).items()
+            if about.get("request")
+        ),
     )
 
 
-def _scans_from(detection: Mapping[str, Any]) -> date:
+Model = TypeVar("Model", bound=Section)
+
+
+def _section(model: type[Model], name: str, values: Mapping[str, Any]) -> Model:
     try:
-        return DetectionSettings(**detection).scans_from
-    except ValidationError:
-        raise BadSettings(message="detection: it is not as 'wisqu.toml' explains it") from None
+        return model(**values)
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        raise BadSettings(message=f"{name}: {said}") from None
 
 
 def config_file() -> Path:

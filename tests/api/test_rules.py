@@ -99,6 +99,7 @@ def test_what_is_public_is_no_more_than_this(api: Api) -> None:
         "/v1/jwks.json",
         "/v1/environments/{environment}/jwks.json",
         "/v1/environments/{environment}/cutoffs",
+        "/v1/ci-results",
         "/health/live",
         "/health/ready",
         "/metrics",

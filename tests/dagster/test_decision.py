@@ -14,7 +14,7 @@ def decided(promotion_id: UUID, *runs: EarlierRun) -> Decided:
 def test_what_waits_is_started_once() -> None:
     one, two = uuid4(), uuid4()
     attempts = decide("promotion_execute", [one, two], {}).attempts
-    assert [attempt.promotion_id for attempt in attempts] == [one, two]
+    assert [attempt.id for attempt in attempts] == [one, two]
     assert attempts[0].run_key == f"promotion_execute:{one}:0"
     assert attempts == decide("promotion_execute", [one, two], {}).attempts
 

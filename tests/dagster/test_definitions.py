@@ -88,9 +88,9 @@ def test_every_environment_has_its_checks(graph: AssetGraph) -> None:
 
 
 def test_the_storage_audit_runs_every_week(loaded: Definitions) -> None:
-    schedule = loaded.get_repository_def().get_schedule_def("weekly_storage_audit")
+    schedule = loaded.get_repository_def().get_schedule_def("storage_audit_schedule")
     assert schedule.job_name == "storage_audit"
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * 0", "UTC")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 3 * * SUN", "UTC")
     assert schedule.default_status == DefaultScheduleStatus.RUNNING
     steps = {handle.name for handle in loaded.resolve_job_def("storage_audit").graph.node_dict.values()}
     assert len(steps) == 2 * len(ENVIRONMENTS)
@@ -150,11 +150,24 @@ def test_no_run_can_be_redirected_from_the_launchpad(loaded: Definitions) -> Non
             validate_run_config(loaded.resolve_job_def(name), config)
 
 
-def test_the_sensor_runs_by_itself_and_often_enough(loaded: Definitions) -> None:
-    (sensor,) = loaded.get_repository_def().sensor_defs
-    assert sensor.name == "approvals_sensor"
-    assert sensor.default_status.value == "RUNNING"
-    assert sensor.minimum_interval_seconds == SECONDS_BETWEEN_TICKS <= 5
+def test_the_sensors_run_by_themselves_and_often_enough(loaded: Definitions) -> None:
+    found = {each.name: each for each in loaded.get_repository_def().sensor_defs}
+    assert set(found) == {
+        "approvals_sensor",
+        "sweeps_sensor",
+        "approved_items_sensor",
+        "ci_results",
+        "failed_runs_sensor",
+        "freshness_sensor",
+        "notifications_sensor",
+    }
+    assert {each.default_status.value for each in found.values()} == {"RUNNING"}
+    assert found["approvals_sensor"].minimum_interval_seconds == SECONDS_BETWEEN_TICKS <= 5
+
+
+def test_no_run_of_a_job_lasts_for_ever(loaded: Definitions) -> None:
+    jobs = [each for each in loaded.get_repository_def().get_all_jobs() if not each.name.startswith("__")]
+    assert [each.name for each in jobs if not 0 < int(each.tags.get("dagster/max_runtime", 0)) <= 12 * 3600] == []
 
 
 def test_the_workspace_file_loads_one_location_of_a_fixed_name(without_stores: None, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_an_environment_that_is_away_keeps_no_other_waiting(world: World, monkey
 
 def test_it_runs_every_hour_from_the_start() -> None:
     loaded: Definitions = definitions.wisqu_pipelines()
-    schedule = loaded.get_repository_def().get_schedule_def("hourly_test_account_expiry")
+    schedule = loaded.get_repository_def().get_schedule_def("test_account_expiry_schedule")
     assert schedule.job_name == JOB
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("5 * * * *", "UTC")
     assert schedule.default_status == DefaultScheduleStatus.RUNNING

@@ -51,14 +51,15 @@ def test_prod_is_refused(world: World) -> None:
     assert len(rows.visible(RagDocument)) == 1
 
 
-def test_only_what_is_cleaned_up_by_itself_is_scheduled() -> None:
+def test_a_sweep_begins_by_itself_only_where_the_policy_says_so() -> None:
     loaded = definitions.wisqu_pipelines().get_repository_def()
-    found = {each.name: each for each in loaded.schedule_defs if each.name.startswith("nightly_retention")}
-    assert set(found) == {"nightly_retention_dev", "nightly_retention_stage"}
+    found = {each.name: each for each in loaded.schedule_defs if each.name.startswith("retention_")}
+    assert set(found) == {"retention_dev_schedule", "retention_stage_schedule", "retention_prod_schedule"}
     for name, schedule in found.items():
         assert schedule.default_status == DefaultScheduleStatus.RUNNING
         assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
         context = build_schedule_context(scheduled_execution_time=datetime(2026, 3, 29, 2, tzinfo=UTC))
         (asked,) = schedule.evaluate_tick(context).run_requests or ()
         config = asked.run_config["ops"]["sweep"]["config"]
-        assert config == {"environment": name.rsplit("_", 1)[1], "dry_run": False}
+        environment = name.split("_")[1]
+        assert config == {"environment": environment, "dry_run": False, "begin": environment != "prod"}

@@ -59,6 +59,7 @@ WANTED: dict[History, dict[str, set[str]]] = {
         "idempotency_keys": ALL,
         "login_sessions": KEEP,
         "notices": APPEND,
+        "ci_results": KEEP,
         "notifications": KEEP,
         "refresh_tokens": KEEP,
         "token_cutoffs": KEEP,

@@ -4,6 +4,7 @@ import io
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -48,6 +49,21 @@ def put(store: ObjectStore, bucket: str, key: str, data: bytes = b"data", *, cre
 def get(store: ObjectStore, bucket: str, key: str, etag: str | None = None) -> bytes:
     with store.read(bucket, key, etag=etag) as chunks:
         return b"".join(chunks)
+
+
+# What nobody can take back
+
+
+def test_what_is_sealed_stays_whatever_is_done(objects: Objects) -> None:
+    bucket = f"{objects.bucket}-sealed"
+    store = objects.store
+    until = datetime.now(UTC) + timedelta(seconds=20)
+    assert list(store.sealed(bucket)) == []
+    store.seal(bucket, "a/1", b"first", until)
+    store.seal(bucket, "a/1", b"second", until)
+    store.seal(bucket, "a/2", b"third", until)
+    store.delete(bucket, ["a/1"])
+    assert sorted(store.sealed(bucket)) == [("a/1", b"first"), ("a/1", b"second"), ("a/2", b"third")]
 
 
 # Buckets

@@ -138,6 +138,27 @@ class TestAccountService:
         with self._environment.database.begin() as session:
             return [_info(each, now) for each in session.scalars(wanted)]
 
+    def ending(self, within: timedelta) -> Sequence[tuple[TestAccount, UUID]]:
+        """The live test accounts that end within a time, each with its developer's id; the first to end first."""
+        now = self._clock.now()
+        wanted = (
+            select(User)
+            .where(
+                User.is_test_account,
+                ~User.is_deleted,
+                User.created_by_developer.is_not(None),
+                User.test_expires_at > now,
+                User.test_expires_at <= now + within,
+            )
+            .order_by(User.test_expires_at, User.id)
+        )
+        with self._environment.database.begin() as session:
+            return [
+                (_info(each, now), each.created_by_developer)
+                for each in session.scalars(wanted)
+                if each.created_by_developer is not None
+            ]
+
     def delete(self, developer: Developer, account_id: UUID, reason: str | None = None) -> Removed:
         """Delete a test account of one's own, with its sessions, data, files and vectors.
 

@@ -12,6 +12,7 @@ from wisqu_pipelines.api.logs import log_as_json
 from wisqu_pipelines.api.middleware import EveryRequest, Figures
 from wisqu_pipelines.api.routes import (
     audit,
+    ci,
     detection,
     environments,
     health,
@@ -41,7 +42,7 @@ def create_app(services: Services) -> FastAPI:
     registry = CollectorRegistry()
     app.state.services, app.state.registry = services, registry
     problems.install(app)
-    for module in (identity, people, environments, promotions, detection, retention, audit, health):
+    for module in (identity, people, environments, promotions, detection, retention, ci, audit, health):
         app.include_router(module.router)
     app.add_middleware(EveryRequest, figures=Figures(registry))
     return app

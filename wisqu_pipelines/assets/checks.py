@@ -1,17 +1,22 @@
 """The asset checks: an environment's rows, objects and points belong together. The job `storage_audit` runs them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dagster import (
     AssetCheckExecutionContext,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
+    AssetSelection,
     MetadataValue,
     asset_check,
+    define_asset_job,
 )
 
 from wisqu_pipelines.assets import keys, markdown
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
 from wisqu_pipelines.catalog.models import ListedStore
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
@@ -105,3 +110,14 @@ def _description(report: AuditReport, *, busy: bool) -> str:
 
 def _amounts(name: str, amount: Amount) -> dict[str, MetadataValue]:
     return {name: MetadataValue.int(amount.count), f"{name}, bytes": MetadataValue.int(amount.bytes)}
+
+
+def audit_job(checks: Sequence[AssetChecksDefinition]) -> Any:
+    """The job `storage_audit`, which makes these checks."""
+    return define_asset_job(
+        "storage_audit",
+        selection=AssetSelection.checks(*checks),
+        tags={MAX_RUNTIME: str(12 * HOUR)},
+        description="Compare rows, objects and points of every environment, and mark what nothing needs. It removes "
+        "nothing: a person does that with 'wisqu storage audit ENV --repair'.",
+    )

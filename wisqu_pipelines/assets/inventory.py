@@ -1,8 +1,20 @@
 """The inventory assets: materialising one reads its store and reports what lies there."""
 
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
+from collections.abc import Sequence
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    AssetSelection,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+    define_asset_job,
+)
 
 from wisqu_pipelines.assets import keys, markdown
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
 from wisqu_pipelines.catalog.inventory import Inventory, count_table, count_vectors
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
@@ -16,6 +28,16 @@ def inventory_assets(declared: Declared) -> list[AssetsDefinition]:
         for environment in declared.environments
         for kind in keys.KINDS.values()
     ]
+
+
+def inventory_job(inventories: Sequence[AssetsDefinition]) -> Any:
+    """The job that takes every inventory."""
+    return define_asset_job(
+        "inventory",
+        selection=AssetSelection.assets(*inventories),
+        tags={MAX_RUNTIME: str(HOUR)},
+        description="Count what lies in every environment's stores. It changes nothing.",
+    )
 
 
 def inventory_metadata(inventory: Inventory) -> dict[str, MetadataValue]:

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from wisqu_pipelines.assets import keys, markdown
 from wisqu_pipelines.assets.progress import LoggedProgress
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
 from wisqu_pipelines.detection.registry import DETECTOR_VERSION
 from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.resources.outcomes import told_as_outcome
@@ -86,6 +87,7 @@ def scan_job(scans: list[AssetsDefinition]) -> Any:
     return define_asset_job(
         SCAN,
         selection=AssetSelection.assets(*scans),
+        tags={MAX_RUNTIME: str(12 * HOUR)},
         description="Look for test data, and mark it. With `dry_run` in an asset's configuration it says what it would "
         "mark, and changes nothing.",
     )

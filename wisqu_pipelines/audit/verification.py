@@ -4,10 +4,11 @@ A chain proves itself up to its head, the head proves where it ends, and the che
 the head: whoever rewrites an environment's whole chain cannot rewrite those with the environment's credentials.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from heapq import merge
 from itertools import islice
 from typing import Any
 
@@ -92,17 +93,32 @@ class AuditReport:
         return not any(chain.count for chain in self.chains)
 
 
-def verify_environment(control: Database, database: Database, environment: str) -> AuditReport:
+def verify_environment(
+    control: Database, database: Database, environment: str, anchors: Mapping[str, Sequence[Anchor]] | None = None
+) -> AuditReport:
     """Verify an environment's audit chains against themselves, their heads and the checkpoints in the control database.
 
     Memory does not grow with the length of the chains.
+
+    Args:
+        control: Where the checkpoints are.
+        database: Where the chains are.
+        environment: Whose they are.
+        anchors: What was noted of the chains in other places besides; by chain.
     """
-    return _verify(control, database, environment, ENVIRONMENT_CHAINS)
+    return _verify(control, database, environment, ENVIRONMENT_CHAINS, anchors or {})
 
 
-def verify_control(control: Database) -> AuditReport:
+def verify_control(control: Database, anchors: Mapping[str, Sequence[Anchor]] | None = None) -> AuditReport:
     """Verify the control database's own audit chain."""
-    return _verify(control, control, CONTROL, CONTROL_CHAINS)
+    return _verify(control, control, CONTROL, CONTROL_CHAINS, anchors or {})
+
+
+def heads(session: Session, environment: str) -> Mapping[str, tuple[int, str]]:
+    """How long the chains of a database are now, and with which hash they end; by chain."""
+    model = ControlChainHead if environment == CONTROL else EnvironmentChainHead
+    found = session.execute(select(model.chain, model.length, model.last_hash).order_by(model.chain))
+    return {chain: (length, last_hash) for chain, length, last_hash in found}
 
 
 def verify(session: Session, model: type[ChainedMixin], anchors: Iterable[Anchor] = ()) -> Iterator[Finding]:
@@ -127,11 +143,8 @@ def checkpoint(control: Session, session: Session, environment: str) -> int:
     Returns:
         How many chains have grown since they were last noted.
     """
-    model: type[EnvironmentChainHead] | type[ControlChainHead]
-    model = ControlChainHead if environment == CONTROL else EnvironmentChainHead
     noted = 0
-    heads = select(model.chain, model.length, model.last_hash).order_by(model.chain)
-    for chain, length, last_hash in session.execute(heads):
+    for chain, (length, last_hash) in heads(session, environment).items():
         last = control.scalars(
             select(AuditCheckpoint)
             .where(AuditCheckpoint.environment == environment, AuditCheckpoint.chain == chain)
@@ -146,14 +159,20 @@ def checkpoint(control: Session, session: Session, environment: str) -> int:
 
 
 def _verify(
-    control: Database, database: Database, environment: str, models: tuple[type[ChainedMixin], ...]
+    control: Database,
+    database: Database,
+    environment: str,
+    models: tuple[type[ChainedMixin], ...],
+    anchors: Mapping[str, Sequence[Anchor]],
 ) -> AuditReport:
     chains = []
     with control.snapshot() as noted, database.snapshot() as session:
         for model in models:
             # The checkpoints are asked for before the chain is: one taken meanwhile would know rows that the chain's
             # snapshot does not have.
-            walk = _Walk(session, model, _anchors(noted, environment, table_of(model).name))
+            chain = table_of(model).name
+            elsewhere = sorted(anchors.get(chain, ()), key=_length)
+            walk = _Walk(session, model, merge(_anchors(noted, environment, chain), elsewhere, key=_length))
             found = walk.findings()
             shown = tuple(islice(found, SHOWN_FINDINGS))
             count = len(shown) + sum(1 for _ in found)
@@ -169,6 +188,10 @@ def _anchors(control: Session, environment: str, chain: str) -> Iterator[Anchor]
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     return (Anchor(*row) for row in result)
+
+
+def _length(anchor: Anchor) -> int:
+    return anchor.length
 
 
 class _Walk:

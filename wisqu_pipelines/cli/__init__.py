@@ -19,6 +19,7 @@ from wisqu_pipelines.cli import (
     hold,
     keys,
     login,
+    notifications,
     promote,
     stack,
     storage,
@@ -51,6 +52,7 @@ app.add_typer(freezes.app, name="freeze")
 app.add_typer(detect.app, name="detect")
 app.add_typer(cleanup.app, name="cleanup")
 app.add_typer(hold.app, name="hold")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(audit.app, name="audit")
 app.add_typer(storage.app, name="storage")
 app.command()(demo.demo)

@@ -9,12 +9,15 @@ DEVELOPER = "dana@demo.wisqu.com"
 TESTER = "tariq@demo.wisqu.com"
 ADMIN = "amal@demo.wisqu.com"
 SUPERADMIN = "soraya@demo.wisqu.com"
+AUTOMATION = "automation@demo.wisqu.com"
+"""No person: the account as which schedules and sensors ask."""
 
 _PEOPLE: tuple[tuple[str, str, dict[str, str]], ...] = (
     (DEVELOPER, "Dana (developer)", {"dev": "developer", "stage": "developer", "prod": "developer"}),
     (TESTER, "Tariq (tester)", {"stage": "tester"}),
     (ADMIN, "Amal (admin)", {"dev": "admin", "stage": "admin", "prod": "admin"}),
     (SUPERADMIN, "Soraya (superadmin)", {"dev": "superadmin", "stage": "superadmin", "prod": "superadmin"}),
+    (AUTOMATION, "Automation", {"dev": "developer", "stage": "developer"}),
 )
 """Roles as in the mission's access matrix."""
 

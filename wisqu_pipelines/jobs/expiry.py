@@ -2,6 +2,7 @@
 
 from dagster import MetadataValue, Nothing, OpExecutionContext, Out, Output, job, op
 
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 
@@ -12,11 +13,13 @@ POOL = "test_accounts"
 def expire_test_accounts(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
     """Delete what has expired, in every environment; one that does not answer does not keep the others waiting."""
     gone: dict[str, int] = {}
+    warned = 0
     with told_as_outcome(context.instance, context.run_id):
         troubles: list[Exception] = []
         for environment in wisqu.services.settings.environments:
             try:
                 removed = wisqu.services.test_accounts(environment).expire()
+                warned += len(wisqu.services.warn_developers(environment))
             except Exception as error:
                 context.log.warning("%s: %s", environment, error)
                 troubles.append(error)
@@ -27,13 +30,15 @@ def expire_test_accounts(context: OpExecutionContext, wisqu: WisquResource) -> O
                 context.log.info("%s: %s is gone, with %d rows, %d files, %d vectors", *what)
         if troubles:
             raise troubles[0]
-    return Output(None, metadata={name: MetadataValue.int(count) for name, count in gone.items()})
+    counts = {**gone, "developers warned": warned}
+    return Output(None, metadata={name: MetadataValue.int(count) for name, count in counts.items()})
 
 
 @job(
     name="test_account_expiry",
+    tags={MAX_RUNTIME: str(HOUR)},
     description="Delete the developers' test accounts whose time is over, with their sessions, rows, files and "
-    "vectors. The audit stays. Running it again changes nothing.",
+    "vectors, and tell the developers of those that end soon. The audit stays. Running it again changes nothing.",
 )
 def test_account_expiry() -> None:
     """What the hourly schedule runs."""

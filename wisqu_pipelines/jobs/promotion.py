@@ -22,11 +22,11 @@ from dagster import (
 
 from wisqu_pipelines.assets import markdown
 from wisqu_pipelines.assets.progress import LoggedProgress
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME, promotion_tags
 from wisqu_pipelines.assets.verified import evaluation
 from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound, VerificationFailed
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.report import items_table, report
-from wisqu_pipelines.jobs.tags import promotion_tags
 from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES
@@ -101,6 +101,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
     @job(
         name="promotion_preview",
         config=_example(declared),
+        tags={MAX_RUNTIME: str(2 * HOUR)},
         description=(
             "Make a plan of what a promotion would do, and show it. It moves nothing: a person approves the plan with "
             "'wisqu approvals grant', and the approvals sensor executes it then."
@@ -151,6 +152,7 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Ite
 
 
 @job(
+    tags={MAX_RUNTIME: str(12 * HOUR)},
     description="Execute an approved promotion. The approvals sensor starts it; an unapproved one is refused.",
 )
 def promotion_execute() -> None:
@@ -159,6 +161,7 @@ def promotion_execute() -> None:
 
 
 @job(
+    tags={MAX_RUNTIME: str(12 * HOUR)},
     description="Take a promotion back as a person asked with 'wisqu promote rollback --request'; others are refused.",
 )
 def promotion_rollback() -> None:

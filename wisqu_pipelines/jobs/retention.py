@@ -20,6 +20,7 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import markdown
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.retention.kinds import KINDS
@@ -41,6 +42,11 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
         config_schema={
             "environment": Field(names, description="Which environment."),
             "dry_run": Field(bool, default_value=True, description="Only say what would go."),
+            "begin": Field(
+                bool,
+                default_value=True,
+                description="Begin a new sweep; else only hide what approved sweeps list, and purge what is due.",
+            ),
             "test_data_only": Field(bool, default_value=False, description="Only test data."),
             "types": Field(Noneable(Array(types)), default_value=None, description="Only these types; none: all."),
         },
@@ -55,11 +61,17 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
             if asked["dry_run"]:
                 report = retention.foretell(asked["types"], test_data_only=asked["test_data_only"])
                 return Output(None, metadata=_metadata(report))
-            done = retention.run(asked["types"], test_data_only=asked["test_data_only"])
-            for each in done.earlier:
-                context.log.info("the sweep %s is %s: %d rows purged", each.sweep_id, each.state, each.purged)
-        earlier = MetadataValue.int(sum(each.purged for each in done.earlier))
-        return Output(None, metadata={**_metadata(done.sweep), "rows of earlier sweeps purged": earlier})
+            if asked["begin"]:
+                done = retention.run(asked["types"], test_data_only=asked["test_data_only"])
+                told, earlier = _metadata(done.sweep), done.earlier
+            else:
+                told, earlier = {}, tuple(retention.go_on())
+            for each in earlier:
+                context.log.info(
+                    "the sweep %s is %s: %d rows hidden, %d purged", each.sweep_id, each.state, each.hidden, each.purged
+                )
+        purged = MetadataValue.int(sum(each.purged for each in earlier))
+        return Output(None, metadata={**told, "rows of earlier sweeps purged": purged})
 
     @job(
         name="retention_cleanup",
@@ -67,6 +79,7 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
         "It begins as a dry run: set dry_run to false to hide. Where nothing is swept by itself, a person begins a "
         "sweep with 'wisqu cleanup'.",
         config={"ops": {"sweep": {"config": {"environment": environments[0], "dry_run": True}}}},
+        tags={MAX_RUNTIME: str(4 * HOUR)},
     )
     def cleanup() -> None:
         sweep()

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from sqlalchemy import MetaData
 
 from wisqu_pipelines.audit import models as audit_models
+from wisqu_pipelines.automation import models as automation_models
 from wisqu_pipelines.catalog import models as catalog_models
 from wisqu_pipelines.database.base import ControlBase, EnvironmentBase
 from wisqu_pipelines.detection import models as detection_models
@@ -21,6 +22,7 @@ SCRIPTS = Path(__file__).parent
 """The folder of Alembic's `env.py`; each history's revisions lie in the folder that is named like it."""
 MODELS = (
     audit_models,
+    automation_models,
     catalog_models,
     detection_models,
     environment_models,

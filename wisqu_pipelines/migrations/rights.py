@@ -4,6 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, table_of
 from wisqu_pipelines.audit.models import AuditCheckpoint, EnvironmentChainHead
+from wisqu_pipelines.automation.models import CiResult
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.models import DetectorException, DetectorModel, DetectorPattern, DetectorProposal
@@ -48,6 +49,7 @@ EXCEPTIONS = {
     LoginSession.__tablename__: KEEP,
     RefreshToken.__tablename__: KEEP,
     TokenCutoff.__tablename__: KEEP,
+    CiResult.__tablename__: KEEP,
     Notice.__tablename__: APPEND,
     Notification.__tablename__: KEEP,
     PromotionApproval.__tablename__: KEEP,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.session import Database
@@ -71,13 +71,16 @@ class NotificationService:
         self._messenger = messenger
         self._clock = clock
 
-    def post(self, event: Event, cause: str, *, address: str | None = None, **values: object) -> UUID | None:
+    def post(
+        self, event: Event, cause: str, *, address: str | None = None, once: bool = False, **values: object
+    ) -> UUID | None:
         """Write a message, unless there was one of the same cause a short time ago; that one's repeats are counted.
 
         Args:
             event: What has happened.
             cause: What it is about; of one cause there is one message in `quiet_minutes`.
             address: The one person whom it is for; None: everybody whom a target reaches.
+            once: Of this cause there is one message for good.
             values: What the event's words name.
 
         Returns:
@@ -88,12 +91,10 @@ class NotificationService:
         digest = hashlib.sha256(f"{event}\0{address or ''}\0{cause}".encode()).hexdigest()
         with self._control.begin() as session:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(digest, 0))))
+            quiet_from = now - timedelta(minutes=self._settings.quiet_minutes)
             last = session.scalar(
                 select(Notification)
-                .where(
-                    Notification.cause == digest,
-                    Notification.created_at > now - timedelta(minutes=self._settings.quiet_minutes),
-                )
+                .where(Notification.cause == digest, true() if once else Notification.created_at > quiet_from)
                 .order_by(Notification.created_at.desc())
                 .limit(1)
             )

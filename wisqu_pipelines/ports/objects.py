@@ -66,6 +66,20 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def seal(self, bucket: str, key: str, data: bytes, until: datetime) -> None:
+        """Write an object that no account can change or delete before a time (S3 Object Lock, in compliance mode).
+
+        The bucket is made for that if it is not there; nothing else belongs into it.
+        """
+        ...
+
+    def sealed(self, bucket: str) -> Iterator[tuple[str, bytes]]:
+        """Key and bytes of everything that was ever sealed in a bucket, whatever was written over it since.
+
+        What somebody wrote there without sealing it may be among it: only a signature tells. No bucket is an empty one.
+        """
+        ...
+
     def stat(self, bucket: str, key: str) -> ObjectInfo | None:
         """What is known of an object, or None if there is none."""
         ...

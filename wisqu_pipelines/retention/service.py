@@ -135,6 +135,23 @@ class RetentionService:
                 report = replace(self._hide(report.sweep_id, progress), types=report.types)
         return CleanupReport(self._environment.name, report, tuple(earlier))
 
+    def go_on(self, progress: Progress = no_progress) -> Sequence[SweepReport]:
+        """Hide what approved sweeps list, and purge what was hidden long enough; no new sweep is begun.
+
+        Raises:
+            ClocksDisagree: how old rows are cannot be told; nothing was changed.
+        """
+        with one_at_a_time(self._database, TURN):
+            with self._database.begin() as session:
+                require_agreement(session, self._clock, self._database.name)
+            return [self._go_on(sweep, progress) for sweep in self._unfinished()]
+
+    def approved(self) -> Sequence[UUID]:
+        """The sweeps that are approved and not hidden yet, oldest first."""
+        with self._database.begin() as session:
+            wanted = select(Sweep.id).where(Sweep.state == SweepState.HIDING, Sweep.approved_by.is_not(None))
+            return session.scalars(wanted.order_by(Sweep.created_at)).all()
+
     def approve(self, sweep_id: UUID, person: str | UUID, reason: str | None = None) -> SweepReport:
         """Let a sweep that waits happen; the next run hides what it lists. The approval is signed.
 

@@ -1,4 +1,4 @@
-"""Which promotions need a run now: a pure decision over what people asked for and what runs came of it."""
+"""What needs a run now: a pure decision over what people asked for and what runs came of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ SECONDS_BEFORE_RETRY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """A run of the wanted job for the same promotion."""
+    """A run of the wanted job for the same thing."""
 
     ended_seconds_ago: float | None
     """None while it is queued or runs."""
@@ -22,7 +22,8 @@ class EarlierRun:
 class Attempt:
     """A run to start."""
 
-    promotion_id: UUID
+    id: UUID
+    """Of the promotion, sweep or delivery that it is for."""
     run_key: str
     """Another for each attempt: a run that failed has used its key up."""
 
@@ -36,23 +37,23 @@ class Decided:
 
 
 def decide(act: str, wanted: Sequence[UUID], earlier: Mapping[UUID, Sequence[EarlierRun]]) -> Decided:
-    """Start each wanted promotion once, and again a few times if that did not do it.
+    """Start a run for each wanted thing once, and again a few times if that did not do it.
 
     The run key only spares needless runs; that two runs never do the same is the claim's business in the database.
 
     Args:
         act: What is to be done, a part of the run key.
-        wanted: Promotions that wait for it.
+        wanted: The ids of what waits for it.
         earlier: The runs of the same job that there were for each.
     """
     attempts: list[Attempt] = []
     left_alone: list[str] = []
-    for promotion_id in wanted:
-        runs = earlier.get(promotion_id, ())
+    for id_ in wanted:
+        runs = earlier.get(id_, ())
         if reason := _reason_to_wait(runs):
-            left_alone.append(f"{promotion_id}: {reason}")
+            left_alone.append(f"{id_}: {reason}")
         else:
-            attempts.append(Attempt(promotion_id, f"{act}:{promotion_id}:{len(runs)}"))
+            attempts.append(Attempt(id_, f"{act}:{id_}:{len(runs)}"))
     return Decided(tuple(attempts), tuple(left_alone))
 
 

@@ -3,16 +3,19 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from functools import partial
+from io import BytesIO
 from itertools import islice
 from typing import BinaryIO, TypeVar
 from uuid import uuid4
 
 from minio import Minio
-from minio.commonconfig import ComposeSource
+from minio.commonconfig import COMPLIANCE, ComposeSource
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
+from minio.retention import Retention
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
@@ -95,6 +98,43 @@ class S3ObjectStore:
     def bucket_exists(self, bucket: str) -> bool:
         """Whether the bucket is there."""
         return self._do("look for a bucket", lambda _: self._client.bucket_exists(bucket), bucket)
+
+    def seal(self, bucket: str, key: str, data: bytes, until: datetime) -> None:
+        """Write an object that no account can change or delete before a time."""
+        check_key(key)
+
+        def write(_: int) -> None:
+            try:
+                if not self._client.bucket_exists(bucket):
+                    self._client.make_bucket(bucket, object_lock=True)
+            except S3Error as error:
+                if error.code not in _ALREADY_THERE:
+                    raise
+            self._client.put_object(
+                bucket, key, BytesIO(data), len(data), retention=Retention(COMPLIANCE, until.astimezone(UTC))
+            )
+
+        self._do("seal", write, bucket, key)
+
+    def sealed(self, bucket: str) -> Iterator[tuple[str, bytes]]:
+        """Key and bytes of everything that was ever sealed in a bucket."""
+        if not self.bucket_exists(bucket):
+            return
+        versions = self._do(
+            "list versions",
+            lambda _: list(self._client.list_objects(bucket, recursive=True, include_version=True)),
+            bucket,
+        )
+        for each in versions:
+            if each.is_delete_marker:
+                continue
+            key, version = str(each.object_name), each.version_id
+
+            def read(_: int, key: str = key, version: str | None = version) -> bytes:
+                with closing(self._client.get_object(bucket, key, version_id=version)) as response:
+                    return bytes(response.read())
+
+            yield key, self._do("read", read, bucket, key)
 
     def stat(self, bucket: str, key: str) -> ObjectInfo | None:
         """What is known of an object, or None if there is none."""

@@ -11,6 +11,7 @@ from uuid import UUID
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 
+from wisqu_pipelines.assets.tags import PROMOTION
 from wisqu_pipelines.audit.verification import verify_control, verify_environment
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.mixins import PromotionStatus
@@ -22,7 +23,6 @@ from wisqu_pipelines.cli.demo.proofs import fingerprint, parity
 from wisqu_pipelines.cli.output import ERR, OUT, cell, progress_bar, size, table
 from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.ingest.report import IngestReport, Outcome
-from wisqu_pipelines.jobs.tags import PROMOTION
 from wisqu_pipelines.promotion.results import PromotionReport
 
 SOURCE, TARGET = "dev", "stage"

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
+from io import BytesIO
 from typing import BinaryIO
 
 from wisqu_pipelines.errors import (
@@ -41,6 +43,7 @@ class MemoryObjectServer:
 
     clock: Clock = field(default_factory=SystemClock)
     buckets: dict[str, Bucket] = field(default_factory=dict)
+    sealed: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -67,6 +70,23 @@ class MemoryObjectStore:
         """Whether the bucket is there."""
         self._check("look for a bucket", bucket)
         return bucket in self._server.buckets
+
+    def seal(self, bucket: str, key: str, data: bytes, until: datetime) -> None:
+        """Write an object that no account can change or delete; the time is not looked at, as nothing here lasts."""
+        del until
+        check_key(key)
+        self._check("seal", bucket)
+        self.ensure_bucket(bucket)
+        self.put(bucket, key, BytesIO(data), len(data))
+        with self._server.lock:
+            self._server.sealed.setdefault(bucket, []).append((key, data))
+
+    def sealed(self, bucket: str) -> Iterator[tuple[str, bytes]]:
+        """Key and bytes of everything that was ever sealed in a bucket."""
+        self._check("list versions", bucket)
+        with self._server.lock:
+            found = list(self._server.sealed.get(bucket, ()))
+        yield from found
 
     def stat(self, bucket: str, key: str) -> ObjectInfo | None:
         """What is known of an object, or None if there is none."""

@@ -5,6 +5,12 @@ from uuid import UUID
 PROMOTION = "wisqu/promotion"
 PATH = "wisqu/path"
 ENVIRONMENT = "wisqu/environment"
+PERSON = "wisqu/person"
+SWEEP = "wisqu/sweep"
+DELIVERY = "wisqu/ci-delivery"
+MAX_RUNTIME = "dagster/max_runtime"
+"""Seconds after which Dagster's monitoring ends a run of the job; what it was at is gone on with by the next."""
+HOUR = 3_600
 
 
 def promotion_tags(promotion_id: UUID, source: str, target: str) -> dict[str, str]:

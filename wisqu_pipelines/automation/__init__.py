@@ -1,0 +1,1 @@
+"""What happens along the promotion paths without anybody at the keyboard: previews, requests, and CI's results."""

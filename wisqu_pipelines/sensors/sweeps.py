@@ -1,0 +1,54 @@
+"""The sweeps sensor: goes on with the sweeps that people have approved."""
+
+from dagster import (
+    DefaultSensorStatus,
+    JobDefinition,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from wisqu_pipelines.assets.tags import ENVIRONMENT, SWEEP
+from wisqu_pipelines.resources.wisqu import WisquResource
+from wisqu_pipelines.sensors.decision import decide
+from wisqu_pipelines.sensors.earlier import earlier_runs
+
+SECONDS_BETWEEN_TICKS = 30
+
+
+def sweeps_sensor(job: JobDefinition) -> SensorDefinition:
+    """The sensor, which starts `job`."""
+
+    @sensor(
+        name="sweeps_sensor",
+        job=job,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Hides what the sweeps list that people have approved.",
+    )
+    def approved(context: SensorEvaluationContext, wisqu: WisquResource) -> SensorResult:
+        services = wisqu.services
+        requests: list[RunRequest] = []
+        left_alone: list[str] = []
+        for environment in services.environments:
+            wanted = services.retention(environment).approved()
+            earlier = earlier_runs(context.instance, job.name, SWEEP, wanted, services.clock.now())
+            decided = decide(job.name, wanted, earlier)
+            left_alone += decided.left_alone
+            config = {"environment": environment, "dry_run": False, "begin": False}
+            requests += [
+                RunRequest(
+                    run_key=attempt.run_key,
+                    run_config={"ops": {"sweep": {"config": config}}},
+                    tags={ENVIRONMENT: environment, SWEEP: str(attempt.id)},
+                )
+                for attempt in decided.attempts
+            ]
+        if requests:
+            return SensorResult(run_requests=requests)
+        return SensorResult(skip_reason=SkipReason("; ".join(left_alone) or "No approved sweep waits."))
+
+    return approved
