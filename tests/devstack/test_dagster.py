@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -25,11 +26,65 @@ def test_dagster_is_up_with_everything_and_leaves_no_process_when_killed(command
     assert "dagster_version" in answer.json()
 
     check_environment(commands)
+    check_sensors(view["dagster_url"])
+    check_schedules(view["dagster_url"])
     code_servers = [line for line in commands.processes().values() if "dagster api grpc" in line]
     assert code_servers
 
     os.kill(view["supervisor"], signal.SIGKILL)
     wait_until(lambda: not commands.processes(), END_SECONDS * 2, "no process is left")
+
+
+def ask(url: str, query: str, **variables: object) -> dict[str, Any]:
+    """Ask Dagster by GraphQL, as its UI does."""
+    answer = urllib3.request("POST", f"{url}/graphql", json={"query": query, "variables": variables}, timeout=120)
+    data = answer.json()
+    assert "errors" not in data, data["errors"]
+    found: dict[str, Any] = data["data"]
+    return found
+
+
+def check_sensors(url: str) -> None:
+    """The daemon evaluates every sensor, and none fails."""
+
+    def ticks() -> dict[str, list[str]]:
+        found = ask(url, SENSORS)["repositoryOrError"]["sensors"]
+        return {each["name"]: [tick["status"] for tick in each["sensorState"]["ticks"]] for each in found}
+
+    wait_until(lambda: all({"SKIPPED", "FAILURE"} & {*each} for each in ticks().values()), 120, "each sensor ticks")
+    assert len(ticks()) >= 7
+    assert {status for each in ticks().values() for status in each} <= {"SKIPPED", "STARTED"}
+
+
+def check_schedules(url: str) -> None:
+    """Every schedule runs by itself, and its tick asks for one run."""
+    repository = {"repositoryName": "__repository__", "repositoryLocationName": "wisqu_pipelines"}
+    found = ask(url, SCHEDULES)["repositoryOrError"]["schedules"]
+    assert len(found) >= 9
+    assert {each["scheduleState"]["status"] for each in found} == {"RUNNING"}
+    for each in found:
+        selector = {**repository, "scheduleName": each["name"]}
+        tick = ask(url, DRY_RUN, selector=selector, timestamp=1_774_750_000)["scheduleDryRun"]
+        result = tick["evaluationResult"]
+        assert result["error"] is None, each["name"]
+        assert len(result["runRequests"]) == 1, each["name"]
+
+
+REPOSITORY = (
+    'repositoryOrError(repositorySelector: {repositoryName: "__repository__", '
+    'repositoryLocationName: "wisqu_pipelines"}) { ... on Repository { %s } }'
+)
+SENSORS = "{" + REPOSITORY % "sensors { name sensorState { ticks(limit: 3) { status error { message } } } }" + "}"
+SCHEDULES = "{" + REPOSITORY % "schedules { name scheduleState { status } }" + "}"
+DRY_RUN = """
+    mutation ($selector: ScheduleSelector!, $timestamp: Float!) {
+        scheduleDryRun(selectorData: $selector, timestamp: $timestamp) {
+            ... on DryRunInstigationTick {
+                evaluationResult { error { message } runRequests { runConfigYaml } }
+            }
+        }
+    }
+"""
 
 
 def check_environment(commands: Commands) -> None:
