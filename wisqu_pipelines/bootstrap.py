@@ -139,25 +139,10 @@ class Services:
 
     def warn_developers(self, environment: str) -> Sequence[UUID]:
         """Tell developers of their test accounts that end soon, once each; returns those accounts' ids."""
-        from wisqu_pipelines.notifications.events import Event
+        from wisqu_pipelines.accounts.warnings import warn_developers
 
         within = timedelta(hours=self.settings.notifications.account_ends_hours)
-        ending = self.test_accounts(environment).ending(within)
-        told = []
-        for account, developer in ending:
-            with self.control.begin() as session:
-                address = people.find(session, developer).email
-            written = self.notifications.post(
-                Event.ACCOUNT_ENDS,
-                f"{environment} {account.id}",
-                address=address,
-                once=True,
-                account=account.email,
-                environment=environment,
-                ends=f"{account.expires_at:%Y-%m-%d %H:%M} UTC",
-            )
-            told += [] if written is None else [account.id]
-        return told
+        return warn_developers(self.test_accounts(environment), self.control, self.notifications, within)
 
     def developer(self, person: UUID, environment: str) -> Developer:
         """A person as the test accounts of an environment know them.

@@ -1,5 +1,7 @@
 """`wisqu cleanup` and `wisqu hold`, as people use them."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Wisqu
@@ -38,6 +40,22 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
     assert back.out == "2 rows are given back, 0 stay hidden.\n"
     assert document.id in rows.visible(RagDocument)
     assert "Nothing is due" in wisqu("cleanup", "--environment", "stage").out
+
+
+def test_a_dry_run_as_markdown_and_as_a_picture(wisqu: Wisqu, rows: Rows, tmp_path: Path) -> None:
+    rows.document(OLD)
+    drawn = tmp_path / "dev.png"
+    told = wisqu("cleanup", "--dry-run", "--environment", "dev", "--markdown", "--picture", drawn).out
+    assert told.startswith("### dev: a dry run would hide 2 rows\n\n| type | rows |")
+    assert "| rag_documents | 1 | 0 | 0 | 2 | 365+: 1 |  |" in told
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    refused = wisqu("cleanup", "--dry-run", "--picture", drawn)
+    assert (refused.code, "name it with --environment" in refused.err) == (2, True)
+
+
+def test_an_option_in_front_of_a_subcommand_is_not_passed_over(wisqu: Wisqu, rows: Rows) -> None:
+    refused = wisqu("cleanup", "--dry-run", "list", rows.name)
+    assert (refused.code, "--dry-run" in refused.err) == (2, True)
 
 
 def test_by_itself_it_sweeps_only_what_is_swept_by_itself(wisqu: Wisqu, services: Services) -> None:

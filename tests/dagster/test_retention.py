@@ -20,7 +20,7 @@ def test_it_begins_as_a_dry_run(world: World) -> None:
     assert result.success, failure_of(result)
     shown = output_metadata(result)
     assert (shown["rows"], shown["dry run"]) == (2, True)
-    assert "rag\\_documents" in shown["what"]
+    assert "rag_documents" in shown["what"]
     assert len(rows.visible(RagDocument)) == 1
 
 

@@ -79,6 +79,11 @@ class TestAccountService:
         self._environment = environment
         self._clock = clock
 
+    @property
+    def environment(self) -> str:
+        """The environment's name."""
+        return self._environment.name
+
     def create(self, developer: Developer, reason: str, expires_in_hours: int = 24) -> NewTestAccount:
         """Make a test account.
 

@@ -1,6 +1,7 @@
 """`wisqu cleanup`: what is kept for how long."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,9 +9,10 @@ import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, Reason, parse_id, person_id, required_person, services
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, size, table
+from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.retention.kinds import KINDS
 from wisqu_pipelines.retention.models import SweepItem, SweepState
-from wisqu_pipelines.retention.report import SweepReport
+from wisqu_pipelines.retention.report import SweepReport, told
 
 app = typer.Typer(
     help="Hide what nobody promoted and its time is over, and purge it after a grace time.",
@@ -46,15 +48,22 @@ def cleanup(
     force: Annotated[bool, typer.Option("--force", help="Go past the cap; it takes a reason.")] = False,
     person: Person = None,
     reason: Reason = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Draw it as well, as a PNG; for one environment.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sweep by each environment's policy: hide what is due, purge what was hidden long enough."""
     if context.invoked_subcommand is not None:
+        _refuse_own_options(context)
         return
     reports: list[tuple[SweepReport, Sequence[SweepReport]]] = []
     with services() as opened, progress_bar() as progress:
         settings = opened.settings.environments
         names = environment or [name for name, each in settings.items() if dry_run or each.retention.automatic]
+        if picture is not None and len(names) != 1:
+            raise BadInput(what="--picture", reason="it draws one environment: name it with --environment")
         for name in names:
             retention = opened.retention(name)
             if dry_run:
@@ -65,9 +74,19 @@ def cleanup(
                 model, test_data_only=test_data_only, person=who, reason=reason, force=force, progress=progress
             )
             reports.append((done.sweep, done.earlier))
-    if as_json:
+    if picture is not None:
+        from wisqu_pipelines.jobs.sweep_picture import picture as drawn  # noqa: PLC0415 - drawing is slow to import
+
+        picture.write_bytes(drawn(reports[0][0]))
+    if as_markdown:
+        OUT.print("\n\n".join(new.as_markdown() for new, _ in reports), markup=False, soft_wrap=True)
+    elif as_json:
         print_json([{**new.as_dict(), "earlier": [each.as_dict() for each in earlier]} for new, earlier in reports])
-        return
+    else:
+        _show_all(reports)
+
+
+def _show_all(reports: Sequence[tuple[SweepReport, Sequence[SweepReport]]]) -> None:
     for new, earlier in reports:
         for each in earlier:
             _show_standing(each)
@@ -139,6 +158,21 @@ def restore(
     OUT.print(f"{report.restored} rows are given back, {report.hidden} stay hidden.")
 
 
+def _refuse_own_options(context: typer.Context) -> None:
+    """What stands in front of a subcommand would be passed over in silence.
+
+    Raises:
+        BadInput: an option of `wisqu cleanup` itself was given.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = sorted(name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE")
+    if given:
+        raise BadInput(
+            what=", ".join(f"--{name.replace('_', '-')}" for name in given),
+            reason=f"'{context.invoked_subcommand}' takes its own options, behind its name",
+        )
+
+
 def _item(item: SweepItem) -> dict[str, Any]:
     names = ("item_type", "item_id", "label", "state", "created_at", "is_test_data", "bytes", "points", "detail")
     return {name: getattr(item, name) for name in names}
@@ -147,7 +181,7 @@ def _item(item: SweepItem) -> dict[str, Any]:
 def _show(report: SweepReport) -> None:
     would = "would hide" if report.is_dry_run else "marked"
     rows = [
-        [name, each.rows, each.test_data, size(each.bytes), each.points, _told(each.ages), _told(each.stays)]
+        [name, each.rows, each.test_data, size(each.bytes), each.points, told(each.ages), told(each.stays)]
         for name, each in report.types.items()
     ]
     columns = ("type", "#rows", "#test data", "#bytes", "#vectors", "days old", "due, and stay")
@@ -172,7 +206,3 @@ def _show_standing(report: SweepReport) -> None:
         case _:
             told += f": {report.purged} rows purged, {report.restored} restored, {report.kept} kept."
     OUT.print(told)
-
-
-def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {count}" for name, count in counts.items())

@@ -1,6 +1,6 @@
 """The job that sweeps by the environments' policies, as the launchpad and the nightly schedules run it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dagster import (
@@ -19,7 +19,6 @@ from dagster import (
     op,
 )
 
-from wisqu_pipelines.assets import markdown
 from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
@@ -88,15 +87,12 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
 
 
 def _metadata(report: SweepReport) -> dict[str, MetadataValue[Any]]:
-    lines = [
-        "| type | rows | test data | bytes | vectors | days old | due, and stay |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, each in report.types.items():
-        cells = (name, each.rows, each.test_data, each.bytes, each.points, _told(each.ages), _told(each.stays))
-        lines.append("| " + " | ".join(markdown.text(str(cell)) for cell in cells) + " |")
+    from wisqu_pipelines.assets.charts import embedded  # noqa: PLC0415 - drawing is slow to import
+    from wisqu_pipelines.jobs.sweep_picture import picture  # noqa: PLC0415
+
+    drawn = embedded(picture(report), f"what goes from {report.environment}, how old it is, and what stays")
     told: dict[str, MetadataValue[Any]] = {
-        "what": MetadataValue.md("\n".join(lines)),
+        "what": MetadataValue.md(f"{report.as_markdown()}\n\n{drawn}"),
         "rows": MetadataValue.int(report.rows),
         "dry run": MetadataValue.bool(report.is_dry_run),
     }
@@ -105,7 +101,3 @@ def _metadata(report: SweepReport) -> dict[str, MetadataValue[Any]]:
     if report.stopped:
         told["the cap says"] = MetadataValue.text(report.stopped)
     return told
-
-
-def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {count}" for name, count in counts.items())

@@ -6,6 +6,7 @@ that wants it: a crash between the sending and its being written down sends it a
 """
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ ADDRESS = "{address}"
 """Stands in a target's URL for the one person whom a message is for."""
 AT_ONCE = 10
 """Messages of one delivery, so that a sensor's tick is short."""
+SECONDS = 20.0
+"""After which a delivery sends no more: a target that does not answer takes its time."""
 ATTEMPTS = 6
 FIRST_WAIT = timedelta(minutes=1)
 """After the first attempt; twice as long after each further one."""
@@ -128,7 +131,10 @@ class NotificationService:
                 .order_by(Notification.next_attempt_at, Notification.id)
                 .limit(AT_ONCE)
             ).all()
+        enough = time.monotonic() + SECONDS
         for message_id in due:
+            if time.monotonic() > enough:
+                break  # the next delivery goes on
             error = self._deliver(message_id)
             delivered += error is None
             troubles += [] if error is None else [error]

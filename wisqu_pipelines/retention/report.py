@@ -65,6 +65,20 @@ class SweepReport:
         said = [each.stopped for each in self.types.values() if each.stopped]
         return "; ".join(said) or None
 
+    def as_markdown(self) -> str:
+        """As a heading, a table and what the cap says."""
+        would = "would hide" if self.is_dry_run else "marked"
+        lines = [
+            f"### {self.environment}: {'a dry run' if self.is_dry_run else 'the sweep'} {would} {self.rows} rows",
+            "",
+            "| type | rows | test data | bytes | vectors | days old | due, and stay |",
+            "|---|--:|--:|--:|--:|---|---|",
+        ]
+        for name, each in self.types.items():
+            cells = (name, each.rows, each.test_data, each.bytes, each.points, told(each.ages), told(each.stays))
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+        return "\n".join([*lines, *(["", f"The cap stops it: {self.stopped}."] if self.stopped else [])])
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -95,6 +109,11 @@ class SweepReport:
             "stopped": self.stopped,
             "digest": self.digest,
         }
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Counts in one line."""
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())
 
 
 @dataclass(frozen=True)
