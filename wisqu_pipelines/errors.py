@@ -155,6 +155,10 @@ class UnknownType(Refused):
     """There is no item type '{name}'; the known ones are {known}."""
 
 
+class UnknownMetric(Refused):
+    """There is no metric '{name}'; the known ones are {known}."""
+
+
 class ItemNotFound(Refused):
     """There is no {type} {item_id} in {environment}."""
 

@@ -9,10 +9,12 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -157,6 +159,37 @@ class DetectionSettings(Section):
     """Of each table, in such a trial."""
     sample_share: float = Field(default=0.02, gt=0, le=1)
     """Of how many rows of the sample a new pattern may match."""
+
+
+class MetricsSettings(Section):
+    """When metrics are read and reported, and for how long their snapshots are kept."""
+
+    daily: str = "0 4 * * *"
+    """When each day's snapshots are taken, as cron writes it."""
+    weekly: str = "0 6 * * MON"
+    """When the report is made."""
+    time_zone: str = "UTC"
+    """By whose clocks."""
+    days: int = Field(default=30, gt=0, le=3650)
+    """How far back metrics look that tell of what happened."""
+    keep_days: int = Field(default=730, gt=0)
+    """How long a snapshot is kept. Snapshots of `access` and `actions` name people."""
+    environment: Name | None = None
+    """In whose bucket lie the control database's snapshots and the reports, which tell of all environments; the last
+    one that is declared if it is not given."""
+
+    @model_validator(mode="after")
+    def _check_times(self) -> "MetricsSettings":
+        for cron in (self.daily, self.weekly):
+            try:
+                CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC))
+            except CronSimError as error:
+                raise ValueError(f"'{cron}' is no time as cron writes it ({error})") from None
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone '{self.time_zone}'") from None
+        return self
 
 
 class EnvironmentSettings(Section):
@@ -330,6 +363,7 @@ class Settings(BaseSettings):
     """How long the storage audit must have found an object or points needed by nothing before a repair removes them.
     Longer than any ingest or promotion takes."""
     detection: DetectionSettings = DetectionSettings()
+    metrics: MetricsSettings = MetricsSettings()
     stack: StackSettings = StackSettings()
     control: ControlSettings
     identity: IdentitySettings
@@ -389,6 +423,8 @@ class Settings(BaseSettings):
             raise ValueError(f"default_collection {self.default_collection} is not among the collections")
         if self.detection.sample_environment not in {None, *self.environments}:
             raise ValueError(f"detection.sample_environment {self.detection.sample_environment} is not configured")
+        if self.metrics.environment not in {None, *self.environments}:
+            raise ValueError(f"metrics.environment {self.metrics.environment} is not configured")
         return self
 
     @classmethod
@@ -473,6 +509,8 @@ class Declared:
     """The month of the first partition of scans for test data."""
     swept: tuple[str, ...] = ()
     """The environments that schedules sweep by their retention policy."""
+    metrics: MetricsSettings = MetricsSettings()
+    """When metrics are read and reported."""
 
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The environments from which something may be promoted to `target`."""
@@ -512,6 +550,7 @@ def declared() -> Declared:
             (source, target) for source, _, target in (path.partition("->") for path in values.get("paths") or ())
         ),
         scans_from=_scans_from(values.get("detection") or {}),
+        metrics=_metrics(values.get("metrics") or {}),
         swept=tuple(
             name
             for name, about in (values.get("environments") or {}).items()
@@ -525,6 +564,13 @@ def _scans_from(detection: Mapping[str, Any]) -> date:
         return DetectionSettings(**detection).scans_from
     except ValidationError:
         raise BadSettings(message="detection: it is not as 'wisqu.toml' explains it") from None
+
+
+def _metrics(section: Mapping[str, Any]) -> MetricsSettings:
+    try:
+        return MetricsSettings(**section)
+    except ValidationError as error:
+        raise BadSettings(message=f"metrics: {error.errors()[0]['msg']}") from None
 
 
 def config_file() -> Path:
