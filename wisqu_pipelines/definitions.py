@@ -7,17 +7,20 @@ from dagster import Definitions, ExecutorDefinition, definitions, in_process_exe
 from wisqu_pipelines import settings
 from wisqu_pipelines.assets.checks import storage_checks
 from wisqu_pipelines.assets.inventory import inventory_assets
+from wisqu_pipelines.assets.metrics import metric_assets, metric_job
 from wisqu_pipelines.assets.scans import scan_assets, scan_job
 from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.jobs.expiry import test_account_expiry
 from wisqu_pipelines.jobs.promotion import promotion_jobs
 from wisqu_pipelines.jobs.retention import retention_job
+from wisqu_pipelines.jobs.weekly import weekly_report
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
 from wisqu_pipelines.sensors.audits import storage_audit_schedule
 from wisqu_pipelines.sensors.hourly import expiry_schedule
 from wisqu_pipelines.sensors.nightly import retention_schedule
+from wisqu_pipelines.sensors.reporting import metric_schedules
 
 EXECUTOR_VARIABLE = "WISQU_DAGSTER_EXECUTOR"
 EXECUTORS = {"in_process": in_process_executor, "multiprocess": multiprocess_executor}
@@ -35,14 +38,17 @@ def wisqu_pipelines() -> Definitions:
     checks = storage_checks(declared)
     scans = scan_assets(declared)
     cleanup = retention_job(declared.environments)
+    metrics = metric_assets(declared)
+    snapshots = metric_job(metrics)
     return Definitions(
-        assets=[*inventory_assets(declared), *scans],
+        assets=[*inventory_assets(declared), *scans, *metrics],
         asset_checks=[*checks, *verification_checks(declared)],
-        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry, cleanup],
+        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry, cleanup, snapshots, weekly_report],
         schedules=[
             storage_audit_schedule(checks),
             expiry_schedule,
             *(retention_schedule(cleanup, environment) for environment in declared.swept),
+            *metric_schedules(snapshots, declared.metrics),
         ],
         sensors=[approvals_sensor],
         resources={"wisqu": WisquResource()},

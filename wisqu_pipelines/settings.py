@@ -8,7 +8,7 @@ an entry in that file and never a name in the code.
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -509,7 +509,7 @@ class Declared:
     """The month of the first partition of scans for test data."""
     swept: tuple[str, ...] = ()
     """The environments that schedules sweep by their retention policy."""
-    metrics: MetricsSettings = MetricsSettings()
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     """When metrics are read and reported."""
 
     def sources_of(self, target: str) -> tuple[str, ...]:

@@ -48,7 +48,15 @@ class Counted:
             session.add(row)
         return row.id
 
-    def promotion(self, state: str, days: float = 1, *, target: str = "stage", items: Sequence[Mapping[str, Any]] = (), **columns: Any) -> UUID:
+    def promotion(
+        self,
+        state: str,
+        days: float = 1,
+        *,
+        target: str = "stage",
+        items: Sequence[Mapping[str, Any]] = (),
+        **columns: Any,
+    ) -> UUID:
         at = datetime.now(UTC) - timedelta(days=days)
         source = {"stage": "dev", "prod": "stage"}[target]
         row = Promotion(

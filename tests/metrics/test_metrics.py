@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from wisqu_pipelines.catalog.models import RagDocument
 from wisqu_pipelines.errors import UnknownEnvironment, UnknownMetric
 from wisqu_pipelines.identity import demo_people
 from wisqu_pipelines.metrics import frames, registry
+from wisqu_pipelines.metrics.metric import Kind
 from wisqu_pipelines.metrics.people import END_USERS, NOBODY, TEST_ACCOUNTS
 from wisqu_pipelines.metrics.rows import BY_PERSON, MODELS, OTHER
 
@@ -35,7 +37,7 @@ def test_an_empty_world_has_frames_of_the_same_types(counted: Counted, dev: Rows
         assert [str(each) for each in filled.dtypes] == [frames.DTYPES[each] for each in _kinds(name)], name
 
 
-def _kinds(name: str) -> list[frames.Kind]:
+def _kinds(name: str) -> list[Kind]:
     return list(registry.METRICS[name].columns.values())
 
 
@@ -64,7 +66,12 @@ def test_promotions_by_day_and_path(counted: Counted) -> None:
         "median_seconds": 4.0,
         "p95_seconds": pytest.approx(10.1),
     }
-    assert (prod["path"], prod["planned"], prod["success_rate"], prod["median_seconds"]) == ("stage->prod", 1, None, None)
+    assert (prod["path"], prod["planned"], prod["success_rate"], prod["median_seconds"]) == (
+        "stage->prod",
+        1,
+        None,
+        None,
+    )
     assert len(counted.rows("promotions", days=60)) == 3
     (by_stage, _) = counted.rows("paths", days=60)
     assert (by_stage["promotions"], by_stage["succeeded"], by_stage["success_rate"]) == (12, 3, 0.6)
@@ -76,7 +83,7 @@ def test_promotions_by_day_and_path(counted: Counted) -> None:
 
 def test_only_what_went_and_stayed_was_promoted(counted: Counted) -> None:
     skipped, back = uuid4(), uuid4()
-    items = [
+    items: list[dict[str, Any]] = [
         {},
         {"effect": "update", "bytes": 50},
         {"item_type": "rag_documents", "bytes": 0, "points": 7},
@@ -127,8 +134,9 @@ def test_test_data_by_group_and_never_by_what_was_found(counted: Counted) -> Non
 
 def test_sweeps(counted: Counted, dev: Rows) -> None:
     first, _ = dev.document(OLD), dev.document(OLD)
-    report = dev.retention.run()
-    dev.retention.restore(report.sweep.sweep_id, counted.person(), "still wanted", [first.id])
+    sweep_id = dev.retention.run().sweep.sweep_id
+    assert sweep_id is not None
+    dev.retention.restore(sweep_id, counted.person(), "still wanted", [first.id])
     (sweep,) = counted.rows("sweeps")
     assert (sweep["environment"], sweep["state"], sweep["rows"]) == ("dev", "hidden", 4)
     assert (sweep["hidden"], sweep["restored"], sweep["purged"], sweep["kept"]) == (2, 2, 0, 0)

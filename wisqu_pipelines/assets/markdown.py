@@ -5,8 +5,9 @@ import string
 from collections.abc import Sequence
 
 from wisqu_pipelines.errors import printable
-from wisqu_pipelines.metrics.telling import number as number
-from wisqu_pipelines.metrics.telling import size as size
+from wisqu_pipelines.metrics.telling import number, size
+
+__all__ = ["number", "size", "table", "text"]
 
 SHOWN_CHARACTERS = 400
 """Longest text that is shown whole: enough for any filename and for the reason why it is blocked."""

@@ -26,8 +26,7 @@ def frame(metric: Metric, rows: Sequence[Row]) -> "DataFrame":
     import pandas  # noqa: PLC0415
 
     columns = {
-        name: pandas.Series([row[name] for row in rows], dtype=DTYPES[kind])  # type: ignore[call-overload]
-        for name, kind in metric.columns.items()
+        name: pandas.Series([row[name] for row in rows], dtype=DTYPES[kind]) for name, kind in metric.columns.items()
     }
     return pandas.DataFrame(columns)
 

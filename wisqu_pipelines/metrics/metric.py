@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Select
 
@@ -32,6 +32,10 @@ class Kind(StrEnum):
     """In UTC."""
 
 
+Statement: TypeAlias = Select[*tuple[Any, ...]]
+"""Of any columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a metric is asked for."""
@@ -52,7 +56,7 @@ class Metric:
     description: str
     where: Where
     columns: Mapping[str, Kind]
-    query: Callable[[Scope], Select[Any]]
+    query: Callable[[Scope], Statement]
     """One statement, whose columns are those above in their order."""
     person: str | None = None
     """The column in which the statement leaves a person's id, as text: their address takes its place."""

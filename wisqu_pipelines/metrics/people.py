@@ -5,7 +5,7 @@ End users are never named: their entries are counted together. Nobody else's rea
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal, select, union_all
 
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccess, EnvironmentAccessLog
 from wisqu_pipelines.catalog.models import User
@@ -13,7 +13,7 @@ from wisqu_pipelines.entry.arrivals import END_USER, LOGIN
 from wisqu_pipelines.entry.test_sessions import TEST_LOGIN
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.service import IDENTITY
-from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Where
+from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Statement, Where
 
 ENTRY = "environment_token"
 """The action with which the control database writes an entry down."""
@@ -32,7 +32,7 @@ def _reasons(reason: ColumnElement[Any]) -> ColumnElement[str]:
     return func.coalesce(func.array_to_string(told[1:MOST_REASONS], "; "), "")
 
 
-def _accounts(scope: Scope) -> Select[Any]:
+def _accounts(scope: Scope) -> Statement:
     developer = func.coalesce(cast(User.created_by_developer, Text), NOBODY)
     over = (User.test_expires_at <= scope.now) | User.is_deleted
     return (
@@ -49,7 +49,7 @@ def _accounts(scope: Scope) -> Select[Any]:
     )
 
 
-def _access(scope: Scope) -> Select[Any]:
+def _access(scope: Scope) -> Statement:
     log = EnvironmentAccess
     person = case(
         ((log.action == ENTRY) & (log.details["role"].astext == END_USER), END_USERS),
@@ -75,7 +75,7 @@ def _access(scope: Scope) -> Select[Any]:
     )
 
 
-def _actions(scope: Scope) -> Select[Any]:
+def _actions(scope: Scope) -> Statement:
     entry, done = EnvironmentAccessLog, DeveloperAction
     who_came = case(
         (entry.access_type == TEST_LOGIN, TEST_ACCOUNTS),

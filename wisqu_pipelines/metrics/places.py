@@ -5,7 +5,8 @@ from datetime import date
 
 SNAPSHOTS = "metrics"
 REPORTS = "reports"
-OURS = rf"^({SNAPSHOTS}/[a-z_]+/date=[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/snapshot\.parquet|{REPORTS}/[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}-[0-9]+d\.html)$"
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+OURS = rf"^({SNAPSHOTS}/[a-z_]+/date={_DATE}/snapshot\.parquet|{REPORTS}/{_DATE}-[0-9]+d\.html)$"
 """How the key of such an object looks, for Postgres and for Python: the storage audit knows them by it."""
 _DAY = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select, and_, case, cast, exists, func, select
+from sqlalchemy import ColumnElement, Float, and_, case, cast, exists, func, select
 
-from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Where
+from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Statement, Where
 from wisqu_pipelines.promotion.models import (
     MOVING,
     Promotion,
@@ -30,7 +30,7 @@ def _percentile(share: float) -> ColumnElement[Any]:
     return func.percentile_cont(share).within_group(Promotion.duration_seconds).filter(_CARRIED_OUT)
 
 
-def _by_day(scope: Scope) -> Select[Any]:
+def _by_day(scope: Scope) -> Statement:
     carried_out = func.count().filter(_CARRIED_OUT)
     return (
         select(
@@ -54,7 +54,7 @@ def _by_day(scope: Scope) -> Select[Any]:
     )
 
 
-def _by_path(scope: Scope) -> Select[Any]:
+def _by_path(scope: Scope) -> Statement:
     carried_out = func.count().filter(_CARRIED_OUT)
     return (
         select(
@@ -73,7 +73,7 @@ def _by_path(scope: Scope) -> Select[Any]:
     )
 
 
-def _by_state(scope: Scope) -> Select[Any]:
+def _by_state(scope: Scope) -> Statement:
     del scope  # where they stand now, however old they are
     return (
         select(_PATH.label("path"), Promotion.state.label("state"), func.count().label("promotions"))
@@ -82,7 +82,7 @@ def _by_state(scope: Scope) -> Select[Any]:
     )
 
 
-def _by_type(scope: Scope) -> Select[Any]:
+def _by_type(scope: Scope) -> Statement:
     stayed_behind = exists().where(
         PromotionJournal.promotion_id == PromotionItem.promotion_id,
         PromotionJournal.item_type == PromotionItem.item_type,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, literal, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, literal, select, union_all
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import (
@@ -14,7 +14,7 @@ from wisqu_pipelines.catalog.models import (
     User,
     UserStorageQuota,
 )
-from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Where
+from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Statement, Where
 
 MODELS: tuple[type[EnvironmentRow], ...] = (User, StoredFile, RagDocument, Conversation, Message, UserStorageQuota)
 BY_PERSON = "a person said so"
@@ -31,7 +31,7 @@ def _type(model: type[EnvironmentRow]) -> ColumnElement[str]:
     return literal(str(model.__tablename__)).label("type")
 
 
-def _distribution(scope: Scope) -> Select[Any]:
+def _distribution(scope: Scope) -> Statement:
     parts = [
         select(
             _environment(scope),
@@ -48,7 +48,7 @@ def _distribution(scope: Scope) -> Select[Any]:
     return select(union_all(*parts).subquery())
 
 
-def _test_data(scope: Scope) -> Select[Any]:
+def _test_data(scope: Scope) -> Statement:
     parts = []
     for model in MODELS:
         by_detection = func.substring(model.test_data_reason, _GROUP)
@@ -62,7 +62,7 @@ def _test_data(scope: Scope) -> Select[Any]:
     return select(counted).order_by(counted.c.rows.desc(), counted.c.type, counted.c.reason)
 
 
-def _storage(scope: Scope) -> Select[Any]:
+def _storage(scope: Scope) -> Statement:
     sums: dict[type[EnvironmentRow], dict[str, ColumnElement[Any]]] = {
         StoredFile: {"bytes": func.sum(StoredFile.file_size_bytes)},
         RagDocument: {"points": func.sum(RagDocument.point_count)},

@@ -1,16 +1,15 @@
 """Retention's sweeps, and what became of their items."""
 
-from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, or_, select
 
-from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Where
+from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Statement, Where
 from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
 
 _OPEN = (SweepState.WAITING, SweepState.HIDING, SweepState.HIDDEN)
 
 
-def _sweeps(scope: Scope) -> Select[Any]:
+def _sweeps(scope: Scope) -> Statement:
     def rows(*states: ItemState) -> ColumnElement[int]:
         return func.count(SweepItem.item_id).filter(SweepItem.state.in_(states))
 

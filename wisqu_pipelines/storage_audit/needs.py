@@ -115,8 +115,8 @@ def version_in(key: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
 def needs_object(
     key: SQLColumnExpression[str], bucket: str, expired: Sequence[UUID]
 ) -> tuple[ColumnElement[bool], ...]:
-    """The ways in which this environment's database may need an object, or this project without any row of it: snapshots
-    of metrics and reports belong to nobody else.
+    """The ways in which this environment's database may need an object; snapshots of metrics and reports are needed
+    without any row.
 
     Args:
         key: The object's key.
