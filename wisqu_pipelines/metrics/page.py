@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from wisqu_pipelines.metrics import registry, svg, telling
 from wisqu_pipelines.metrics.frames import Row
@@ -46,7 +47,7 @@ th { color: var(--faint); font-weight: 600; white-space: nowrap; border-bottom-w
 td { overflow-wrap: anywhere; min-width: 4ch; } tr:last-child td { border-bottom: 0; }
 th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
 td.t { white-space: nowrap; overflow-wrap: normal; font-variant-numeric: tabular-nums; }
-svg { display: block; width: 100%; height: auto; max-width: 760px; margin: 6px 0; font-family: inherit; }
+svg { display: block; width: 100%; height: auto; max-width: 860px; margin: 6px 0; font-family: inherit; }
 .grid { stroke: var(--rule); } .axis { fill: var(--faint); font-size: 11px; }
 .label { fill: var(--ink); font-size: 12.5px; }
 .line { fill: none; stroke-width: 2; }
@@ -159,7 +160,7 @@ def _storage(report: Report) -> str:
     classes = {name: f"h{place % HUES}" for place, name in enumerate(report.environments) if name in series}
     if not series:
         return _section(report, "storage", "<p class='faint'>No day's snapshot has been taken yet.</p>")
-    chart = svg.lines(
+    chart = svg.sizes(
         series, classes, lambda value: telling.size(round(value)), "Bytes of files by environment and day"
     )
     return _section(report, "storage", f"<h3>Files, day by day</h3>{chart}{_key(classes)}")
@@ -178,15 +179,17 @@ def _table(metric: Metric, rows: Sequence[Row]) -> str:
         return "<p class='faint'>None.</p>"
     head = "".join(f"<th{_class(kind)}>{text(_words(name))}</th>" for name, kind in metric.columns.items())
     lines = (
-        "".join(
-            f"<td{_class(kind)}>{text(telling.told(row[name], kind))}</td>" for name, kind in metric.columns.items()
-        )
+        "".join(f"<td{_class(kind)}>{_shown(row[name], kind)}</td>" for name, kind in metric.columns.items())
         for row in rows[:MOST_ROWS]
     )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     more = len(rows) - MOST_ROWS
     rest = f"<p class='faint'>… and {more:,} more: wisqu metrics {metric.name}</p>" if more > 0 else ""
     return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}"
+
+
+def _shown(value: Any, kind: Kind) -> str:
+    return "<span class='faint'>–</span>" if value is None else text(telling.told(value, kind))
 
 
 def _class(kind: Kind) -> str:

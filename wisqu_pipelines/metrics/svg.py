@@ -11,6 +11,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 28
 LABEL_WIDTH, BAR_HEIGHT = 210, 24
 LABEL_CHARACTERS = 32
 DATES_SHOWN = 8
+UNIT = 1024
 
 Told = Callable[[float], str]
 
@@ -43,10 +44,8 @@ def columns(days: Sequence[date], series: Mapping[str, Sequence[int]], classes: 
     return _picture(HEIGHT, drawn, about)
 
 
-def lines(
-    series: Mapping[str, Sequence[tuple[date, float]]], classes: Mapping[str, str], told: Told, about: str
-) -> str:
-    """A line for each series over the days.
+def sizes(series: Mapping[str, Sequence[tuple[date, int]]], classes: Mapping[str, str], told: Told, about: str) -> str:
+    """A line of bytes for each series over the days.
 
     Args:
         series: Days with their values, in their order.
@@ -57,7 +56,9 @@ def lines(
     seen = sorted({day for each in series.values() for day, _ in each})
     first, last = (seen[0], seen[-1]) if seen else (date.min, date.min)
     span = max((last - first).days, 1)
-    top = _round_up(max((value for each in series.values() for _, value in each), default=0))
+    largest = max((value for each in series.values() for _, value in each), default=0)
+    unit = UNIT ** max((largest.bit_length() - 1) // 10, 0)
+    top = _round_up(largest / unit) * unit
 
     def across(day: date) -> float:
         return LEFT + 12 + (WIDTH - LEFT - RIGHT - 24) * (day - first).days / span

@@ -1,6 +1,5 @@
 """Retention's sweeps, and what became of their items."""
 
-
 from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, or_, select
 
 from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Statement, Where
