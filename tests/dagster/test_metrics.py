@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 from dagster import AssetKey, DefaultScheduleStatus, ExecuteInProcessResult
-from pytest import MonkeyPatch
 
 from tests.dagster.conftest import World, failure_of, output_metadata
 from tests.retention.conftest import OLD, Rows
@@ -47,7 +46,7 @@ def test_the_job_keeps_a_snapshot_of_everything(world: World) -> None:
     assert shown[AssetKey(["metrics", "promotions"])]["Promotions by day"] == "None."
 
 
-def test_an_environment_that_is_away_keeps_nobody_waiting(world: World, monkeypatch: MonkeyPatch) -> None:
+def test_an_environment_that_is_away_keeps_nobody_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WISQU_ENVIRONMENTS__STAGE__DATABASE__PASSWORD", "wrong")
     job = world.definitions.resolve_job_def("metrics")
     result = job.execute_in_process(instance=world.instance, raise_on_error=False)
@@ -83,7 +82,7 @@ def test_days_are_checked(world: World) -> None:
     assert failure_of(result)[1]["outcome"] == "refused"
 
 
-def test_the_times_are_those_of_the_settings(monkeypatch: MonkeyPatch) -> None:
+def test_the_times_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _times() == {
         "daily_metrics": ("metrics", "0 4 * * *", "UTC"),
         "weekly_report": ("report", "0 6 * * MON", "UTC"),
@@ -95,7 +94,7 @@ def test_the_times_are_those_of_the_settings(monkeypatch: MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("DAILY", "at five"), ("WEEKLY", "0 25 * * *"), ("TIME_ZONE", "Mars/One")])
-def test_a_bad_time_is_named(monkeypatch: MonkeyPatch, name: str, value: str) -> None:
+def test_a_bad_time_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"WISQU_METRICS__{name}", value)
     with pytest.raises(BadSettings, match=value.replace("*", r"\*")):
         definitions.wisqu_pipelines()

@@ -14,6 +14,8 @@ from wisqu_pipelines.metrics.svg import text
 MOST_ROWS = 200
 """Of one table."""
 MOST_BARS = 12
+SHORT = 40
+"""Characters of a text that stays on one line."""
 OUTCOMES = {"succeeded": "good", "running": "busy", "planned": "quiet", "refused": "warn", "failed": "bad"} | {
     "rolled_back": "back"
 }
@@ -44,9 +46,9 @@ section { background: var(--paper); border: 1px solid var(--rule); border-radius
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 th { color: var(--faint); font-weight: 600; white-space: nowrap; border-bottom-width: 2px; }
-td { overflow-wrap: anywhere; min-width: 4ch; } tr:last-child td { border-bottom: 0; }
+td { overflow-wrap: break-word; max-width: 60ch; } td.l { min-width: 34ch; } tr:last-child td { border-bottom: 0; }
 th.n, td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
-td.t { white-space: nowrap; overflow-wrap: normal; font-variant-numeric: tabular-nums; }
+td.t { white-space: nowrap; max-width: none; font-variant-numeric: tabular-nums; }
 svg { display: block; width: 100%; height: auto; max-width: 860px; margin: 6px 0; font-family: inherit; }
 .grid { stroke: var(--rule); } .axis { fill: var(--faint); font-size: 11px; }
 .label { fill: var(--ink); font-size: 12.5px; }
@@ -178,18 +180,19 @@ def _table(metric: Metric, rows: Sequence[Row]) -> str:
     if not rows:
         return "<p class='faint'>None.</p>"
     head = "".join(f"<th{_class(kind)}>{text(_words(name))}</th>" for name, kind in metric.columns.items())
-    lines = (
-        "".join(f"<td{_class(kind)}>{_shown(row[name], kind)}</td>" for name, kind in metric.columns.items())
-        for row in rows[:MOST_ROWS]
-    )
+    lines = ("".join(_cell(row[name], kind) for name, kind in metric.columns.items()) for row in rows[:MOST_ROWS])
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     more = len(rows) - MOST_ROWS
     rest = f"<p class='faint'>… and {more:,} more: wisqu metrics {metric.name}</p>" if more > 0 else ""
     return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}"
 
 
-def _shown(value: Any, kind: Kind) -> str:
-    return "<span class='faint'>–</span>" if value is None else text(telling.told(value, kind))
+def _cell(value: Any, kind: Kind) -> str:
+    if value is None:
+        return f"<td{_class(kind)}><span class='faint'>–</span></td>"
+    told = telling.told(value, kind)
+    style = _class(kind) or (" class='l'" if len(told) > SHORT else " class='t'")
+    return f"<td{style}>{text(told)}</td>"
 
 
 def _class(kind: Kind) -> str:
