@@ -14,8 +14,8 @@ from wisqu_pipelines.metrics.svg import text
 MOST_ROWS = 200
 """Of one table."""
 MOST_BARS = 12
-SHORT = 40
-"""Characters of a text that stays on one line."""
+SHORT, LONG = 30, 60
+"""Characters of a text that stays on one line, and of one that takes room for several words on each."""
 OUTCOMES = {"succeeded": "good", "running": "busy", "planned": "quiet", "refused": "warn", "failed": "bad"} | {
     "rolled_back": "back"
 }
@@ -191,7 +191,7 @@ def _cell(value: Any, kind: Kind) -> str:
     if value is None:
         return f"<td{_class(kind)}><span class='faint'>–</span></td>"
     told = telling.told(value, kind)
-    style = _class(kind) or (" class='l'" if len(told) > SHORT else " class='t'")
+    style = _class(kind) or (" class='t'" if len(told) <= SHORT else " class='l'" if len(told) >= LONG else "")
     return f"<td{style}>{text(told)}</td>"
 
 
