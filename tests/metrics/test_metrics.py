@@ -123,7 +123,7 @@ def test_rows_and_room(counted: Counted, dev: Rows) -> None:
 
 
 def test_test_data_by_group_and_never_by_what_was_found(counted: Counted) -> None:
-    for reason in (MARKED, MARKED, "qa/test_plan in filename: 'x' (a plan)", "just so", None):
+    for reason in (MARKED, MARKED, "qa/test_plan in chunk text: 'x' (a plan); emails/y in title: 'z' (w)", "just so", None):
         counted.file(is_test_data=True, test_data_reason=reason)
     counted.file(is_test_data=True, test_data_reason=MARKED, test_data_by_person=True)
     counted.file()

@@ -19,7 +19,7 @@ from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Statement, Where
 MODELS: tuple[type[EnvironmentRow], ...] = (User, StoredFile, RagDocument, Conversation, Message, UserStorageQuota)
 BY_PERSON = "a person said so"
 OTHER = "other"
-_GROUP = r"^([a-z][a-z0-9_]{0,39})/\S+ in [a-z_]+: '"
+_GROUP = r"^([a-z][a-z0-9_]{0,39})/[^:]+ in [a-z_ ]+: '"
 """How a reason of detection begins; the rest of it repeats what was found, which belongs into no figure."""
 
 
