@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from wisqu_pipelines.identity.external import ExternalPeople
     from wisqu_pipelines.identity.oidc import OidcProvider
     from wisqu_pipelines.ingest.service import IngestService
+    from wisqu_pipelines.metrics.service import MetricsService
     from wisqu_pipelines.notifications.service import NotificationService
     from wisqu_pipelines.retention.service import RetentionService
 
@@ -241,6 +242,13 @@ class Services:
         from wisqu_pipelines.holds.service import HoldService
 
         return HoldService(self.control, self.environments[environment], self.clock)
+
+    @cached_property
+    def metrics(self) -> "MetricsService":
+        """What says everything in figures."""
+        from wisqu_pipelines.metrics.service import MetricsService
+
+        return MetricsService(self.control, self.environments, self.settings, self.clock)
 
     def verify_audit(self, names: Sequence[str] = ()) -> Sequence[AuditReport]:
         """Read the audit chains of these environments from end to end; none are named: of all, and the control

@@ -7,6 +7,7 @@ from dagster import Definitions, ExecutorDefinition, definitions, in_process_exe
 from wisqu_pipelines import settings
 from wisqu_pipelines.assets.checks import audit_job, storage_checks
 from wisqu_pipelines.assets.inventory import inventory_assets, inventory_job
+from wisqu_pipelines.assets.metrics import metric_assets, metric_job
 from wisqu_pipelines.assets.scans import scan_assets, scan_job
 from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
@@ -15,6 +16,7 @@ from wisqu_pipelines.jobs.expiry import test_account_expiry
 from wisqu_pipelines.jobs.housekeeping import audit_verification, run_purge
 from wisqu_pipelines.jobs.promotion import promotion_jobs
 from wisqu_pipelines.jobs.retention import retention_job
+from wisqu_pipelines.jobs.weekly import weekly_report
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
 from wisqu_pipelines.sensors.automation import approved_items_sensor, ci_results_sensor
@@ -40,8 +42,9 @@ def wisqu_pipelines() -> Definitions:
     inventories = inventory_assets(declared)
     cleanup = retention_job(declared.environments)
     request = request_job(declared)
+    metrics = metric_assets(declared)
     return Definitions(
-        assets=[*inventories, *scans],
+        assets=[*inventories, *scans, *metrics],
         asset_checks=[*checks, *verification_checks(declared)],
         jobs=[
             *promotion_jobs(declared),
@@ -54,6 +57,8 @@ def wisqu_pipelines() -> Definitions:
             test_account_expiry,
             audit_verification,
             run_purge,
+            metric_job(metrics),
+            weekly_report,
         ],
         schedules=list(schedules(declared)),
         sensors=[

@@ -167,6 +167,10 @@ class UnknownTarget(Refused):
     """There is no notification target '{name}'; the settings have {known}."""
 
 
+class UnknownMetric(Refused):
+    """There is no metric '{name}'; the known ones are {known}."""
+
+
 class ItemNotFound(Refused):
     """There is no {type} {item_id} in {environment}."""
 

@@ -161,6 +161,18 @@ class DetectionSettings(Section):
     """Of how many rows of the sample a new pattern may match."""
 
 
+class MetricsSettings(Section):
+    """What metrics look at, and for how long their snapshots are kept."""
+
+    days: int = Field(default=30, gt=0, le=3650)
+    """How far back metrics look that tell of what happened."""
+    keep_days: int = Field(default=730, gt=0)
+    """How long a snapshot is kept. Snapshots of `access` and `actions` name people."""
+    environment: Name | None = None
+    """In whose bucket lie the control database's snapshots and the reports, which tell of all environments; the last
+    one that is declared if it is not given."""
+
+
 class EnvironmentSettings(Section):
     """One environment: its stores and its rules."""
 
@@ -382,6 +394,8 @@ class SchedulesSettings(Section):
     inventory: ScheduleSettings = ScheduleSettings(cron="30 1 * * *")
     audit_verification: ScheduleSettings = ScheduleSettings(cron="0 4 1 * *")
     run_purge: ScheduleSettings = ScheduleSettings(cron="30 4 * * *")
+    metrics: ScheduleSettings = ScheduleSettings(cron="0 4 * * *")
+    report: ScheduleSettings = ScheduleSettings(cron="0 6 * * MON")
 
 
 class AutomationSettings(Section):
@@ -425,6 +439,7 @@ class Settings(BaseSettings):
     """How long the storage audit must have found an object or points needed by nothing before a repair removes them.
     Longer than any ingest or promotion takes."""
     detection: DetectionSettings = DetectionSettings()
+    metrics: MetricsSettings = MetricsSettings()
     stack: StackSettings = StackSettings()
     control: ControlSettings
     identity: IdentitySettings
@@ -474,6 +489,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_automation(self) -> "Settings":
+        asked = [path.name for path in self.paths.values() if path.request or path.auto_promote_after_tests]
+        if self.automation.preview_after_minutes is not None:
+            asked.append("automation.preview_after_minutes")
+        if asked and self.automation.person is None:
+            raise ValueError(f"{', '.join(asked)} asks by itself, and automation.person does not say as whom")
+        return self
+
+    @model_validator(mode="after")
     def _check_together(self) -> "Settings":
         for path in self.paths.values():
             for end in (path.source, path.target):
@@ -481,18 +505,14 @@ class Settings(BaseSettings):
                     raise ValueError(f"the path {path.name} names the environment {end}, which is not configured")
             if path.source == path.target:
                 raise ValueError(f"the path {path.name} leads nowhere")
-            if self.automation.person is None and (path.request is not None or path.auto_promote_after_tests):
-                raise ValueError(
-                    f"the path {path.name} is asked for by itself, and automation.person does not say as whom"
-                )
-        if self.automation.person is None and self.automation.preview_after_minutes is not None:
-            raise ValueError("automation.preview_after_minutes is set, and automation.person does not say as whom")
         if self.default_bucket not in self.buckets:
             raise ValueError(f"default_bucket {self.default_bucket} is not among the buckets")
         if self.default_collection not in self.collections:
             raise ValueError(f"default_collection {self.default_collection} is not among the collections")
         if self.detection.sample_environment not in {None, *self.environments}:
             raise ValueError(f"detection.sample_environment {self.detection.sample_environment} is not configured")
+        if self.metrics.environment not in {None, *self.environments}:
+            raise ValueError(f"metrics.environment {self.metrics.environment} is not configured")
         return self
 
     @classmethod

@@ -206,6 +206,8 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Definitions:
         "INVENTORY": "30 2 * * *",
         "AUDIT_VERIFICATION": "30 2 29 * *",
         "RUN_PURGE": "30 2 * * *",
+        "METRICS": "30 2 * * *",
+        "REPORT": "30 2 * * SUN",
     }.items():
         monkeypatch.setenv(f"WISQU_SCHEDULES__{name}__CRON", cron)
         monkeypatch.setenv(f"WISQU_SCHEDULES__{name}__TIME_ZONE", "Europe/Berlin")

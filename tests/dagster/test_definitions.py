@@ -24,7 +24,10 @@ KINDS = {
     "environment_access_logs": {"postgres"},
     "developer_actions": {"postgres"},
     "test_data_scan": {"postgres", "qdrant"},
+    "metrics": {"postgres", "pandas", "parquet"},
 }
+OF_CONTROL = {"promotions", "paths", "promotion_states", "promoted_types", "access"}
+"""The metrics of the control database."""
 ENVIRONMENTS = ("dev", "stage", "prod")
 
 
@@ -47,7 +50,7 @@ def graph(loaded: Definitions) -> AssetGraph:
 
 def test_every_environment_has_every_asset(graph: AssetGraph) -> None:
     expected = {AssetKey([environment, kind]) for environment in ENVIRONMENTS for kind in KINDS}
-    assert set(graph.get_all_asset_keys()) == expected
+    assert set(graph.get_all_asset_keys()) == expected | {AssetKey(["metrics", name]) for name in OF_CONTROL}
     for key in expected:
         node = graph.get(key)
         environment, kind = key.path

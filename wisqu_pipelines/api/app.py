@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from wisqu_pipelines.api import problems
+from wisqu_pipelines.api.gauges import Gauges
 from wisqu_pipelines.api.logs import log_as_json
 from wisqu_pipelines.api.middleware import EveryRequest, Figures
 from wisqu_pipelines.api.routes import (
@@ -22,6 +23,7 @@ from wisqu_pipelines.api.routes import (
     retention,
 )
 from wisqu_pipelines.bootstrap import Services, open_services
+from wisqu_pipelines.metrics.gauges import Watched
 from wisqu_pipelines.settings import Settings, load
 
 ABOUT = """The life of data in Wisqu's environments: who may enter which one, what goes from one to the next, who said
@@ -40,6 +42,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     registry = CollectorRegistry()
+    registry.register(Gauges(Watched(services.metrics, services.clock.now)))
     app.state.services, app.state.registry = services, registry
     problems.install(app)
     for module in (identity, people, environments, promotions, detection, retention, ci, audit, health):

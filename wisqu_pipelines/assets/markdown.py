@@ -5,6 +5,9 @@ import string
 from collections.abc import Sequence
 
 from wisqu_pipelines.errors import printable
+from wisqu_pipelines.metrics.telling import number, size
+
+__all__ = ["number", "size", "table", "text"]
 
 SHOWN_CHARACTERS = 400
 """Longest text that is shown whole: enough for any filename and for the reason why it is blocked."""
@@ -23,21 +26,6 @@ def text(value: object) -> str:
         lambda start: f"{start[0][0]}{_WORD_JOINER}{start[0][1:]}", printable(str(value), SHOWN_CHARACTERS)
     )
     return unlinked.strip().translate(_ESCAPES)
-
-
-def number(value: int) -> str:
-    """A whole number with its thousands set apart."""
-    return f"{value:,}"
-
-
-def size(value: int) -> str:
-    """A number of bytes as people say it (powers of 1024)."""
-    amount, unit = float(value), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{value} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Value]]) -> str:

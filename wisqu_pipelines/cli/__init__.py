@@ -19,6 +19,7 @@ from wisqu_pipelines.cli import (
     hold,
     keys,
     login,
+    metrics,
     notifications,
     promote,
     stack,
@@ -55,6 +56,8 @@ app.add_typer(hold.app, name="hold")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(audit.app, name="audit")
 app.add_typer(storage.app, name="storage")
+app.command()(metrics.metrics)
+app.command()(metrics.report)
 app.command()(demo.demo)
 
 

@@ -44,6 +44,8 @@ def schedules(declared: Declared) -> Iterator[ScheduleDefinition]:
         ("test_account_expiry", when.test_account_expiry, "Deletes expired test accounts."),
         ("storage_audit", when.storage_audit, "Audits every environment's stores, and removes nothing."),
         ("inventory", when.inventory, "Counts what lies in every environment's stores."),
+        ("metrics", when.metrics, "Keeps a snapshot of all metrics."),
+        ("report", when.report, "Writes the report of the last seven days."),
         ("audit_verification", when.audit_verification, "Reads every audit chain from end to end."),
     ):
         yield _schedule(name, name, at, description)

@@ -24,6 +24,7 @@ from sqlalchemy.orm import aliased
 
 from wisqu_pipelines.catalog.models import ListedStore, PromotionBeforeImage, RagDocument, StorageListing, StoredFile
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.metrics import places
 from wisqu_pipelines.promotion.models import MOVING, Promotion, PromotionItem, PromotionState
 from wisqu_pipelines.settings import Settings
 
@@ -114,7 +115,8 @@ def version_in(key: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
 def needs_object(
     key: SQLColumnExpression[str], bucket: str, expired: Sequence[UUID]
 ) -> tuple[ColumnElement[bool], ...]:
-    """The ways in which this environment's database may need an object.
+    """The ways in which this environment's database may need an object; snapshots of metrics and reports are needed
+    without any row.
 
     Args:
         key: The object's key.
@@ -125,6 +127,7 @@ def needs_object(
     return (
         exists().where(StoredFile.bucket == bucket, StoredFile.object_name == key),
         exists().where(image["object_name"].astext == key, image["bucket"].astext == bucket, _restorable(expired)),
+        key.regexp_match(places.OURS),
     )
 
 

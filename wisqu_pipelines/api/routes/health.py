@@ -47,6 +47,6 @@ def stores(services: Opened) -> list[StoreState]:
 
 @route(router, "GET", "/metrics", PUBLIC, response_class=Response)
 def metrics(request: Request) -> Response:
-    """The API's figures for Prometheus: how many requests, how they ended, how long they took."""
+    """Figures for Prometheus: the API's requests, and what there is in the environments, at most a minute old."""
     registry: CollectorRegistry = request.app.state.registry
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
