@@ -53,7 +53,8 @@ class Belongings:
     def conditions(self) -> Sequence[tuple[type[EnvironmentRow], ColumnElement[bool]]]:
         """Which rows of a type go, in an order in which they can be deleted; the account's own type is last."""
         found: list[tuple[type[EnvironmentRow], ColumnElement[bool]]] = []
-        for model, own in (*_OWNED.items(), (User, lambda owner: User.id == owner)):
+        everything: dict[type[EnvironmentRow], Callable[[Any], ColumnElement[bool]]] = {**_OWNED, User: _is_account}
+        for model, own in everything.items():
             wanted: list[ColumnElement[bool]] = [own(self.owner)] if self.with_owner else []
             wanted.append(among(model.id, list(self.also.get(str(model.__tablename__), ()))))
             found.append((model, or_(*wanted)))
@@ -147,6 +148,7 @@ def remove(
     audited: Callable[[Session, Removed], None],
     *,
     every_trace: bool = False,
+    strays: Lying | None = None,
 ) -> Removed:
     """Remove a closed account and everything of it.
 
@@ -156,6 +158,7 @@ def remove(
         audited: Writes the removal down, in the transaction in which the rows go.
         every_trace: Also what else keeps the rows' words: before-images, marks, reviews, labels, and earlier and staged
             versions of files and vectors.
+        strays: What lies in the stores of such rows without them.
     """
     if what.with_owner:
         environment.sessions.delete_prefix(f"{SESSIONS}{what.owner}/")
@@ -163,7 +166,7 @@ def remove(
     points = objects = 0
     while True:
         with environment.database.begin() as session:
-            lying = _lying(session, environment, what, every_trace=every_trace)
+            lying = _lying(session, environment, what, every_trace=every_trace) | (strays or Lying())
         more = lying - emptied
         besides = traces.images_of(what.owner, what.conditions()) if every_trace else None
         of_points, of_objects = contents.remove(environment, more.vectors, more.files, besides)
@@ -180,7 +183,7 @@ def remove(
                 rows = session.execute(
                     delete(model).where(own).returning(*columns).execution_options(synchronize_session=False)
                 )
-                gone += [_gone(model, row) for row in rows.mappings()]
+                gone += [_gone(model, {str(name): value for name, value in row.items()}) for row in rows.mappings()]
             if account is not None:
                 session.expunge(account)
             environment.cache.delete(*(cached_item(each.type, each.id) for each in gone))
@@ -224,6 +227,10 @@ def _lying(session: Session, environment: Environment, what: Belongings, *, ever
             [(each.bucket, each.id) for each in files],
         )
     )
+
+
+def _is_account(owner: Any) -> ColumnElement[bool]:
+    return User.id == owner
 
 
 def _gone(model: type[EnvironmentRow], row: Mapping[str, Any]) -> Gone:

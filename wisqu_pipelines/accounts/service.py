@@ -206,7 +206,13 @@ class TestAccountService:
             raise NotPermitted(person=developer.email, act=act, environment=self._environment.name, reason=reason)
 
     def _write_down(
-        self, session: Session, developer: UUID | None, action: str, account_id: UUID, reason: str | None, **details: Any
+        self,
+        session: Session,
+        developer: UUID | None,
+        action: str,
+        account_id: UUID,
+        reason: str | None,
+        **details: Any,
     ) -> None:
         append(
             session,

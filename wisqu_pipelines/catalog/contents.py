@@ -47,7 +47,9 @@ def remove(
         How many points and how many objects went.
     """
     with environment.database.begin() as session:
-        kept_versions = named_in_before_images(session, "vector_version", {str(each.version) for each in vectors}, besides)
+        kept_versions = named_in_before_images(
+            session, "vector_version", {str(each.version) for each in vectors}, besides
+        )
         kept_objects = named_in_before_images(session, "object_name", {each.object_name for each in files}, besides)
     points: dict[str, list[UUID]] = defaultdict(list)
     objects: dict[str, list[str]] = defaultdict(list)
