@@ -10,6 +10,7 @@ from wisqu_pipelines.assets.inventory import inventory_assets
 from wisqu_pipelines.assets.scans import scan_assets, scan_job
 from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
+from wisqu_pipelines.jobs.erasure import erase_person
 from wisqu_pipelines.jobs.expiry import test_account_expiry
 from wisqu_pipelines.jobs.promotion import promotion_jobs
 from wisqu_pipelines.jobs.retention import retention_job
@@ -38,7 +39,7 @@ def wisqu_pipelines() -> Definitions:
     return Definitions(
         assets=[*inventory_assets(declared), *scans],
         asset_checks=[*checks, *verification_checks(declared)],
-        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry, cleanup],
+        jobs=[*promotion_jobs(declared), scan_job(scans), test_account_expiry, cleanup, erase_person],
         schedules=[
             storage_audit_schedule(checks),
             expiry_schedule,

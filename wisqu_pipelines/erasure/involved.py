@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, false, or_, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.accounts.traces import NEUTRAL
@@ -85,6 +85,7 @@ def forget_words(session: Session, environment: str, rows: Rows) -> int:
 
 def _here(environment: str, rows: Rows) -> ColumnElement[bool]:
     return or_(
+        false(),
         *(
             and_(
                 PromotionItem.item_type == kind,
@@ -94,5 +95,5 @@ def _here(environment: str, rows: Rows) -> ColumnElement[bool]:
                 ),
             )
             for kind, ids in rows.items()
-        )
+        ),
     )
