@@ -6,18 +6,20 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
-from tests.erasure.conftest import CASE, Person
+from tests.erasure.conftest import CASE, EVERY, Person
+from tests.promotion.world import World
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.audit.verification import verify_environment
 from wisqu_pipelines.catalog.models import PromotionBeforeImage, RagDocument, StoredFile, TestDataMark, User
+from wisqu_pipelines.erasure import involved
 from wisqu_pipelines.erasure.certificates import digest
 from wisqu_pipelines.erasure.models import Erasure
 from wisqu_pipelines.errors import ErasureRefused, ItemRefused, NotPermitted
 from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
-from wisqu_pipelines.promotion.models import Promotion, PromotionItem
+from wisqu_pipelines.promotion.models import PromotionItem, PromotionState
 
 
 def actions(person: Person) -> list[DeveloperAction]:
@@ -50,7 +52,7 @@ def test_nothing_of_them_stays_and_everybody_else_is_untouched(person: Person) -
     said = json.dumps(dict(certificate))
     assert not any(word in said for word in ("divorce", "husband", "example.org", person.document.title))
     control = person.rows.services.control
-    assert verify_environment(control, person.rows.environment.database, "dev").is_whole
+    assert verify_environment(control, person.rows.environment.database, "dev").holds
     assert person.erasures.run(done.id, ADMIN) == done
 
 
@@ -104,51 +106,29 @@ def test_what_is_held_stays(person: Person) -> None:
     assert person.rows.visible(User) == {person.id}
 
 
-def test_a_running_promotion_is_named_and_copies_are_told(person: Person) -> None:
-    promotion, copy = uuid4(), uuid4()
-    with person.rows.services.control.begin() as session:
-        session.add(
-            Promotion(
-                id=promotion,
-                promotion_type="rag_documents",
-                source_environment="dev",
-                target_environment="stage",
-                plan_digest="",
-                selection={},
-                totals={},
-                policy={"approvals": 0},
-                requested_via="test",
-                created_at=person.rows.ago(0),
-            )
-        )
-        session.flush()
-        session.add(
-            PromotionItem(
-                promotion_id=promotion,
-                item_type="rag_documents",
-                source_id=person.document.id,
-                target_id=copy,
-                source_status="approved",
-                label="My divorce",
-                effect="create",
-                source_hashes={},
-            )
-        )
+def test_a_running_promotion_is_named_and_copies_are_told(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(person.rows.services)
+    document = world.document(name="divorce.md")
+    person.rows.change(StoredFile, world.file_of(document).id, owner_id=person.id)
+    planned = world.services.promotions.preview_promotion(
+        RagDocument, "dev", "stage", [document], requested_by_user_id=world.person()
+    )
     erasure = person.approved()
-    for state in ("approved", "executing"):
-        with person.rows.services.control.begin() as session:
-            session.execute(update(Promotion).values(state=state))
-    with pytest.raises(ErasureRefused, match=str(promotion)):
-        person.erasures.run(erasure, ADMIN)
+    with monkeypatch.context() as patched:
+        patched.setattr(involved, "RUNNING", (PromotionState.PLANNED,))  # as if it were under way
+        with pytest.raises(ErasureRefused, match=str(planned.promotion_id)):
+            person.erasures.run(erasure, ADMIN)
     assert person.rows.visible(User) == {person.id}
-    for state in ("published", "succeeded"):
-        with person.rows.services.control.begin() as session:
-            session.execute(update(Promotion).values(state=state))
-    (found,) = person.erasures.preview("dev", person.id).copies
-    assert (found.environment, found.item_type, found.rows) == ("stage", "rag_documents", 1)
+    world.services.approvals.grant(planned.promotion_id, ADMIN)
+    world.services.promotions.execute(planned.promotion_id, run_id="test")
+    copies = person.erasures.preview("dev", person.id).copies
+    assert {(each.environment, each.item_type, each.rows) for each in copies} == {
+        ("stage", "rag_documents", 1),
+        ("stage", "stored_files", 1),
+    }
     assert person.erasures.run(erasure, ADMIN).state == "done"
     with person.rows.services.control.begin() as session:
-        assert session.scalars(select(PromotionItem.label)).all() == ["erased"]
+        assert set(session.scalars(select(PromotionItem.label))) == {"erased"}
 
 
 class _Broken(Exception):
@@ -220,8 +200,8 @@ def test_files_and_points_that_come_back_without_rows_go_as_well(person: Person)
     person.erased()
     restore()
     with person.rows.environment.database.begin() as session:
-        for name in ("messages", "conversations", "rag_documents", "stored_files", "user_storage_quotas", "users"):
-            session.connection().exec_driver_sql(f"DELETE FROM {name}")
+        for model in reversed(EVERY):
+            session.execute(delete(model))
     (again,) = person.erasures.reapply("dev", ADMIN)
     assert (again.rows, again.files, again.points) == (0, 1, 2)
     assert person.rows.stored() == (0, 0)
