@@ -229,7 +229,7 @@ def _lying(session: Session, environment: Environment, what: Belongings, *, ever
     )
 
 
-def _is_account(owner: Any) -> ColumnElement[bool]:
+def _is_account(owner: UUID) -> ColumnElement[bool]:
     return User.id == owner
 
 

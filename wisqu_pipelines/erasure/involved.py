@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, update
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.accounts.traces import NEUTRAL
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.erasure.report import Copies
 from wisqu_pipelines.promotion.lineage import HAPPENED, ancestors
@@ -54,33 +53,6 @@ def copies(session: Session, environment: str, rows: Rows) -> Sequence[Copies]:
                     waiting.append((there, {target}))
     counted = Counter((place, kind) for place, kind, _ in found)
     return [Copies(place, kind, count) for (place, kind), count in sorted(counted.items())]
-
-
-def forget_words(session: Session, environment: str, rows: Rows) -> int:
-    """Make what plans say of these rows neutral: labels and differences, which no digest is over.
-
-    Returns:
-        Of how many items.
-    """
-    promotions = select(Promotion.id).where(
-        or_(Promotion.source_environment == environment, Promotion.target_environment == environment)
-    )
-    changed = 0
-    for kind, ids in rows.items():
-        named = list(ids)
-        items = (
-            update(PromotionItem)
-            .where(
-                PromotionItem.promotion_id.in_(promotions),
-                PromotionItem.item_type == kind,
-                or_(among(PromotionItem.source_id, named), among(PromotionItem.target_id, named)),
-            )
-            .values(label=NEUTRAL, diff=None)
-            .returning(PromotionItem.source_id)
-            .execution_options(synchronize_session=False)
-        )
-        changed += len(session.scalars(items).all())
-    return changed
 
 
 def _here(environment: str, rows: Rows) -> ColumnElement[bool]:

@@ -193,13 +193,7 @@ class ErasureService:
             if not self._has_gone(place, erasure):
                 self._close(place, erasure, Belongings(erasure.user_id))
                 self._take(place, erasure, who)
-            with self._control.begin() as session:
-                erasure = _get(session, erasure_id)
-                told = erasure.certificate or {}
-                involved.forget_words(session, place.name, certified(told))
-                erasure.state, erasure.done_at = ErasureState.DONE, datetime.fromisoformat(told["erased_at"])
-                session.flush()
-                return _report(erasure)
+            return self._finish(erasure_id)
 
     def list(self, environment: str | None = None, limit: int = 50) -> Sequence[ErasureReport]:
         """The erasures, newest first."""
@@ -264,6 +258,14 @@ class ErasureService:
                 gone = self._take(place, erasure, who, back, strays)
                 done.append(ErasedAgain(erasure.id, erasure.user_id, gone.rows, gone.files, gone.points))
         return done
+
+    def _finish(self, erasure_id: UUID) -> ErasureReport:
+        with self._control.begin() as session:
+            erasure = _get(session, erasure_id)
+            told = erasure.certificate or {}
+            erasure.state, erasure.done_at = ErasureState.DONE, datetime.fromisoformat(told["erased_at"])
+            session.flush()
+            return _report(erasure)
 
     def _require_approved(self, erasure: Erasure) -> None:
         """Let it begin, or go on; the approval counts as of when it began."""
