@@ -50,6 +50,7 @@ from wisqu_pipelines.storage_audit.service import StorageAudit
 if TYPE_CHECKING:
     from wisqu_pipelines.automation.service import AutomationService
     from wisqu_pipelines.checkpoints.service import CheckpointService
+    from wisqu_pipelines.erasure.service import ErasureService
     from wisqu_pipelines.holds.service import HoldService
     from wisqu_pipelines.identity.external import ExternalPeople
     from wisqu_pipelines.identity.oidc import OidcProvider
@@ -249,6 +250,13 @@ class Services:
         from wisqu_pipelines.metrics.service import MetricsService
 
         return MetricsService(self.control, self.environments, self.settings, self.clock)
+
+    @cached_property
+    def erasures(self) -> "ErasureService":
+        """What erases a person from an environment."""
+        from wisqu_pipelines.erasure.service import ErasureService
+
+        return ErasureService(self.control, self.environments, self.settings, self.clock)
 
     def verify_audit(self, names: Sequence[str] = ()) -> Sequence[AuditReport]:
         """Read the audit chains of these environments from end to end; none are named: of all, and the control

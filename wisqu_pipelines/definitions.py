@@ -12,6 +12,7 @@ from wisqu_pipelines.assets.scans import scan_assets, scan_job
 from wisqu_pipelines.assets.verified import verification_checks
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.jobs.automation import promotion_after_tests, request_job
+from wisqu_pipelines.jobs.erasure import erase_person
 from wisqu_pipelines.jobs.expiry import test_account_expiry
 from wisqu_pipelines.jobs.housekeeping import audit_verification, run_purge
 from wisqu_pipelines.jobs.promotion import promotion_jobs
@@ -59,6 +60,7 @@ def wisqu_pipelines() -> Definitions:
             run_purge,
             metric_job(metrics),
             weekly_report,
+            erase_person,
         ],
         schedules=list(schedules(declared)),
         sensors=[

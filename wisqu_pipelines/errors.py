@@ -255,6 +255,14 @@ class SweepRefused(Refused):
     """The sweep {sweep_id} cannot be {act}: {reason}."""
 
 
+class ErasureNotFound(Refused):
+    """There is no erasure {erasure_id}; 'wisqu erasure list' shows those that there are."""
+
+
+class ErasureRefused(Refused):
+    """{what} cannot be {act}: {reason}."""
+
+
 class CapReached(Refused):
     """The sweep of {environment} would hide more than its cap allows, so nothing was hidden: {reason}. If that is
     meant, say so with --force and a reason.

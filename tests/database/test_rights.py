@@ -35,7 +35,7 @@ WANTED: dict[History, dict[str, set[str]]] = {
         "environment_promotions": APPEND,
         "messages": ALL,
         "legal_holds": KEEP,
-        "promotion_before_images": KEEP,
+        "promotion_before_images": ALL,
         "retention_items": KEEP,
         "retention_sweeps": KEEP,
         "rag_documents": ALL,
@@ -68,6 +68,7 @@ WANTED: dict[History, dict[str, set[str]]] = {
         "detector_patterns": KEEP,
         "detector_proposals": KEEP,
         "environment_access_log": APPEND,
+        "erasures": KEEP,
         "environments": {"SELECT"},
         "freeze_overrides": KEEP,
         "freeze_windows": KEEP,
@@ -145,10 +146,21 @@ def test_a_before_image_stays_as_it_was_taken(postgres: Postgres, column: str, o
     assert kept.restored_by is not None
 
 
-def test_nobody_deletes_a_before_image(postgres: Postgres) -> None:
+@pytest.mark.parametrize("owner", [False, True])
+def test_nobody_deletes_a_before_image_but_an_audited_erasure(postgres: Postgres, owner: bool) -> None:
     settings = postgres.migrated_database("environment")
-    with pytest.raises(DBAPIError, match="permission denied"), postgres.open(settings).begin() as session:
+    database = postgres.open(settings, owner=owner)
+    with database.begin() as session:
+        session.execute(
+            sa.text("""
+            INSERT INTO promotion_before_images (promotion_id, item_type, target_id, image)
+            VALUES (gen_random_uuid(), 'rag_documents', gen_random_uuid(), '{"title": "old"}')
+            """)
+        )
+    with pytest.raises(DBAPIError, match="audited erasure only"), database.begin() as session:
         session.execute(sa.text("DELETE FROM promotion_before_images"))
+    with database.begin() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM promotion_before_images")) == 1
 
 
 def test_a_role_may_be_called_anything(postgres: Postgres) -> None:

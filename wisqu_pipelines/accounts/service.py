@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.accounts.removal import Removed, close, is_held, remove
+from wisqu_pipelines.accounts.removal import Belongings, Removed, close, is_held, remove
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.models import AccountType, User
@@ -122,7 +122,7 @@ class TestAccountService:
             session.flush()
             ends = now + timedelta(hours=expires_in_hours)
             details = {"email": account.email, "expires_at": ends.isoformat()}
-            self._write_down(session, developer.id, "create_test_account", account, why, **details)
+            self._write_down(session, developer.id, "create_test_account", account.id, why, **details)
             return NewTestAccount(
                 account.id, account.email, password, self._environment.name, ends, developer.email, why
             )
@@ -208,11 +208,11 @@ class TestAccountService:
     def _remove(self, account_id: UUID, developer: UUID | None, action: str, reason: str | None) -> Removed:
         """What makes sessions, points, objects and at last the rows of a closed account disappear."""
 
-        def audited(session: Session, account: User, removed: Removed) -> None:
-            details = {"email": account.email, "files": removed.files, "points": removed.points, "rows": removed.rows}
-            self._write_down(session, developer, action, account, reason, **details)
+        def audited(session: Session, removed: Removed) -> None:
+            details = {"email": removed.email, "files": removed.files, "points": removed.points, "rows": removed.rows}
+            self._write_down(session, developer, action, account_id, reason, **details)
 
-        return remove(self._environment, account_id, audited)
+        return remove(self._environment, Belongings(account_id), audited)
 
     def _free_place(self, session: Session, developer: Developer, now: datetime) -> int:
         """The first place that no live account of the developer takes; others of theirs wait until this one is made."""
@@ -232,7 +232,13 @@ class TestAccountService:
             raise NotPermitted(person=developer.email, act=act, environment=self._environment.name, reason=reason)
 
     def _write_down(
-        self, session: Session, developer: UUID | None, action: str, account: User, reason: str | None, **details: Any
+        self,
+        session: Session,
+        developer: UUID | None,
+        action: str,
+        account_id: UUID,
+        reason: str | None,
+        **details: Any,
     ) -> None:
         append(
             session,
@@ -241,7 +247,7 @@ class TestAccountService:
                 environment=self._environment.name,
                 action=action,
                 reason=reason,
-                details={"account_id": str(account.id), **details},
+                details={"account_id": str(account_id), **details},
                 occurred_at=self._clock.now(),
             ),
         )

@@ -2,16 +2,19 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.bulk import among
 
 
-def named_in_before_images(session: Session, column: str, values: Collection[str]) -> set[str]:
-    """Those of the values that a before-image has in a column."""
+def named_in_before_images(
+    session: Session, column: str, values: Collection[str], besides: ColumnElement[bool] | None = None
+) -> set[str]:
+    """Those of the values that a before-image has in a column, besides the images for which `besides` is true."""
     if not values:
         return set()
     named = PromotionBeforeImage.image[column].astext
-    return set(session.scalars(select(named).where(among(named, values))))
+    wanted = select(named).where(among(named, values))
+    return set(session.scalars(wanted if besides is None else wanted.where(~besides)))

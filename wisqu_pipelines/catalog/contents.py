@@ -5,6 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
+
 from wisqu_pipelines.catalog.before_images import named_in_before_images
 from wisqu_pipelines.catalog.cached import cached_searches
 from wisqu_pipelines.catalog.points import point_ids
@@ -30,17 +32,25 @@ class File:
     object_name: str
 
 
-def remove(environment: Environment, vectors: Collection[Vectors], files: Collection[File]) -> tuple[int, int]:
+def remove(
+    environment: Environment,
+    vectors: Collection[Vectors],
+    files: Collection[File],
+    besides: ColumnElement[bool] | None = None,
+) -> tuple[int, int]:
     """Remove vectors and files, in bulk, with the cached searches that may have found them.
 
-    What a rollback would restore stays. What is gone already is no error.
+    What a rollback would restore stays, but for before-images for which `besides` is true: they go as well. What is
+    gone already is no error.
 
     Returns:
         How many points and how many objects went.
     """
     with environment.database.begin() as session:
-        kept_versions = named_in_before_images(session, "vector_version", {str(each.version) for each in vectors})
-        kept_objects = named_in_before_images(session, "object_name", {each.object_name for each in files})
+        kept_versions = named_in_before_images(
+            session, "vector_version", {str(each.version) for each in vectors}, besides
+        )
+        kept_objects = named_in_before_images(session, "object_name", {each.object_name for each in files}, besides)
     points: dict[str, list[UUID]] = defaultdict(list)
     objects: dict[str, list[str]] = defaultdict(list)
     for each in vectors:

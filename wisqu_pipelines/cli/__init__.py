@@ -15,6 +15,7 @@ from wisqu_pipelines.cli import (
     detect,
     documents,
     env,
+    erasure,
     freezes,
     hold,
     keys,
@@ -52,6 +53,7 @@ app.add_typer(approvals.app, name="approvals")
 app.add_typer(freezes.app, name="freeze")
 app.add_typer(detect.app, name="detect")
 app.add_typer(cleanup.app, name="cleanup")
+app.add_typer(erasure.app, name="erasure")
 app.add_typer(hold.app, name="hold")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(audit.app, name="audit")

@@ -11,6 +11,7 @@ from wisqu_pipelines.catalog import models as catalog_models
 from wisqu_pipelines.database.base import ControlBase, EnvironmentBase
 from wisqu_pipelines.detection import models as detection_models
 from wisqu_pipelines.environments import models as environment_models
+from wisqu_pipelines.erasure import models as erasure_models
 from wisqu_pipelines.holds import models as hold_models
 from wisqu_pipelines.identity import models as identity_models
 from wisqu_pipelines.notifications import models as notification_models
@@ -25,6 +26,7 @@ MODELS = (
     automation_models,
     catalog_models,
     detection_models,
+    erasure_models,
     environment_models,
     identity_models,
     promotion_models,

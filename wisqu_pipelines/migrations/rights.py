@@ -5,10 +5,10 @@ from sqlalchemy import Connection, inspect, text
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, table_of
 from wisqu_pipelines.audit.models import AuditCheckpoint, EnvironmentChainHead
 from wisqu_pipelines.automation.models import CiResult
-from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.models import DetectorException, DetectorModel, DetectorPattern, DetectorProposal
 from wisqu_pipelines.environments.models import EnvironmentMarker, RegisteredEnvironment
+from wisqu_pipelines.erasure.models import Erasure
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.holds.models import LegalHold
 from wisqu_pipelines.identity.models import (
@@ -39,10 +39,10 @@ EXCEPTIONS = {
     AuditCheckpoint.__tablename__: APPEND,
     **{table_of(chain).name: APPEND for chain in (*ENVIRONMENT_CHAINS, *CONTROL_CHAINS)},
     EnvironmentChainHead.__tablename__: KEEP,
-    PromotionBeforeImage.__tablename__: KEEP,
     Sweep.__tablename__: KEEP,
     SweepItem.__tablename__: KEEP,
     LegalHold.__tablename__: KEEP,
+    Erasure.__tablename__: KEEP,
     CentralUser.__tablename__: KEEP,
     AccessGrant.__tablename__: KEEP,
     ExternalIdentity.__tablename__: APPEND,

@@ -1,0 +1,131 @@
+"""`wisqu erasure`: one person's data out of an environment, on their request."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from wisqu_pipelines.cli.options import AsJson, Person, parse_id, required_person, services
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, size, table
+from wisqu_pipelines.erasure.report import ErasureReport
+
+app = typer.Typer(
+    help="Erase one person's data from an environment, and again after a restore from a backup.", no_args_is_help=True
+)
+
+
+def _parse_erasure_id(text: str) -> UUID:
+    return parse_id(text, "'wisqu erasure list' shows the erasures with theirs")
+
+
+EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
+UserName = Annotated[str, typer.Argument(metavar="USER", help="The account's id there, or its address.")]
+ErasureId = Annotated[UUID, typer.Argument(metavar="ERASURE_ID", parser=_parse_erasure_id)]
+Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit for good, so no names.")]
+
+
+@app.command()
+def preview(environment: EnvironmentName, user: UserName, as_json: AsJson = False) -> None:
+    """Say what an erasure would take now, and what would stop it."""
+    with services() as opened:
+        told = opened.erasures.preview(environment, user)
+    if as_json:
+        print_json(told.as_dict())
+        return
+    rows = [[kind, count] for kind, count in told.rows.items()]
+    OUT.print(table(f"{environment}: what is erased with the user {told.user_id}", ("type", "#rows"), rows))
+    OUT.print(f"{size(told.bytes)} of files and {told.points} vectors go with them.")
+    if told.is_held:
+        OUT.print("[yellow]A legal hold is on it, or on something of it[/]: it would be refused.")
+    for each in told.promotions:
+        OUT.print(f"[yellow]The promotion {each} is under way with something of it[/]: it would be refused.")
+    for copies in told.copies:
+        where = cell(copies.environment)
+        OUT.print(f"{copies.rows} {copies.item_type} in {where} are copies by promotion, and stay: ask there as well.")
+
+
+@app.command()
+def request(
+    environment: EnvironmentName, user: UserName, reason: Why, person: Person = None, as_json: AsJson = False
+) -> None:
+    """Ask for an erasure; the reason is the number of the case."""
+    with services() as opened:
+        report = opened.erasures.request(environment, user, required_person(opened, person), reason)
+    _told(report, as_json, f"is requested. Next, somebody else: wisqu erasure approve {report.id}")
+
+
+@app.command()
+def approve(erasure: ErasureId, person: Person = None, as_json: AsJson = False) -> None:
+    """Let an erasure happen that somebody else asked for."""
+    with services() as opened:
+        report = opened.erasures.approve(erasure, required_person(opened, person))
+    _told(report, as_json, f"is approved. Next: wisqu erasure run {report.id}")
+
+
+@app.command()
+def reject(erasure: ErasureId, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
+    """Say no to an erasure."""
+    with services() as opened:
+        report = opened.erasures.reject(erasure, required_person(opened, person), reason)
+    _told(report, as_json, "is rejected; nothing was changed.")
+
+
+@app.command()
+def run(erasure: ErasureId, person: Person = None, as_json: AsJson = False) -> None:
+    """Carry out an approved erasure, or finish one that was interrupted."""
+    with services() as opened:
+        report = opened.erasures.run(erasure, required_person(opened, person))
+    told = f"is done: {sum(report.rows.values())} rows. Its certificate: wisqu erasure certificate {report.id}"
+    _told(report, as_json, told)
+
+
+@app.command("list")
+def list_(
+    environment: Annotated[str | None, typer.Option("--environment", help="Only of this one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the erasures, newest first."""
+    with services() as opened:
+        found = opened.erasures.list(environment)
+    if as_json:
+        print_json([each.as_dict() for each in found])
+        return
+    rows = [
+        [each.id, each.environment, each.user_id, each.state, each.reason, moment(each.done_at), each.again]
+        for each in found
+    ]
+    columns = ("!erasure", "environment", "!user", "state", "case", "done (UTC)", "#again")
+    OUT.print(table("Erasures", columns, rows))
+
+
+@app.command()
+def certificate(erasure: ErasureId) -> None:
+    """Print the certificate of an erasure that is done, with its digest, as JSON."""
+    with services() as opened:
+        told: Mapping[str, object] = opened.erasures.certificate(erasure)
+    print_json(dict(told))
+
+
+@app.command()
+def reapply(environment: EnvironmentName, person: Person = None, as_json: AsJson = False) -> None:
+    """Erase again what a restore from a backup brought back."""
+    with services() as opened:
+        done = opened.erasures.reapply(environment, required_person(opened, person))
+    if as_json:
+        print_json([each.as_dict() for each in done])
+    elif not done:
+        OUT.print(f"Nothing that was erased is in {environment} again.")
+    else:
+        rows = [[each.erasure_id, each.rows, each.files, each.points, each.refused] for each in done]
+        columns = ("!erasure", "#rows", "#files", "#vectors", "refused")
+        OUT.print(table(f"{environment}: erased again", columns, rows))
+    if any(each.refused for each in done):
+        raise typer.Exit(2)
+
+
+def _told(report: ErasureReport, as_json: bool, told: str) -> None:
+    if as_json:
+        print_json(report.as_dict())
+        return
+    OUT.print(f"The erasure {report.id} of {report.environment} {told}")
