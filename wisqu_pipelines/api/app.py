@@ -16,6 +16,7 @@ from wisqu_pipelines.api.routes import (
     ci,
     detection,
     environments,
+    erasure,
     health,
     identity,
     people,
@@ -45,7 +46,7 @@ def create_app(services: Services) -> FastAPI:
     registry.register(Gauges(Watched(services.metrics, services.clock.now)))
     app.state.services, app.state.registry = services, registry
     problems.install(app)
-    for module in (identity, people, environments, promotions, detection, retention, ci, audit, health):
+    for module in (identity, people, environments, promotions, detection, retention, erasure, ci, audit, health):
         app.include_router(module.router)
     app.add_middleware(EveryRequest, figures=Figures(registry))
     return app

@@ -33,6 +33,8 @@ STATUS: Mapping[type[WisquError], int] = {
     errors.RuleNotFound: 404,
     errors.HoldNotFound: 404,
     errors.SweepNotFound: 404,
+    errors.ErasureNotFound: 404,
+    errors.UnknownMetric: 404,
     errors.CiResultNotFound: 404,
     errors.UnknownTarget: 404,
     errors.PreconditionFailed: 412,
