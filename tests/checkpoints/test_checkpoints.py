@@ -1,6 +1,7 @@
 """Sealed checkpoints find what no database could tell."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,8 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.checkpoints import service as checkpoints
 from wisqu_pipelines.checkpoints.service import BUCKET, CheckpointService, Sealed
 from wisqu_pipelines.devstack import postgres
+from wisqu_pipelines.identity.keys import APPROVALS, CHECKPOINTS, KeyRing
+from wisqu_pipelines.identity.tokens import Kind, sign
 from wisqu_pipelines.storage.memory import ManualClock
 
 
@@ -86,5 +89,14 @@ def test_what_nobody_signed_is_nobodys_word(services: Services, sealing: Checkpo
     bucket = dev.settings.get_bucket_name(BUCKET)
     dev.objects.seal(bucket, "dev/forged.jwt", b"eyJhbGciOiJub25lIn0.e30.", clock.now() + timedelta(seconds=30))
     dev.objects.seal(bucket, "dev/\u00e9.jwt", bytes(range(200, 256)), clock.now() + timedelta(seconds=30))
+    kind = Kind(checkpoints.TYPE, services.settings.identity.issuer, checkpoints.AUDIENCE)
+    claims = {"database": "dev", "chains": {"developer_actions": [1, "0" * 64]}}
+    wrong = KeyRing(services.settings.key_directory, APPROVALS).signing_key(clock.now())
+    token, _ = sign(wrong, kind, uuid4(), clock.now(), timedelta(days=1), claims)
+    dev.objects.seal(bucket, "dev/another.jwt", token.encode(), clock.now() + timedelta(seconds=30))
     found = seal(sealing)["dev"]
     assert (found.report.holds, found.checkpoints) == (True, 0)
+    right = KeyRing(services.settings.key_directory, CHECKPOINTS).signing_key(clock.now())
+    token, _ = sign(right, kind, uuid4(), clock.now(), timedelta(days=1), claims)
+    dev.objects.seal(bucket, "dev/another.jwt", token.encode(), clock.now() + timedelta(seconds=30))
+    assert not seal(sealing)["dev"].report.holds, "the same, signed with the right key, is believed"

@@ -14,6 +14,8 @@ PASSWORD = "correct horse battery staple"
 AS_SUPERADMIN = ("--as", SUPERADMIN)
 WHY = ("--reason", "Looking into issue 4711")
 
+ENVIRONMENTS = ("dev", "stage", "prod")
+
 
 @pytest.fixture
 def credentials(tmp_path: Path) -> Path:
@@ -158,7 +160,7 @@ def test_keys_are_shown_rotated_and_revoked(wisqu: Wisqu, services: Services) ->
     del services
     before = wisqu("keys", "list", "--json").json
     assert "signs" in wisqu("keys", "list").out
-    assert set(before) == {"access", "approvals", "environment-dev", "environment-stage", "environment-prod"}
+    assert set(before) == {"access", "approvals", "checkpoints", *(f"environment-{name}" for name in ENVIRONMENTS)}
     assert all(len(keys) == 1 and keys[0]["is_signing"] for keys in before.values())
     only = wisqu("keys", "revoke", "access", before["access"][0]["kid"])
     assert only.code == 2

@@ -92,6 +92,22 @@ def test_a_refused_and_a_failed_run_are_told_with_their_sentences(
     assert tick(world, "notifications_sensor")[1] == "2 messages were delivered.", "there is no target to wait for"
 
 
+def test_a_run_is_found_by_who_asked_for_its_promotion(world: World) -> None:
+    items = Items(world.services)
+    items.document()
+    promotions = world.services.promotions
+    planned = promotions.preview_promotion("rag_documents", "dev", "stage", requested_by_user_id=items.person())
+    world.services.approvals.grant(planned.promotion_id, ADMIN)
+    done = world.run("promotion_execute", "execute_promotion", {"promotion_id": str(planned.promotion_id)})
+    run = world.instance.get_run_by_id(done.run_id)
+    assert run is not None
+    assert {name: value for name, value in run.tags.items() if name.startswith("wisqu/")} == {
+        "wisqu/promotion": str(planned.promotion_id),
+        "wisqu/path": "dev->stage",
+        "wisqu/person": DEVELOPER,
+    }
+
+
 def test_an_approved_sweep_is_hidden_once(world: World) -> None:
     rows = Rows(world.services, "prod")
     rows.document()

@@ -13,6 +13,7 @@ MAX_RUNTIME = "dagster/max_runtime"
 HOUR = 3_600
 
 
-def promotion_tags(promotion_id: UUID, source: str, target: str) -> dict[str, str]:
-    """The tags of a run that works on a promotion."""
-    return {PROMOTION: str(promotion_id), PATH: f"{source}->{target}"}
+def promotion_tags(promotion_id: UUID, source: str, target: str, person: str | None = None) -> dict[str, str]:
+    """The tags of a run that works on a promotion, which `person` asked for where one is known."""
+    asked = {} if person is None else {PERSON: person}
+    return {PROMOTION: str(promotion_id), PATH: f"{source}->{target}", **asked}

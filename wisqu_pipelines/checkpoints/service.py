@@ -22,7 +22,7 @@ from wisqu_pipelines.audit.verification import (
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import TokenRefused
-from wisqu_pipelines.identity.keys import APPROVALS, KeyRing
+from wisqu_pipelines.identity.keys import CHECKPOINTS, KeyRing
 from wisqu_pipelines.identity.tokens import Kind, sign, verify
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.settings import Settings
@@ -52,7 +52,7 @@ class CheckpointService:
     def __init__(
         self, control: Database, environments: Mapping[str, Environment], settings: Settings, clock: Clock
     ) -> None:
-        """Seal with the installation's key for approvals."""
+        """Seal with the key for checkpoints: the host that seals can sign nothing else with it."""
         self._control = control
         self._environments = environments
         self._settings = settings
@@ -107,4 +107,4 @@ class CheckpointService:
         return anchors, count
 
     def _ring(self) -> KeyRing:
-        return KeyRing(self._settings.key_directory, APPROVALS)
+        return KeyRing(self._settings.key_directory, CHECKPOINTS)

@@ -23,7 +23,7 @@ ALGORITHM: Final = "Ed25519"
 """The only one that is accepted (RFC 9864), whatever a token's header says."""
 AHEAD = timedelta(seconds=90)
 """How long a new key is published before it signs: longer than any verifier keeps a key set."""
-ACCESS, APPROVALS = "access", "approvals"
+ACCESS, APPROVALS, CHECKPOINTS = "access", "approvals", "checkpoints"
 PRIVATE, PUBLIC = ".private.json", ".public.json"
 CREATED = "wisqu_created"
 """The JWK member that says when a key was made, in seconds since 1970."""
@@ -152,8 +152,8 @@ class KeyRings:
     """All rings of an installation."""
 
     def __init__(self, directory: Path, environments: Sequence[str]) -> None:
-        """The rings under a folder: for access tokens, for approvals, and for each environment."""
-        purposes = [ACCESS, APPROVALS, *(environment_purpose(each) for each in environments)]
+        """The rings under a folder: for access tokens, approvals, checkpoints, and for each environment."""
+        purposes = [ACCESS, APPROVALS, CHECKPOINTS, *(environment_purpose(each) for each in environments)]
         self._rings = {each: KeyRing(directory, each) for each in purposes}
 
     def __getitem__(self, purpose: str) -> KeyRing:

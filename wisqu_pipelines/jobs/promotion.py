@@ -172,9 +172,8 @@ def promotion_rollback() -> None:
 def _standing(context: OpExecutionContext, promotions: EnvironmentPromotionService) -> PromotionReport:
     """The promotion that the run is to work on, which its tags name from here on."""
     standing = promotions.status(_promotion_id(context.op_config["promotion_id"]))
-    context.instance.add_run_tags(
-        context.run_id, promotion_tags(standing.promotion_id, standing.source_environment, standing.target_environment)
-    )
+    ends = standing.source_environment, standing.target_environment
+    context.instance.add_run_tags(context.run_id, promotion_tags(standing.promotion_id, *ends, standing.requested_by))
     return standing
 
 

@@ -14,7 +14,7 @@ from wisqu_pipelines.api.idempotency import IdempotentRoute
 from wisqu_pipelines.api.schemas import SECRET_ANSWER, EnvironmentName, ReasonText
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.errors import ExternalLoginFailed, NoSuchProvider
-from wisqu_pipelines.identity.keys import ACCESS, APPROVALS, environment_purpose
+from wisqu_pipelines.identity.keys import ACCESS, APPROVALS, CHECKPOINTS, environment_purpose
 from wisqu_pipelines.identity.matrix import Entry
 from wisqu_pipelines.identity.oidc import LASTS, Begun
 from wisqu_pipelines.identity.service import EnvironmentToken, Identity, Login
@@ -172,8 +172,9 @@ class KeySetAnswer(BaseModel):
 
 @route(router, "GET", "/jwks.json", PUBLIC)
 def access_keys(services: Opened) -> KeySetAnswer:
-    """The public keys of access tokens and of approvals."""
-    return KeySetAnswer(keys=[*services.keys[ACCESS].jwks()["keys"], *services.keys[APPROVALS].jwks()["keys"]])
+    """The public keys of access tokens, approvals and sealed checkpoints."""
+    rings = (services.keys[purpose] for purpose in (ACCESS, APPROVALS, CHECKPOINTS))
+    return KeySetAnswer(keys=[key for ring in rings for key in ring.jwks()["keys"]])
 
 
 @route(router, "GET", "/environments/{environment}/jwks.json", PUBLIC)
