@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,8 @@ class Commands:
         found = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid() and self._belongs(entry):
-                found[int(entry.name)] = _command_line(entry)
+                with suppress(OSError):  # it has just ended
+                    found[int(entry.name)] = _command_line(entry)
         return found
 
     def sockets(self) -> list[Path]:

@@ -96,6 +96,7 @@ def test_setting_up_again_makes_no_other_key(tmp_path: Path) -> None:
     assert {purpose: len(rings[purpose].jwks()["keys"]) for purpose in rings.purposes} == {
         "access": 1,
         "approvals": 1,
+        "checkpoints": 1,
         "environment-dev": 1,
         "environment-prod": 1,
     }

@@ -265,6 +265,7 @@ class Endless(io.RawIOBase):
         return b"x" * taken
 
 
+@pytest.mark.usefixtures("collected_as_usual")
 @pytest.mark.parametrize("create_only", [False, True])
 def test_memory_is_bounded_however_large_the_object(s3: Objects, create_only: bool) -> None:
     size = 64 * MIB

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 
 from tests.storage_audit.stores import Stores
@@ -80,6 +81,7 @@ def audited(services: Services, count: int) -> tuple[AuditReport, int]:
     return report, most
 
 
+@pytest.mark.usefixtures("collected_as_usual")
 def test_memory_does_not_grow(stores: Stores) -> None:
     audited(stores.services, 100)  # what is loaded once
     _, few = audited(stores.services, 1_500)
