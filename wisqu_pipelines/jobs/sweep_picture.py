@@ -25,9 +25,14 @@ def picture(report: SweepReport) -> bytes:
         stays.update(each.stays)
     for axes, title, counts, colour in (
         (going, f"Rows in {report.environment} that {'are ' if not report.is_dry_run else ''}{would}", rows, GOES),
-        (ages, "How many days old they are", dict(old), AGED),
+        (ages, "How many days old they are", dict(sorted(old.items(), key=_youngest)), AGED),
         (staying, "Due, and stay", dict(stays.most_common(REASONS_SHOWN)), STAYS),
     ):
         shown = {name: (count, markdown.number(count)) for name, count in counts.items()}
         bars(axes, title, shown, [colour] * len(shown))
     return png(figure)
+
+
+def _youngest(span: tuple[str, int]) -> int:
+    """Where a span of days begins: `30-90`, `365+`."""
+    return int(span[0].partition("-")[0].rstrip("+"))
