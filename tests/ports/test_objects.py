@@ -64,6 +64,7 @@ def test_what_is_sealed_stays_whatever_is_done(objects: Objects) -> None:
     store.seal(bucket, "a/2", b"third", until)
     store.delete(bucket, ["a/1"])
     assert sorted(store.sealed(bucket)) == [("a/1", b"first"), ("a/1", b"second"), ("a/2", b"third")]
+    assert list(store.sealed(bucket, "a/2")) == [("a/2", b"third")]
 
 
 # Buckets

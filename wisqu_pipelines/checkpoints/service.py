@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
 
 from wisqu_pipelines.audit.verification import (
@@ -82,7 +83,7 @@ class CheckpointService:
         now = self._clock.now()
         subject = uuid5(NAMESPACE_URL, f"{self._settings.identity.issuer}/audit/{name}")
         claims = {"database": name, "chains": {chain: list(each) for chain, each in now_heads.items()}}
-        token, _ = sign(self._ring().signing_key(now), self._kind, subject, now, KEPT, claims)
+        token, _ = sign(self._ring.signing_key(now), self._kind, subject, now, KEPT, claims)
         key = f"{name}/{now:%Y-%m-%dT%H-%M-%SZ}.jwt"
         environment.objects.seal(bucket, key, token.encode(), now + KEPT)
         return Sealed(report, count, key)
@@ -91,10 +92,8 @@ class CheckpointService:
         """What was sealed of a database's chains, and in how many checkpoints. What is not signed is nobody's word."""
         anchors: dict[str, list[Anchor]] = defaultdict(list)
         count = 0
-        keys = self._ring().verifying()
-        for key, data in environment.objects.sealed(bucket):
-            if not key.startswith(f"{name}/"):
-                continue
+        keys = self._ring.verifying()
+        for _, data in environment.objects.sealed(bucket, f"{name}/"):
             try:
                 claims = verify(data.decode("ascii", "replace"), keys, self._kind, self._clock.now())
             except TokenRefused:
@@ -106,5 +105,6 @@ class CheckpointService:
                 anchors[chain].append(Anchor(length, last_hash, claims.issued_at))
         return anchors, count
 
+    @cached_property
     def _ring(self) -> KeyRing:
         return KeyRing(self._settings.key_directory, CHECKPOINTS)

@@ -373,10 +373,7 @@ class ErasureService:
         return erasure.state != ErasureState.RUNNING and self._clock.now() - since > APPROVAL_LASTS
 
     def _permitted(self, person: str | UUID, environment: str, act: str) -> UUID:
-        with self._control.begin() as session:
-            found = people.find(session, person)
-            people.require_role(found, environment, ERASERS, act, self._clock.now())
-            return found.id
+        return people.permitted(self._control, person, environment, ERASERS, act, self._clock.now()).id
 
     def _write_down(
         self, session: Session, action: str, who: UUID | None, reason: str | None, erasure: Erasure, **details: Any

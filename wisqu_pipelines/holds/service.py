@@ -149,11 +149,8 @@ class HoldService:
             ]
 
     def _permitted(self, person: str | UUID) -> UUID:
-        with self._control.begin() as session:
-            user = people.find(session, person)
-            name = self._environment.name
-            people.require_role(user, name, HOLDERS, "place and release holds", self._clock.now())
-            return user.id
+        name, act = self._environment.name, "place and release holds"
+        return people.permitted(self._control, person, name, HOLDERS, act, self._clock.now()).id
 
     @staticmethod
     def _check(of: Held, until: datetime | None, now: datetime) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import NotPermitted, UnknownPerson
 from wisqu_pipelines.identity.models import CentralUser
 
@@ -40,6 +41,21 @@ def require_role(person: CentralUser, environment: str, roles: Collection[str], 
             reason=f"they are {role} there, and it takes one of: {', '.join(roles)}",
         )
     return role
+
+
+def permitted(
+    control: Database, person: str | UUID, environment: str, roles: Collection[str], act: str, at: datetime
+) -> CentralUser:
+    """The active person, if their role in the environment is one of `roles`.
+
+    Raises:
+        UnknownPerson: there is none.
+        NotPermitted: it is not.
+    """
+    with control.begin() as session:
+        found = find(session, person)
+        require_role(found, environment, roles, act, at)
+        return found
 
 
 def _named(person: str) -> ColumnElement[bool]:

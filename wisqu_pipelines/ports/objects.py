@@ -73,8 +73,9 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def sealed(self, bucket: str) -> Iterator[tuple[str, bytes]]:
-        """Key and bytes of everything that was ever sealed in a bucket, whatever was written over it since.
+    def sealed(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Key and bytes of everything that was ever sealed in a bucket under keys that start with `prefix`, whatever
+        was written over it since.
 
         What somebody wrote there without sealing it may be among it: only a signature tells. No bucket is an empty one.
         """

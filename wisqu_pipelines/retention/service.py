@@ -470,10 +470,7 @@ class RetentionService:
         return None if person is None else self._required(person, roles, act)
 
     def _required(self, person: str | UUID, roles: Sequence[str], act: str) -> CentralUser:
-        with self._control.begin() as session:
-            user = people.find(session, person)
-            people.require_role(user, self._environment.name, roles, act, self._clock.now())
-            return user
+        return people.permitted(self._control, person, self._environment.name, roles, act, self._clock.now())
 
     def _write_down(
         self, session: Session, action: str, who: UUID | None, reason: str | None, sweep: Sweep, **details: int

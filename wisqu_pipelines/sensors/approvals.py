@@ -5,15 +5,13 @@ from dagster import (
     RunRequest,
     SensorEvaluationContext,
     SensorResult,
-    SkipReason,
     sensor,
 )
 
 from wisqu_pipelines.assets.tags import PROMOTION
 from wisqu_pipelines.jobs.promotion import promotion_execute, promotion_rollback
 from wisqu_pipelines.resources.wisqu import WisquResource
-from wisqu_pipelines.sensors.decision import decide
-from wisqu_pipelines.sensors.earlier import earlier_runs
+from wisqu_pipelines.sensors.earlier import answer, decided
 
 SECONDS_BETWEEN_TICKS = 5
 
@@ -34,8 +32,8 @@ def approvals_sensor(context: SensorEvaluationContext, wisqu: WisquResource) -> 
         (promotion_execute, "execute_promotion", services.promotions.ready()),
         (promotion_rollback, "rollback_promotion", services.promotions.rollbacks_requested()),
     ):
-        decided = decide(job.name, wanted, earlier_runs(context.instance, job.name, PROMOTION, wanted, now))
-        left_alone += decided.left_alone
+        found = decided(context.instance, job.name, PROMOTION, wanted, now)
+        left_alone += found.left_alone
         requests += [
             RunRequest(
                 run_key=attempt.run_key,
@@ -43,8 +41,6 @@ def approvals_sensor(context: SensorEvaluationContext, wisqu: WisquResource) -> 
                 run_config={"ops": {op_name: {"config": {"promotion_id": str(attempt.id)}}}},
                 tags={PROMOTION: str(attempt.id)},
             )
-            for attempt in decided.attempts
+            for attempt in found.attempts
         ]
-    if requests:
-        return SensorResult(run_requests=requests)
-    return SensorResult(skip_reason=SkipReason("; ".join(left_alone) or "Nothing waits for a run."))
+    return answer(requests, left_alone, "Nothing waits for a run.")

@@ -7,15 +7,13 @@ from dagster import (
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
-    SkipReason,
     sensor,
 )
 
 from wisqu_pipelines.assets.tags import DELIVERY, PATH
 from wisqu_pipelines.jobs.automation import promotion_after_tests
 from wisqu_pipelines.resources.wisqu import WisquResource
-from wisqu_pipelines.sensors.decision import decide
-from wisqu_pipelines.sensors.earlier import earlier_runs
+from wisqu_pipelines.sensors.earlier import answer, decided
 
 WHY = "all that is approved, and no more of it for a while"
 
@@ -49,9 +47,7 @@ def approved_items_sensor(job: JobDefinition) -> SensorDefinition:
             )
             for wish in wisqu.services.automation.wishes()
         ]
-        if requests:
-            return SensorResult(run_requests=requests)
-        return SensorResult(skip_reason=SkipReason("Nothing has waited for a preview long enough."))
+        return answer(requests, (), "Nothing has waited for a preview long enough.")
 
     return approved_items
 
@@ -67,16 +63,13 @@ def ci_results_sensor(context: SensorEvaluationContext, wisqu: WisquResource) ->
     """A run for each delivery that nothing has followed from yet."""
     services = wisqu.services
     wanted = services.automation.unhandled()
-    name = promotion_after_tests.name
-    decided = decide(name, wanted, earlier_runs(context.instance, name, DELIVERY, wanted, services.clock.now()))
+    found = decided(context.instance, promotion_after_tests.name, DELIVERY, wanted, services.clock.now())
     requests = [
         RunRequest(
             run_key=attempt.run_key,
             run_config={"ops": {"promote_after_tests": {"config": {"delivery_id": str(attempt.id)}}}},
             tags={DELIVERY: str(attempt.id)},
         )
-        for attempt in decided.attempts
+        for attempt in found.attempts
     ]
-    if requests:
-        return SensorResult(run_requests=requests)
-    return SensorResult(skip_reason=SkipReason("; ".join(decided.left_alone) or "CI has said nothing new."))
+    return answer(requests, found.left_alone, "CI has said nothing new.")

@@ -7,14 +7,12 @@ from dagster import (
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
-    SkipReason,
     sensor,
 )
 
 from wisqu_pipelines.assets.tags import ENVIRONMENT, SWEEP
 from wisqu_pipelines.resources.wisqu import WisquResource
-from wisqu_pipelines.sensors.decision import decide
-from wisqu_pipelines.sensors.earlier import earlier_runs
+from wisqu_pipelines.sensors.earlier import answer, decided
 
 SECONDS_BETWEEN_TICKS = 30
 
@@ -35,9 +33,8 @@ def sweeps_sensor(job: JobDefinition) -> SensorDefinition:
         left_alone: list[str] = []
         for environment in services.environments:
             wanted = services.retention(environment).approved()
-            earlier = earlier_runs(context.instance, job.name, SWEEP, wanted, services.clock.now())
-            decided = decide(job.name, wanted, earlier)
-            left_alone += decided.left_alone
+            found = decided(context.instance, job.name, SWEEP, wanted, services.clock.now())
+            left_alone += found.left_alone
             config = {"environment": environment, "dry_run": False, "begin": False}
             requests += [
                 RunRequest(
@@ -45,10 +42,8 @@ def sweeps_sensor(job: JobDefinition) -> SensorDefinition:
                     run_config={"ops": {"sweep": {"config": config}}},
                     tags={ENVIRONMENT: environment, SWEEP: str(attempt.id)},
                 )
-                for attempt in decided.attempts
+                for attempt in found.attempts
             ]
-        if requests:
-            return SensorResult(run_requests=requests)
-        return SensorResult(skip_reason=SkipReason("; ".join(left_alone) or "No approved sweep waits."))
+        return answer(requests, left_alone, "No approved sweep waits.")
 
     return approved

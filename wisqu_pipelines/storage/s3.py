@@ -84,16 +84,15 @@ class S3ObjectStore:
 
     def ensure_bucket(self, bucket: str) -> None:
         """Make the bucket if it is not there."""
+        self._do("make a bucket", lambda _: self._make_bucket(bucket), bucket)
 
-        def make(_: int) -> None:
-            try:
-                if not self._client.bucket_exists(bucket):
-                    self._client.make_bucket(bucket)
-            except S3Error as error:
-                if error.code not in _ALREADY_THERE:  # somebody else was faster
-                    raise
-
-        self._do("make a bucket", make, bucket)
+    def _make_bucket(self, bucket: str, *, object_lock: bool = False) -> None:
+        try:
+            if not self._client.bucket_exists(bucket):
+                self._client.make_bucket(bucket, object_lock=object_lock)
+        except S3Error as error:
+            if error.code not in _ALREADY_THERE:  # somebody else was faster
+                raise
 
     def bucket_exists(self, bucket: str) -> bool:
         """Whether the bucket is there."""
@@ -104,25 +103,20 @@ class S3ObjectStore:
         check_key(key)
 
         def write(_: int) -> None:
-            try:
-                if not self._client.bucket_exists(bucket):
-                    self._client.make_bucket(bucket, object_lock=True)
-            except S3Error as error:
-                if error.code not in _ALREADY_THERE:
-                    raise
+            self._make_bucket(bucket, object_lock=True)
             self._client.put_object(
                 bucket, key, BytesIO(data), len(data), retention=Retention(COMPLIANCE, until.astimezone(UTC))
             )
 
         self._do("seal", write, bucket, key)
 
-    def sealed(self, bucket: str) -> Iterator[tuple[str, bytes]]:
-        """Key and bytes of everything that was ever sealed in a bucket."""
+    def sealed(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Key and bytes of everything that was ever sealed in a bucket under keys that start with `prefix`."""
         if not self.bucket_exists(bucket):
             return
         versions = self._do(
             "list versions",
-            lambda _: list(self._client.list_objects(bucket, recursive=True, include_version=True)),
+            lambda _: list(self._client.list_objects(bucket, prefix, recursive=True, include_version=True)),
             bucket,
         )
         for each in versions:

@@ -95,10 +95,8 @@ class StorageAudit:
         kept = check_reason(reason)
         if kept is None:
             raise BadInput(what="the reason", reason="whoever removes things says why")
-        with self._control.begin() as session:
-            user = people.find(session, person)
-            people.require_role(user, self._environment.name, REPAIRERS, "remove what nothing needs", self._clock.now())
-            order = Order(user.id, kept)
+        name, act = self._environment.name, "remove what nothing needs"
+        order = Order(people.permitted(self._control, person, name, REPAIRERS, act, self._clock.now()).id, kept)
         with self._environment.database.begin() as session:
             require_agreement(session, self._clock, self._environment.database.name)
         return self._run(stores, progress, found, order)

@@ -81,11 +81,11 @@ class MemoryObjectStore:
         with self._server.lock:
             self._server.sealed.setdefault(bucket, []).append((key, data))
 
-    def sealed(self, bucket: str) -> Iterator[tuple[str, bytes]]:
-        """Key and bytes of everything that was ever sealed in a bucket."""
+    def sealed(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Key and bytes of everything that was ever sealed in a bucket under keys that start with `prefix`."""
         self._check("list versions", bucket)
         with self._server.lock:
-            found = list(self._server.sealed.get(bucket, ()))
+            found = [each for each in self._server.sealed.get(bucket, ()) if each[0].startswith(prefix)]
         yield from found
 
     def stat(self, bucket: str, key: str) -> ObjectInfo | None:
