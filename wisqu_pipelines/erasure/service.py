@@ -22,15 +22,17 @@ from wisqu_pipelines.erasure import involved
 from wisqu_pipelines.erasure.certificates import certificate, certified, digest, email_hash, places
 from wisqu_pipelines.erasure.models import APPROVAL_LASTS, OPEN, Erasure, ErasureState
 from wisqu_pipelines.erasure.report import ErasedAgain, ErasurePreview, ErasureReport
-from wisqu_pipelines.erasure.signatures import ErasureSignatures
 from wisqu_pipelines.errors import ErasureNotFound, ErasureRefused, ItemNotFound, ItemRefused, NotPermitted
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.reasons import check_reason, required_reason
+from wisqu_pipelines.identity.signatures import SignedApprovals
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.settings import Settings
 
 ERASERS = ("admin", "superadmin")
 """Roles, held in the environment, that may ask for an erasure, approve somebody else's, and have it done."""
+AUDIENCE = "wisqu:erasures"
+"""What signed approvals of erasures are for: they are none of anything else."""
 TURN = 0x57_49_53_51_55_07
 """The advisory lock of the environment's database that lets one erasure at a time work on it."""
 ERASED, AGAIN = "erased", "erased_again"
@@ -46,7 +48,7 @@ class ErasureService:
         """Erase in `environments`, with people, promotions and the ledger in `control`."""
         self._control = control
         self._environments = environments
-        self._signatures = ErasureSignatures(settings)
+        self._signatures = SignedApprovals(settings, AUDIENCE)
         self._clock = clock
 
     def preview(self, environment: str, user: str | UUID) -> ErasurePreview:
@@ -148,8 +150,9 @@ class ErasureService:
                     environment=environment,
                     reason="they asked for it themselves, and it takes somebody else's yes",
                 )
-            erasure.approved_by, erasure.approved_at = who, self._clock.now()
-            erasure.signature = self._signatures.sign(erasure)
+            now = self._clock.now()
+            erasure.approved_by, erasure.approved_at = who, now
+            erasure.signature = self._signatures.sign(who, now, APPROVAL_LASTS, _signed(erasure))
             erasure.state = ErasureState.APPROVED
             session.flush()
             return _report(erasure)
@@ -272,7 +275,8 @@ class ErasureService:
         begins = erasure.state != ErasureState.RUNNING
         if begins:
             self._require(erasure, "run", ErasureState.APPROVED)
-        if not self._signatures.hold(erasure, erasure.begun_at or self._clock.now()):
+        by, at, now = erasure.approved_by, erasure.approved_at, erasure.begun_at or self._clock.now()
+        if not self._signatures.holds(erasure.signature, by, at, APPROVAL_LASTS, _signed(erasure), now):
             _refuse(f"The erasure {erasure.id}", "run", "its approval is not signed, or says something else")
 
     def _close(self, place: Environment, erasure: Erasure, what: Belongings) -> None:
@@ -417,6 +421,17 @@ def _get(session: Session, erasure_id: UUID, *, lock: bool = True) -> Erasure:
     if found is None:
         raise ErasureNotFound(erasure_id=str(erasure_id))
     return found
+
+
+def _signed(erasure: Erasure) -> dict[str, str]:
+    """What an approval is of: the person, not a list. What they add until the run goes as well."""
+    return {
+        "erasure_id": str(erasure.id),
+        "environment": erasure.environment,
+        "user_id": str(erasure.user_id),
+        "email_hash": erasure.email_hash,
+        "requested_by": str(erasure.requested_by),
+    }
 
 
 def _report(erasure: Erasure) -> ErasureReport:

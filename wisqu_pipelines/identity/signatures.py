@@ -1,7 +1,7 @@
 """The identity service's signature on an approval: without it a row lets nothing happen, whoever wrote it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
@@ -24,25 +24,25 @@ class SignedApprovals:
         self._settings = settings
         self._kind = Kind(APPROVAL_TYPE, settings.identity.issuer, audience)
 
-    def sign(self, person: UUID, at: datetime, expires_at: datetime, claims: Mapping[str, str]) -> str:
+    def sign(self, person: UUID, at: datetime, lasts: timedelta, claims: Mapping[str, str]) -> str:
         """The signature of `person` under `claims`.
 
         Raises:
             BadSettings: this host has no key that signs approvals.
         """
-        return sign(self._ring.signing_key(at), self._kind, person, at, expires_at - at, claims)[0]
+        return sign(self._ring.signing_key(at), self._kind, person, at, lasts, claims)[0]
 
-    def hold(
+    def holds(
         self,
         signature: str | None,
         person: UUID | None,
         at: datetime | None,
-        expires_at: datetime | None,
+        lasts: timedelta,
         claims: Mapping[str, str],
         now: datetime,
     ) -> bool:
         """Whether an approval is signed, and says nothing else than what was signed."""
-        if signature is None or at is None or expires_at is None:
+        if signature is None or at is None:
             return False
         try:
             signed = verify(signature, self._ring.verifying(), self._kind, now)
@@ -52,7 +52,7 @@ class SignedApprovals:
             claims == {name: signed.all.get(name) for name in claims}
             and signed.subject == person
             and signed.issued_at == at.replace(microsecond=0)
-            and signed.expires_at == expires_at.replace(microsecond=0)
+            and signed.expires_at == (at + lasts).replace(microsecond=0)
         )
 
     @cached_property

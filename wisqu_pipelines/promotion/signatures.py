@@ -22,16 +22,16 @@ class ApprovalSignatures:
         Raises:
             BadSettings: this host has no key that signs approvals.
         """
-        claims = _claims(approval, environment)
-        return self._approvals.sign(approval.user_id, approval.decided_at, approval.expires_at, claims)
+        lasts = approval.expires_at - approval.decided_at
+        return self._approvals.sign(approval.user_id, approval.decided_at, lasts, _claims(approval, environment))
 
     def holds(self, approval: PromotionApproval, environment: str, now: datetime) -> bool:
         """Whether an approval is signed, and says nothing else than what was signed."""
-        return self._approvals.hold(
+        return self._approvals.holds(
             approval.signature,
             approval.user_id,
             approval.decided_at,
-            approval.expires_at,
+            approval.expires_at - approval.decided_at,
             _claims(approval, environment),
             now,
         )

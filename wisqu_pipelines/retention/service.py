@@ -20,6 +20,7 @@ from wisqu_pipelines.errors import CapReached, NotPermitted, SweepNotFound, Swee
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.reasons import check_reason, required_reason
+from wisqu_pipelines.identity.signatures import SignedApprovals
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.promotion.models import Promotion, PromotionItem, PromotionState
@@ -28,7 +29,6 @@ from wisqu_pipelines.retention.kinds import Kind, chosen
 from wisqu_pipelines.retention.marking import Scope, mark, staying
 from wisqu_pipelines.retention.models import APPROVAL_LASTS, ItemState, Sweep, SweepItem, SweepState
 from wisqu_pipelines.retention.report import AGES, CleanupReport, SweepReport, TypeReport
-from wisqu_pipelines.retention.signatures import SweepSignatures
 from wisqu_pipelines.settings import Settings
 
 SWEEPERS = ("developer", "admin", "superadmin")
@@ -43,6 +43,8 @@ OPEN_PROMOTIONS = (
     PromotionState.FAILED,
     PromotionState.ROLLING_BACK,
 )
+AUDIENCE = "wisqu:sweeps"
+"""What signed approvals of sweeps are for: they are none of anything else."""
 TURN = 0x57_49_53_51_55_03
 """The advisory lock of the environment's database that lets one run of retention at a time work on it."""
 
@@ -56,7 +58,7 @@ class RetentionService:
         self._environment = environment
         self._database = environment.database
         self._policy = environment.settings.retention
-        self._signatures = SweepSignatures(settings)
+        self._signatures = SignedApprovals(settings, AUDIENCE)
         self._clock = clock
 
     def foretell(self, types: Sequence[str] | None = None, *, test_data_only: bool = False) -> SweepReport:
@@ -177,7 +179,7 @@ class RetentionService:
                     reason="they asked for it themselves, and it takes somebody else's yes",
                 )
             sweep.approved_by, sweep.approved_at = who.id, now
-            sweep.signature = self._signatures.sign(sweep, self._environment.name)
+            sweep.signature = self._signatures.sign(who.id, now, APPROVAL_LASTS, self._signed(sweep))
             sweep.state = SweepState.HIDING
             self._write_down(session, "retention_approved", who.id, why, sweep)
             return self._report(session, sweep)
@@ -422,11 +424,16 @@ class RetentionService:
         """Why a sweep may not hide anything; None: it may."""
         if sweep.approved_by is None:
             return None if self._policy.automatic else "nobody has approved it"
-        if not self._signatures.holds(sweep, self._environment.name, self._clock.now()):
+        by, at, claims = sweep.approved_by, sweep.approved_at, self._signed(sweep)
+        if not self._signatures.holds(sweep.signature, by, at, APPROVAL_LASTS, claims, self._clock.now()):
             return "its approval is not signed, is for something else, or has expired"
         if sweep.digest != _digest(session, sweep.id):
             return "its list is not the one that was approved"
         return None
+
+    def _signed(self, sweep: Sweep) -> dict[str, str]:
+        """What an approval of a sweep is of."""
+        return {"sweep_id": str(sweep.id), "digest": sweep.digest, "environment": self._environment.name}
 
     def _of(self, sweep: Sweep) -> Scope:
         """The scope of a sweep that was marked earlier, as things stand now."""
