@@ -1,5 +1,5 @@
-"""Judging alone: 500,000 short texts in three languages, three of a hundred of them test data, against a loop over as
-many compiled patterns as detection commonly has.
+"""Judging alone: 500,000 short texts in three languages, three of a hundred of them test data and a third of the words
+met nowhere else, against a loop over as many compiled patterns as detection commonly has.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +13,8 @@ from wisqu_pipelines.settings import Settings
 
 TEXTS = 500_000
 TEST_SHARE = 0.03
+RARE_SHARE = 1 / 3
+"""Words that are like no other: names and terms are what an automaton of patterns has not seen before."""
 _WORDS = {
     "given": "Maryam Yusuf Zahra Hassan Fatima Omar Layla Idris Amina Bilal Khadija Tariq Sara Demetrius Esther",
     "family": "Hosseini Khan al-Tusi Rahman Testa Siddiqui Karimi Nasr Attar Mirza Qureshi Samplonius Haddad",
@@ -25,6 +27,10 @@ _WORDS = {
     "بيان أصول الفقه الإسلامي على المذاهب الأربعة نور فتح الباري سنن الترمذي جامع الأحاديث مسند أحمد بداية المجتهد",
 }
 _GIVEN, _FAMILY, *_LANGUAGES = (words.split() for words in _WORDS.values())
+_LATIN = [
+    consonant + vowel for consonant in "bdfghjklmnqrstwyz" for vowel in ("a", "e", "i", "o", "u", "an", "ar", "is")
+]
+_ARABIC = [first + second for first in "بتجحدرسشعفقکلمنه" for second in "اویرمنل"]
 _HOSTS = ("gmail.com", "ut.ac.ir", "democracy.org", "mail.sa")
 _TEST_TEXTS: Mapping[FieldKind, tuple[str, ...]] = {
     FieldKind.PERSON: ("Test User {n}", "John Doe", "کاربر آزمایشی {n}", "مستخدم تجريبي", "asdf asdf"),
@@ -90,11 +96,11 @@ def _text(kind: FieldKind, make: Callable[[Random], str], random: Random) -> str
 
 
 def _person(random: Random) -> str:
-    return f"{random.choice(_GIVEN)} {random.choice(_GIVEN)} {random.choice(_FAMILY)}"
+    return " ".join(_words(random, names) for names in (_GIVEN, _GIVEN, _FAMILY))
 
 
 def _email(random: Random) -> str:
-    name = f"{random.choice(_GIVEN)}.{random.choice(_FAMILY)}".lower()
+    name = f"{_words(random, _GIVEN)}.{_words(random, _FAMILY)}".lower()
     number = random.choice(("", str(random.randint(2, 99))))
     return f"{name}{number}@{random.choice(_HOSTS)}"
 
@@ -104,4 +110,15 @@ def _filename(random: Random) -> str:
 
 
 def _title(random: Random) -> str:
-    return " ".join(random.choices(random.choice(_LANGUAGES), k=random.randint(3, 12)))
+    return _words(random, random.choice(_LANGUAGES), random.randint(3, 12))
+
+
+def _words(random: Random, known: Sequence[str], count: int = 1) -> str:
+    """Some of the words, and some that nobody has heard."""
+    syllables = _LATIN if known[0].isascii() else _ARABIC
+    return " ".join(
+        "".join(random.choices(syllables, k=random.randint(2, 4)))
+        if random.random() < RARE_SHARE
+        else random.choice(known)
+        for _ in range(count)
+    )

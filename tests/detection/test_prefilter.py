@@ -31,6 +31,10 @@ JOINTS = ("", " ", "_", "-", ".", "/", "\u200c", " - ", "\u200f", "(", ") ", ", 
 TEXTS = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(JOINTS)), max_size=5).map(
     lambda pairs: "".join(piece + joint for piece, joint in pairs)
 )
+BROKEN_EXAMPLES = st.tuples(st.sampled_from(EXAMPLES), st.integers(0, 40), st.sampled_from(JOINTS)).map(
+    lambda broken: broken[2].join((broken[0][: broken[1]], broken[0][broken[1] :]))
+)
+"""Examples with something in them that parts words, or does not."""
 
 
 @pytest.mark.parametrize("kind", FieldKind)
@@ -42,8 +46,8 @@ def test_judging_many_is_judging_each(kind: FieldKind) -> None:
 
 
 @pytest.mark.parametrize("kind", FieldKind)
-@settings(max_examples=60, deadline=None)
-@given(texts=st.lists(TEXTS, min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+@given(texts=st.lists(TEXTS | BROKEN_EXAMPLES, min_size=1, max_size=20))
 def test_nothing_is_passed_over(kind: FieldKind, texts: list[str]) -> None:
     judge = TextJudge()
     for text, verdict in zip(texts, judge.judge_many(texts, kind, "field"), strict=True):

@@ -51,7 +51,7 @@ def test_boundaries_are_explicit(recogniser: Recogniser) -> None:
 
 @pytest.mark.parametrize("recogniser", RECOGNISERS)
 def test_an_example_pulls_the_trigger_that_is_derived_from_it(recogniser: Recogniser) -> None:
-    trigger = trigger_for([recogniser], is_filename=False)
+    trigger = trigger_for([recogniser])
     assert suspicious(recogniser.examples, trigger) == list(range(len(recogniser.examples)))
 
 

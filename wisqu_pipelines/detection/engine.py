@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 import re2
@@ -105,7 +105,7 @@ class TextJudge:
             page = [text or "" for text in texts[start : start + TEXTS_AT_ONCE]]
             if max(map(len, page)) > READ_FROM_START:
                 page = list(map(_cut, page))
-            places = [place for place in self._suspicious(page, kind) if page[place]]
+            places = [place for place in self._suspicious(page) if page[place]]
             for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
                 if evidence := self._found(forms, kind, field):
                     verdicts[start + place] = self._verdict(evidence)
@@ -162,9 +162,9 @@ class TextJudge:
                 found.append(Evidence(pattern, CUSTOM, name, STRONG, hit.group(0) if hit else "", reason))
         return found if any(each.weight > 0 for each in found) else []
 
-    def _suspicious(self, page: Sequence[str], kind: FieldKind) -> list[int]:
+    def _suspicious(self, page: Sequence[str]) -> list[int]:
         """The places of the texts in which something may be found: cheaper to tell than what it is."""
-        places = suspicious(page, _built_in(kind).trigger)
+        places = suspicious(page, _trigger())
         if self._customs is None:
             return places
         custom = (n for n, text in enumerate(normalise_many(page)) if self._customs.Match(text))
@@ -226,8 +226,6 @@ class _BuiltIn:
 
     sets: Mapping[Form, Any]
     members: Mapping[Form, Sequence[_Pattern]]
-    trigger: Any
-    """Is in every text in which one of those that speak for test data finds something."""
 
     def search(self, forms: _Forms) -> Iterator[_Pattern]:
         """The patterns that a text holds."""
@@ -252,8 +250,14 @@ def _built_in(kind: FieldKind) -> _BuiltIn:
     return _BuiltIn(
         {form: _set([each.source for each in patterns]) for form, patterns in members.items()},
         members,
-        trigger_for((each for _, each in counting if each.weight_in(kind) > 0), is_filename=kind is FieldKind.FILENAME),
     )
+
+
+@cache
+def _trigger() -> Any:
+    """Is in every text in which a built-in recogniser that speaks for test data finds something."""
+    everyone = (each for members in GROUPS.values() for each in members)
+    return trigger_for(each for each in everyone if any(each.weight_in(kind) > 0 for kind in FieldKind))
 
 
 def _forms(texts: Sequence[str], kind: FieldKind) -> Iterator[_Forms]:

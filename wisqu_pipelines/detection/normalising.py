@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 _LETTERS = {
     **dict.fromkeys("كڪ", "ک"),
@@ -95,6 +96,7 @@ def forms_many(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     return _words(folded if parted is joined else _folded(parted)), folded.split(SEPARATOR)
 
 
+@cache
 def spellings(letter: str) -> tuple[str, ...]:
     """All the characters that a letter or digit of normalised text may come from, one by one, in lower case."""
     return letter, *(chr(code) for code, folded in _TABLE.items() if folded == letter)

@@ -3,13 +3,13 @@ in many texts at once, as people wrote them, it tells the few that are worth rea
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from re import _constants as op
 from re import _parser
 from typing import Any
 
 import re2
 
+from wisqu_pipelines.detection.atoms import BLANK, END, START, Atom, Class, Item, Items, Repeat, atoms_for
 from wisqu_pipelines.detection.normalising import CAMEL_EDGE, SEPARATOR, joined_lines, spellings
 from wisqu_pipelines.detection.patterns import options
 from wisqu_pipelines.detection.recogniser import Form, Recogniser
@@ -28,8 +28,8 @@ _ODD = (
 _JOINER = rf"(?:^|[^{_LETTERS}\n])\x{{200c}}|\x{{200c}}(?:$|[^{_LETTERS}\n])"
 """A ZWNJ that parts no letters of Arabic script: normalising takes it away as well."""
 _CAMEL = re2.compile(b"[a-z][A-Z]|[A-Z]{2}[a-z]", options())
+_LATIN = Class(((op.RANGE, (ord("a"), ord("z"))),))
 _MEMORY = 512 * 1024 * 1024
-_BLANK = (op.LITERAL, ord(" "))
 
 
 def suspicious(texts: Sequence[str], trigger: Any) -> list[int]:
@@ -66,149 +66,73 @@ def finds_whole(pattern: str) -> bool:
     return bool(nodes[0] == (op.AT, op.AT_BEGINNING) and nodes[len(nodes) - 1] == (op.AT, op.AT_END))
 
 
-def trigger_for(recognisers: Iterable[Recogniser], *, is_filename: bool) -> Any:
-    """What a text must hold, as written and in lower case, for one of these recognisers to find something in it.
-
-    Args:
-        recognisers: Those that may speak for test data.
-        is_filename: Whether words are read without folders and extension.
-    """
-    needed = dict.fromkeys(
-        _Writer(each.form, is_filename).needed(_parser.parse(pattern))
-        for each in recognisers
-        for pattern in each.patterns
-    )
+def trigger_for(recognisers: Iterable[Recogniser]) -> Any:
+    """What a text must hold, as written and in lower case, for one of these recognisers to find something in it."""
+    starting: dict[str, list[str]] = {}
+    for atom in atoms_for(recognisers):
+        start, source = _written(atom)
+        starting.setdefault(start, []).append(source)
     chosen = options()
     chosen.max_mem = _MEMORY
+    # RE2 shares what neighbours begin with, and an automaton with few beginnings is quick to make.
+    needed = [f"{start}(?:{'|'.join(sorted(sources))})" for start, sources in starting.items()]
     return re2.compile(f"(?m){'|'.join((_ODD, _JOINER, *needed))}".encode(), chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a pattern as it stands in texts as written."""
-
-    source: str
-    letters: float
-    """How many characters it holds at least: the more, the less often it is found in vain."""
-
-
-class _Writer:
-    """Writes the part of a pattern that is found least often in vain."""
-
-    def __init__(self, form: Form, is_filename: bool) -> None:
-        self._of_words = form is Form.WORDS
-        self._start = r"(?:^|[/\\])" if self._of_words and is_filename else "^"
-        self._end = r"(?:$|[./\\])" if self._of_words and is_filename else "$"
-
-    def needed(self, nodes: Sequence[Any]) -> str:
-        """The source of that part."""
-        return max(self._runs(nodes), key=lambda part: part.letters).source
-
-    def _runs(self, nodes: Sequence[Any]) -> Iterator[_Part]:
-        """The parts between what may be of any length."""
-        run: list[Any] = []
-        for node in nodes:
-            if _is_whole(node):
-                run.append(node)
-                continue
-            code, value = node
-            if run and run != [_BLANK]:
-                # Words that may follow begin with the blank that ends the word before them.
-                follows = code in (op.MAX_REPEAT, op.MIN_REPEAT) and value[2][0] == _BLANK
-                yield self._run([*run, _BLANK] if follows else run)
-            # Words that may come before end with the blank that begins the word after them.
-            run = [_BLANK] if code in (op.MAX_REPEAT, op.MIN_REPEAT) and value[2][-1] == _BLANK else []
-            if code is op.BRANCH:
-                parts = [max(self._runs(each), key=lambda part: part.letters) for each in value[1]]
-                yield _either(parts)
-            elif code in (op.MAX_REPEAT, op.MIN_REPEAT) and value[0]:
-                yield max(self._runs(value[2]), key=lambda part: part.letters)
-        if run and run != [_BLANK]:
-            yield self._run(run)
-        yield _Part("", -1)
-
-    def _run(self, nodes: Sequence[Any]) -> _Part:
-        nodes = list(nodes)
-        before = after = False
-        if self._of_words and len(nodes) > 1 and nodes[0] == _BLANK:
-            nodes, before = nodes[1:], True
-        if self._of_words and len(nodes) > 1 and nodes[-1] == _BLANK:
-            nodes, after = nodes[:-1], True
-        return self._sequence(nodes, before, after)
-
-    def _sequence(self, nodes: Sequence[Any], before: bool = False, after: bool = False) -> _Part:
-        last = len(nodes) - 1
-        parts = [
-            self._gap(nodes, n) if node == _BLANK else self._part(node, before and not n, after and n == last)
-            for n, node in enumerate(nodes)
-        ]
-        return _Part("".join(part.source for part in parts), sum(part.letters for part in parts))
-
-    def _gap(self, nodes: Sequence[Any], place: int) -> _Part:
-        """A blank; between letters of one script it cannot be nothing."""
-        if not self._of_words:
-            return _Part(rf"[^a-z{_LETTERS}\n]", 0.0)
-        beside = [chr(value) for code, value in nodes[max(place - 1, 0) : place + 2 : 2] if code is op.LITERAL]
-        is_between = 0 < place < len(nodes) - 1 and len(beside) == 2
-        is_one_script = is_between and all(map(str.isalpha, beside)) and beside[0].isascii() == beside[1].isascii()
-        return _Part(f"{_GAP}{'+' if is_one_script else '*'}", 0.0)
-
-    def _part(self, node: Any, before: bool, after: bool) -> _Part:
-        code, value = node
-        if code is op.LITERAL:
-            return self._literal(chr(value), before, after)
-        if code is op.AT:
-            return _Part(self._start if value is op.AT_BEGINNING else self._end, 0.5)
-        if code is op.BRANCH:
-            return _either([self._sequence(each, before, after) for each in value[1]])
-        if code in (op.MAX_REPEAT, op.MIN_REPEAT):
-            least, most, body = value
-            edge = ""
-            part = self._sequence(body)
-            if after and len(body) == 1 and body[0][0] is op.LITERAL:
-                edge = self._literal(chr(body[0][1]), before=False, after=True).source.removeprefix(part.source)
-            times = f"{{{least},{'' if most is op.MAXREPEAT else most}}}"
-            return _Part(f"(?:{part.source}){times}{edge}", part.letters * least)
-        return _Part(_class(value) if code is op.IN else r"[^\n]", 0.3)
-
-    def _literal(self, letter: str, before: bool, after: bool) -> _Part:
-        if letter.isascii():
-            if letter.isdigit():
-                return _Part(f"[{''.join(spellings(letter))}]", 1.0)
-            edges = (r"(?:^|[^a-z\n])", "(?:$|[^a-z])") if letter.isalpha() else ("", "")
-            written = re2.escape(letter)
-        else:
-            edges = (rf"(?:^|[^{_LETTERS}\n])", rf"(?:$|[^{_LETTERS}])")
-            written = f"[{''.join(spellings(letter))}]"
-        return _Part(f"{edges[0] if before else ''}{written}{edges[1] if after else ''}", 1.0)
+def _written(atom: Atom) -> tuple[str, str]:
+    """How an atom begins, and what follows, as it stands in texts as written."""
+    start = end = ""
+    if atom.before:
+        start = f"{_end(START, atom.form)}{_GAP}*" if atom.before == START else _beside("^", atom.items[0])
+    if atom.after:
+        end = f"{_GAP}*{_end(END, atom.form)}" if atom.after == END else _beside("$", atom.items[-1])
+    return start, _sequence(atom.items, atom.form) + end
 
 
-def _either(parts: Sequence[_Part]) -> _Part:
-    return _Part(f"(?:{'|'.join(dict.fromkeys(part.source for part in parts))})", min(part.letters for part in parts))
+def _end(which: Item, form: Form) -> str:
+    """An end of the text; of a filename, words are read without folders and extension."""
+    if form is Form.TEXT:
+        return "^" if which == START else "$"
+    return r"(?:^|[/\\])" if which == START else r"(?:$|[./\\])"
 
 
-def _is_whole(node: Any) -> bool:
-    """Whether it can be written as it is: in no place may there be words of any number, or nothing instead."""
-    code, value = node
-    if code is op.BRANCH:
-        return all(_is_whole(each) for branch in value[1] for each in branch)
-    if code in (op.MAX_REPEAT, op.MIN_REPEAT):
-        least, most, body = value
-        return all(map(_is_whole, body)) and (most is not op.MAXREPEAT or least > 0 or not _has_blank(body))
-    return code is not op.ANY
+def _beside(end: str, item: Item) -> str:
+    """What is beside a letter with which a word begins or ends; beside all else there may be anything."""
+    if not isinstance(item, str) or not item.isalpha():
+        return ""
+    return rf"(?:{end}|[^a-z\n])" if item.isascii() else rf"(?:{end}|[^{_LETTERS}\n])"
 
 
-def _has_blank(nodes: Sequence[Any]) -> bool:
-    for code, value in nodes:
-        if code is op.BRANCH:
-            inner = value[1]
-        elif code in (op.MAX_REPEAT, op.MIN_REPEAT):
-            inner = [value[2]]
-        else:
-            inner = []
-        if (code, value) == _BLANK or any(map(_has_blank, inner)):
-            return True
-    return False
+def _sequence(items: Items, form: Form) -> str:
+    return "".join(_gap(items, place, form) if item == BLANK else _item(item, form) for place, item in enumerate(items))
+
+
+def _gap(items: Items, place: int, form: Form) -> str:
+    """A blank; between letters of one script it cannot be nothing."""
+    if form is Form.TEXT:
+        return _GAP
+    scripts = [_is_latin(item) for item in items[max(place - 1, 0) : place + 2 : 2]] if place else []
+    is_one_script = len(scripts) == 2 and None not in scripts and scripts[0] == scripts[1]
+    return f"{_GAP}{'+' if is_one_script else '*'}"
+
+
+def _is_latin(item: Item) -> bool | None:
+    """Whether a letter is Latin; None if it may be no letter."""
+    if isinstance(item, str) and item.isalpha():
+        return item.isascii()
+    return True if item == _LATIN else None
+
+
+def _item(item: Item, form: Form) -> str:
+    if isinstance(item, Class):
+        return _class(item.members)
+    if isinstance(item, Repeat):
+        return f"(?:{_sequence(item.of, form)})*"
+    if item in (START, END):
+        return _end(item, form)
+    if item.isascii() and not item.isdigit():
+        return str(re2.escape(item))
+    return f"[{''.join(spellings(item))}]"
 
 
 def _class(members: Sequence[Any]) -> str:
@@ -218,7 +142,7 @@ def _class(members: Sequence[Any]) -> str:
             return r"[^\n]"
         if code is op.CATEGORY:
             written += r"\s\x{a0}\x{200c}"
-        elif (code, value) == _BLANK:
+        elif (code, value) == (op.LITERAL, ord(BLANK)):
             return r"[^\n]"
         elif code is op.LITERAL:
             written += "".join(re2.escape(each) for each in spellings(chr(value)))
