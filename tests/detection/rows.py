@@ -1,6 +1,6 @@
 """Rows of an environment for detection tests, and a judge whose verdicts are plain to see."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ class Words:
         self.read += [text for text in texts if text]
         return [self._verdict({field: text}) for text in texts]
 
-    def judge_row(self, facts: RowFacts) -> Verdict:
+    def judge_row(self, facts: RowFacts, _found_in: Mapping[str, Sequence[Evidence]]) -> Verdict:
         found = self._verdict({**facts.texts, "account": facts.account_email})
         return found or Verdict(Decision.REAL, 0.0, ())
 

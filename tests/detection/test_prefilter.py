@@ -11,6 +11,7 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wisqu_pipelines.detection.context import RowFacts
 from wisqu_pipelines.detection.engine import TextJudge
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.normalising import normalise, words
@@ -53,6 +54,17 @@ def test_nothing_is_passed_over(kind: FieldKind, texts: list[str]) -> None:
     for text, verdict in zip(texts, judge.judge_many(texts, kind, "field"), strict=True):
         alone = judge.judge(text, kind, "field")
         assert verdict == (alone if alone.evidence else None), text
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(TEXTS | BROKEN_EXAMPLES, min_size=2, max_size=2), kind=st.sampled_from(FieldKind))
+def test_a_row_is_judged_the_same_by_what_was_found_in_its_texts(texts: list[str], kind: FieldKind) -> None:
+    judge = TextJudge()
+    columns = dict(zip(("first", "second"), texts, strict=True))
+    facts = RowFacts("stored_files", columns, dict.fromkeys(columns, kind), account_email="qa@example.com")
+    found = {name: judge.judge_many([text], kind, name)[0] for name, text in columns.items()}
+    found_in = {name: verdict.evidence for name, verdict in found.items() if verdict is not None}
+    assert judge.judge_row(facts, found_in) == judge.judge_row(facts)
 
 
 @pytest.mark.parametrize("kind", [FieldKind.FILENAME, FieldKind.IDENTIFIER])

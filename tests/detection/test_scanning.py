@@ -256,10 +256,10 @@ def test_what_is_decided_while_a_scan_reads_is_not_overruled(services: Services)
     judge = Words()
     real_judgement = judge.judge_row
 
-    def decide_meanwhile(facts: object) -> object:
+    def decide_meanwhile(*read: object) -> object:
         with services.environments["dev"].database.begin() as session:
             EnvironmentAwareRepository(session, StoredFile).mark_as_real(item)
-        return real_judgement(facts)  # type: ignore[arg-type]
+        return real_judgement(*read)  # type: ignore[arg-type]
 
     judge.judge_row = decide_meanwhile  # type: ignore[method-assign, assignment]
     report = scan(services, judge).run([StoredFile])

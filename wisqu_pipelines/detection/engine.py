@@ -111,8 +111,13 @@ class TextJudge:
                     verdicts[start + place] = self._verdict(evidence)
         return verdicts
 
-    def judge_row(self, facts: RowFacts) -> Verdict:
-        """Judge a row by all its texts and by what surrounds them."""
+    def judge_row(self, facts: RowFacts, found_in: Mapping[str, Sequence[Evidence]] | None = None) -> Verdict:
+        """Judge a row by all its texts and by what surrounds them.
+
+        Args:
+            facts: The row.
+            found_in: By field, what `judge_many` found in these texts; None: they are searched now.
+        """
         evidence: list[Evidence] = []
         scores: list[float] = []
         seen: set[str] = set()
@@ -123,7 +128,7 @@ class TextJudge:
             seen.add(text)
             kind = facts.kinds.get(name) or kind_of(text)
             texts[name] = (kind, text)
-            found = self._evidence(text, kind, name)
+            found = self._evidence(text, kind, name) if found_in is None else found_in.get(name, ())
             evidence += found
             scores.append(max(0.0, _sum(found)))
         own = _together(scores)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, false, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, exists, false, or_, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
@@ -26,8 +26,9 @@ from wisqu_pipelines.catalog.points import TEXT, point_id
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.detection.context import RowFacts
 from wisqu_pipelines.detection.engine import TextJudge
-from wisqu_pipelines.detection.evidence import FieldKind, Verdict
+from wisqu_pipelines.detection.evidence import Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.fields import MODELS, label_of, text_fields, typed
+from wisqu_pipelines.detection.models import TestDataReview
 from wisqu_pipelines.ports.vectors import VectorIndex
 
 VOUCHED = {PromotionStatus.APPROVED.value, PromotionStatus.PROMOTING.value, PromotionStatus.PROMOTED.value}
@@ -46,6 +47,8 @@ class ReadRow:
     """Marked by an earlier scan."""
     is_vouched_for: bool
     """Whether a person approved it, here or where it came from: a scan asks people before it contradicts them."""
+    is_asked_about: bool
+    """Whether it waits for a person's word."""
     texts: tuple[str | None, ...]
     """In the order of the table's text fields."""
 
@@ -101,24 +104,36 @@ class Reader:
                 table.c.promotion_status,
                 table.c.source_id,
                 _is_test_account(model).label("is_test_account"),
+                _is_asked_about(model).label("is_asked_about"),
                 *(table.c[name] for name in fields),
             )
         ).all()
         read = [
-            ReadRow(id_, created_at, is_marked, status in VOUCHED or source is not None, tuple(own))
-            for id_, created_at, is_marked, status, source, _, *own in found
+            ReadRow(id_, created_at, is_marked, status in VOUCHED or source is not None, is_asked_about, tuple(own))
+            for id_, created_at, is_marked, status, source, _, is_asked_about, *own in found
         ]
-        suspects = {row.id for row in found if row.is_test_data or row.is_test_account or not fields}
+        suspects: dict[UUID, dict[str, Sequence[Evidence]]] = {
+            row.id: {} for row in found if row.is_test_data or row.is_test_account or not fields
+        }
         for place, (name, kind) in enumerate(fields.items()):
             found_in = self._judge.judge_many([typed(row.texts[place]) for row in read], kind, name)
-            suspects.update(row.id for row, verdict in zip(read, found_in, strict=True) if verdict is not None)
+            for row, verdict in zip(read, found_in, strict=True):
+                if verdict is not None:
+                    suspects.setdefault(row.id, {})[name] = verdict.evidence
         chunks = self._chunks_of(session, model, read, suspects)
-        suspects |= chunks.keys()
-        verdicts = self._verdicts(session, model, [row for row in read if row.id in suspects], chunks)
+        for item_id, (_, evidence) in chunks.items():
+            suspects.setdefault(item_id, {})[CHUNK_TEXT] = evidence
+        words = {item_id: text for item_id, (text, _) in chunks.items()}
+        verdicts = self._verdicts(session, model, [row for row in read if row.id in suspects], words, suspects)
         return Batch(model, read, verdicts)
 
     def _verdicts(
-        self, session: Session, model: type[EnvironmentRow], rows: Sequence[ReadRow], chunks: Mapping[UUID, str]
+        self,
+        session: Session,
+        model: type[EnvironmentRow],
+        rows: Sequence[ReadRow],
+        chunks: Mapping[UUID, str],
+        found_in: Mapping[UUID, Mapping[str, Sequence[Evidence]]],
     ) -> dict[UUID, Verdict]:
         """What is thought of rows, together with the accounts that they belong to; none for what nothing speaks for."""
         fields = text_fields(model)
@@ -129,7 +144,7 @@ class Reader:
             if row.id in chunks:
                 texts[CHUNK_TEXT] = chunks[row.id]
             verdict = self._judge.judge_row(
-                facts_of(model, texts, row_created_at=row.created_at, **accounts.get(row.id, {}))
+                facts_of(model, texts, row_created_at=row.created_at, **accounts.get(row.id, {})), found_in[row.id]
             )
             if verdict.evidence:
                 verdicts[row.id] = verdict
@@ -137,9 +152,9 @@ class Reader:
 
     def _chunks_of(
         self, session: Session, model: type[EnvironmentRow], rows: Sequence[ReadRow], suspects: Collection[UUID]
-    ) -> dict[UUID, str]:
-        """The middle chunks of documents whose words are evidence: of all that look like something by their names, and
-        of a share of the others, always the same ones.
+    ) -> dict[UUID, tuple[str, Sequence[Evidence]]]:
+        """The middle chunks of documents whose words are evidence, and which: of all that look like something by their
+        names, and of a share of the others, always the same ones.
         """
         if model is not RagDocument or self._chunks is None:
             return {}
@@ -163,7 +178,9 @@ class Reader:
                     found[points[point.id]] = words
         verdicts = self._judge.judge_many(list(found.values()), FieldKind.PROSE, CHUNK_TEXT)
         return {
-            id_: words for (id_, words), verdict in zip(found.items(), verdicts, strict=True) if verdict is not None
+            id_: (words, verdict.evidence)
+            for (id_, words), verdict in zip(found.items(), verdicts, strict=True)
+            if verdict is not None
         }
 
 
@@ -194,6 +211,12 @@ def _is_test_account(model: type[EnvironmentRow]) -> ColumnElement[bool]:
         return false()
     users = table_of(User)
     return or_(users.c.is_test_account, users.c.account_type == AccountType.DEVELOPER_TEST.value)
+
+
+def _is_asked_about(model: type[EnvironmentRow]) -> ColumnElement[bool]:
+    return exists().where(
+        TestDataReview.item_type == model.__tablename__, TestDataReview.item_id == table_of(model).c.id
+    )
 
 
 def _accounts(session: Session, model: type[EnvironmentRow], ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:

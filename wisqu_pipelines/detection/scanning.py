@@ -194,12 +194,12 @@ class Scan:
 
     def _ask(self, session: Session, model: type[EnvironmentRow], batch: Batch, review: Mapping[UUID, Verdict]) -> None:
         """Put rows into the queue, and take those out that need nobody any more."""
-        settled = [row.id for row in batch.rows if row.id not in review]
-        session.execute(
-            delete(TestDataReview).where(
-                TestDataReview.item_type == model.__tablename__, among(TestDataReview.item_id, settled)
+        if settled := [row.id for row in batch.rows if row.is_asked_about and row.id not in review]:
+            session.execute(
+                delete(TestDataReview).where(
+                    TestDataReview.item_type == model.__tablename__, among(TestDataReview.item_id, settled)
+                )
             )
-        )
         if not review:
             return
         rows = [
