@@ -1,7 +1,7 @@
 """`make bench`: prints each ratio with its goal, and writes them to var/bench.json.
 
 `python -m benchmarks [--rounds N] [NAME]…` measures some of them: promotions, files, vectors, rows, growth, detecting,
-quality, scanning, entering.
+quality, scanning, retention, entering.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import detecting, entering, files, growth, promotions, quality, rows, scanning, vectors
+from benchmarks import detecting, entering, files, growth, promotions, quality, retention, rows, scanning, vectors
 from benchmarks.ratios import ROUNDS, Ratio
 from tests.fixtures.stack import declared_in
 from wisqu_pipelines.bootstrap import set_up
@@ -28,6 +28,7 @@ MEASURES: dict[str, Callable[[Settings, int], Iterator[Ratio]]] = {
     "detecting": detecting.measure,
     "quality": quality.measure,
     "scanning": scanning.measure,
+    "retention": retention.measure,
     "entering": entering.measure,
 }
 
