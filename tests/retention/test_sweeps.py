@@ -200,7 +200,10 @@ def test_what_was_restored_or_deleted_otherwise_is_not_purged(rows: Rows) -> Non
     assert after.state == SweepState.HIDDEN
 
 
-def test_an_interrupted_purge_is_finished_by_the_next_run(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("store", ["vectors", "objects"])
+def test_an_interrupted_purge_is_finished_by_the_next_run(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
     rows.document(OLD)
     sweep = swept(rows)
     rows.end_grace(sweep)
@@ -208,15 +211,15 @@ def test_an_interrupted_purge_is_finished_by_the_next_run(rows: Rows, monkeypatc
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    for store in ("vectors", "objects"):
-        with monkeypatch.context() as patch:
-            patch.setattr(getattr(rows.environment, store), "delete", die)
-            with pytest.raises(KeyboardInterrupt):
-                rows.retention.run()
-        with rows.environment.database.begin() as session:
-            files = set(session.scalars(select(StoredFile.object_name)))
-        there = {each.key for each in rows.environment.objects.list(rows.bucket, "stored_files/")}
-        assert files <= there, "no row is without its file"
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(rows.environment, store), "delete", die)
+        with pytest.raises(KeyboardInterrupt):
+            rows.retention.run()
+    with rows.environment.database.begin() as session:
+        files = set(session.scalars(select(StoredFile.object_name)))
+    there = {each.key for each in rows.environment.objects.list(rows.bucket, "stored_files/")}
+    assert files <= there, "no row is without its file"
+    assert rows.stored() != (0, 0)
     (done,) = rows.retention.run().earlier
     assert done.state == SweepState.PURGED
     assert rows.stored() == (0, 0)

@@ -5,10 +5,11 @@ that is interrupted leaves no row without its file, and its next run finds in th
 stores.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import case, delete, exists, null, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog import contents
@@ -23,10 +24,13 @@ from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.retention.kinds import KINDS, Kind
 from wisqu_pipelines.retention.marking import Scope, goes
 from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem
+from wisqu_pipelines.side_by_side import side_by_side
 
-AT_ONCE = 500
+AT_ONCE = 1_000
 """Rows of one transaction."""
 CHANGED = "it was changed, held or promoted since it was marked, or somebody was writing it"
+STORES_AT_ONCE = 2
+"""Batches whose vectors and files are removed, while the rows of the next ones go."""
 TAKEN_BACK = "it was restored, or deleted by somebody else"
 
 
@@ -34,18 +38,9 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
     """Hide what is marked and still may go; returns how many rows."""
     hidden = 0
     for kind in KINDS.values():
-        while page := _page(environment, sweep.id, kind, ItemState.MARKED):
+        for page in _pages(environment, sweep.id, kind, ItemState.MARKED):
             with environment.database.begin() as session:
-                free = select(kind.model.id).where(among(kind.model.id, page), goes(kind, scope))
-                gone = session.scalars(
-                    update(kind.model)
-                    .where(kind.model.id.in_(free.with_for_update(skip_locked=True, of=kind.model)))
-                    .values(is_deleted=True, deleted_at=sweep.hidden_at)
-                    .returning(kind.model.id)
-                    .execution_options(synchronize_session=False)
-                ).all()
-                _move(session, sweep.id, kind, gone, ItemState.HIDDEN)
-                _move(session, sweep.id, kind, list({*page} - {*gone}), ItemState.KEPT, CHANGED)
+                gone = _hide_page(session, sweep, kind, scope, page)
             _forget_cached(environment, kind, gone)
             hidden += len(gone)
             progress(f"{kind.name} hidden", hidden, hidden)
@@ -55,14 +50,10 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
 def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
     """Purge what is hidden and not held; returns how many rows went."""
     gone = 0
-    for kind in KINDS.values():
-        _empty_stores(environment, sweep.id, kind)  # of what an earlier run has left
-        after: UUID | None = None
-        while page := _page(environment, sweep.id, kind, ItemState.HIDDEN, after):
-            after = page[-1]
-            gone += len(_delete_rows(environment, sweep, kind, scope, page))
-            _empty_stores(environment, sweep.id, kind)
-            progress(f"{kind.name} purged", gone, gone)
+    empty = partial(_empty_stores, environment, sweep.id)
+    for kind, count in side_by_side(empty, _leaving(environment, sweep, scope), STORES_AT_ONCE):
+        gone += count
+        progress(f"{kind.name} purged", gone, gone)
     return gone
 
 
@@ -103,16 +94,46 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
     return given_back
 
 
-def _page(
-    environment: Environment, sweep_id: UUID, kind: Kind, state: ItemState, after: UUID | None = None
-) -> Sequence[UUID]:
-    wanted = select(SweepItem.item_id).where(
-        SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, SweepItem.state == state
+def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemState) -> Iterator[Sequence[UUID]]:
+    """The items of a kind in a state, by ids: those before the last ones are not looked at again."""
+    wanted = (
+        select(SweepItem.item_id)
+        .where(SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, SweepItem.state == state)
+        .order_by(SweepItem.item_id)
+        .limit(AT_ONCE)
     )
-    if after is not None:
-        wanted = wanted.where(SweepItem.item_id > after)
-    with environment.database.begin() as session:
-        return session.scalars(wanted.order_by(SweepItem.item_id).limit(AT_ONCE)).all()
+    query = wanted
+    while True:
+        with environment.database.begin() as session:
+            page = session.scalars(query).all()
+        if not page:
+            return
+        yield page
+        query = wanted.where(SweepItem.item_id > page[-1])
+
+
+def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, page: Sequence[UUID]) -> Sequence[UUID]:
+    """Hide the rows of a page that may still go, and write down of each item what became of it, in one statement."""
+    free = select(kind.model.id).where(among(kind.model.id, page), goes(kind, scope))
+    hidden = (
+        update(kind.model)
+        .where(kind.model.id.in_(free.with_for_update(skip_locked=True, of=kind.model)))
+        .values(is_deleted=True, deleted_at=sweep.hidden_at)
+        .returning(kind.model.id)
+        .cte("hidden")
+    )
+    is_hidden = SweepItem.item_id.in_(select(hidden.c.id))
+    moved = session.execute(
+        update(SweepItem)
+        .where(SweepItem.sweep_id == sweep.id, SweepItem.item_type == kind.name, among(SweepItem.item_id, page))
+        .values(
+            state=case((is_hidden, ItemState.HIDDEN), else_=ItemState.KEPT),
+            detail=case((is_hidden, null()), else_=CHANGED),
+        )
+        .returning(SweepItem.item_id, SweepItem.state)
+        .execution_options(synchronize_session=False)
+    )
+    return [item_id for item_id, state in moved if state == ItemState.HIDDEN]
 
 
 def _move(
@@ -153,30 +174,34 @@ def _delete_rows(
         return gone
 
 
+def _leaving(
+    environment: Environment, sweep: Sweep, scope: Scope
+) -> Iterator[tuple[Kind, Sequence[UUID], Sequence[UUID]]]:
+    """What may leave the stores, kind by kind: the items, and those of them whose rows have gone just now."""
+    for kind in KINDS.values():
+        for page in _pages(environment, sweep.id, kind, ItemState.REMOVING):
+            yield kind, page, ()  # an earlier run has left them
+        for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
+            gone = _delete_rows(environment, sweep, kind, scope, page)
+            yield kind, gone, gone
+
+
 def _has_stores(kind: Kind) -> bool:
     return kind.model in {RagDocument, StoredFile}
 
 
-def _empty_stores(environment: Environment, sweep_id: UUID, kind: Kind) -> None:
-    """Remove the vectors and files of rows that are gone."""
-    if not _has_stores(kind):
-        return
-    wanted = (
-        select(SweepItem)
-        .where(
-            SweepItem.sweep_id == sweep_id,
-            SweepItem.item_type == kind.name,
-            SweepItem.state == ItemState.REMOVING,
-        )
-        .order_by(SweepItem.item_id)
-        .limit(AT_ONCE)
-    )
-    while True:
+def _empty_stores(
+    environment: Environment, sweep_id: UUID, leaving: tuple[Kind, Sequence[UUID], Sequence[UUID]]
+) -> tuple[Kind, int]:
+    """Remove the vectors and files of rows that are gone; returns how many of them went just now."""
+    kind, ids, gone = leaving
+    if _has_stores(kind) and ids:
+        wanted = select(
+            SweepItem.collection, SweepItem.vector_version, SweepItem.points, SweepItem.bucket, SweepItem.object_name
+        ).where(SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, among(SweepItem.item_id, ids))
         with environment.database.begin() as session:
-            items = session.scalars(wanted).all()
+            items = session.execute(wanted).all()
             named = _named_by_rows(session, {each.object_name for each in items if each.object_name})
-        if not items:
-            return
         contents.remove(
             environment,
             [
@@ -191,7 +216,8 @@ def _empty_stores(environment: Environment, sweep_id: UUID, kind: Kind) -> None:
             ],
         )
         with environment.database.begin() as session:
-            _move(session, sweep_id, kind, [each.item_id for each in items], ItemState.PURGED)
+            _move(session, sweep_id, kind, ids, ItemState.PURGED)
+    return kind, len(gone)
 
 
 def _named_by_rows(session: Session, keys: set[str]) -> set[str]:

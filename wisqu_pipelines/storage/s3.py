@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from wisqu_pipelines.errors import ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
 from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
+from wisqu_pipelines.side_by_side import side_by_side
 from wisqu_pipelines.storage import s3_answers
 from wisqu_pipelines.storage.connections import BoundedPool
 from wisqu_pipelines.storage.copies import copied
@@ -32,7 +33,6 @@ from wisqu_pipelines.storage.s3_reading import Reading
 from wisqu_pipelines.storage.s3_signing import path_of
 from wisqu_pipelines.storage.s3_transport import CreateOnlyPool
 from wisqu_pipelines.storage.s3_wire import Wire
-from wisqu_pipelines.storage.side_by_side import side_by_side
 
 PART = 8 * 1024 * 1024
 """Bytes in one part of an upload, and what it holds in memory at a time. What is smaller goes in one request."""
