@@ -1,7 +1,6 @@
 """How a promotion grows: 1,000 and 100,000 items, each in a process of its own; time for an item, and memory."""
 
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from benchmarks.documents import approved
+from benchmarks.memory import most_memory
 from benchmarks.ratios import Ratio, ratio
 from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.settings import Settings, load
@@ -65,7 +65,7 @@ def promoted(services: Services) -> dict[str, Any]:
     planned = perf_counter()
     services.promotions.execute(promotion, run_id="bench")
     ended = perf_counter()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory = most_memory()
     with services.environments["dev"].database.engine.connect() as connection:
         began_copy = perf_counter()
         cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
