@@ -100,3 +100,20 @@ def test_what_nobody_signed_is_nobodys_word(services: Services, sealing: Checkpo
     token, _ = sign(right, kind, uuid4(), clock.now(), timedelta(days=1), claims)
     dev.objects.seal(bucket, "dev/another.jwt", token.encode(), clock.now() + timedelta(seconds=30))
     assert not seal(sealing)["dev"].report.holds, "the same, signed with the right key, is believed"
+
+
+def test_a_checkpoint_speaks_of_its_own_database_alone(
+    services: Services, sealing: CheckpointService, clock: ManualClock
+) -> None:
+    write(services, "one", "prod")
+    prod = services.environments["prod"]
+    bucket = prod.settings.get_bucket_name(BUCKET)
+    key = seal(sealing)["prod"].key
+    assert key is not None
+    sealed = dict(prod.objects.sealed(bucket, "prod/"))[key]
+    clock.advance(timedelta(seconds=2))
+    before = seal(sealing)[CONTROL].checkpoints
+    prod.objects.seal(bucket, f"{CONTROL}/copied.jwt", sealed, clock.now() + timedelta(seconds=30))
+    clock.advance(timedelta(seconds=2))
+    found = seal(sealing)[CONTROL]
+    assert (found.report.holds, found.checkpoints) == (True, before + 1)
