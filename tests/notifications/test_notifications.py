@@ -152,6 +152,22 @@ def test_a_crash_while_sending_sends_again(make: Make) -> None:
     assert world.service.deliver() == (1, [])
 
 
+def test_two_deliveries_at_once_send_a_message_once(make: Make) -> None:
+    world = make()
+    world.post()
+    asked: list[str] = []
+
+    def takes(url: str) -> bool:
+        if not asked:
+            asked.append(url)
+            world.service.deliver()
+        return True
+
+    world.inbox.takes = takes
+    world.service.deliver()
+    assert len(world.inbox.sent) == 1
+
+
 def test_what_is_for_one_person_goes_to_what_reaches_people(make: Make) -> None:
     world = make(ops=target("ops://"), mail=target("mailto://host?to={address}"))
     world.post("personal", address="dana+x@demo.wisqu.com")
