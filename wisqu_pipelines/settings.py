@@ -342,6 +342,15 @@ class IdentitySettings(Section):
     """None: attempts are counted in this process's memory, which is right for one process only."""
 
 
+class ApiSettings(Section):
+    """The REST API, and the page for approvers."""
+
+    port: int = 8_400
+    """Where the embedded stack has it, if that is free."""
+    url: str | None = Field(default=None, pattern=r"^https?://[^?#]+[^/?#]$")
+    """Where people reach it; None: at the issuer of identities."""
+
+
 class DagsterSettings(Section):
     """Where Dagster keeps its runs and its logs, and how it is reached."""
 
@@ -446,6 +455,7 @@ class Settings(BaseSettings):
     roles: dict[Name, RoleSettings] = Field(min_length=1)
     """The access matrix."""
     dagster: DagsterSettings
+    api: ApiSettings = ApiSettings()
     notifications: NotificationSettings = NotificationSettings()
     automation: AutomationSettings = AutomationSettings()
     schedules: SchedulesSettings = SchedulesSettings()
@@ -548,6 +558,11 @@ class Settings(BaseSettings):
         if self.stack.embedded:
             return self.stack.directory / "stack" / "keys"
         raise BadSettings(message="identity.keys names no folder, so nothing can be signed or verified here")
+
+    @property
+    def api_url(self) -> str:
+        """Where people reach the API and its page."""
+        return self.api.url or self.identity.issuer
 
     def environment(self, name: str) -> EnvironmentSettings:
         """The environment of that name.

@@ -118,6 +118,13 @@ def test_a_request_tells_those_who_may_approve_it_and_nobody_else(opened: Open) 
     assert world.services.promotions.execute(preview.promotion_id, run_id="test").state == PromotionState.SUCCEEDED
 
 
+def test_who_asks_is_not_told_to_approve_it(opened: Open) -> None:
+    world = opened(person=ADMIN)
+    world.document(env="stage")
+    world.services.automation.request("stage", "prod", "the week's")
+    assert {each.address for each in world.services.notifications.list()} == {SUPERADMIN}
+
+
 def test_the_account_is_held_to_the_rules(opened: Open) -> None:
     world = opened()
     world.document(env="stage")
@@ -188,6 +195,7 @@ def test_all_suites_of_a_commit_must_have_passed(opened: Open, clock: ManualCloc
     deliver(world, clock, suite="unit", outcome="failed")
     deliver(world, clock, suite="integration")
     assert handle(world) == []
+    clock.advance(timedelta(seconds=1))
     deliver(world, clock, suite="unit", commit="0000000")
     assert handle(world) == []
     clock.advance(timedelta(seconds=1))
@@ -202,6 +210,8 @@ def test_a_delivery_counts_once(opened: Open, clock: ManualClock) -> None:
     handle(world)
     assert not deliver(world, clock, id=id_)
     assert world.services.automation.unhandled() == []
+    world.document()
+    assert world.services.automation.handle(id_) == [], "what is approved later waits for other tests"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from wisqu_pipelines.devstack.supervisor import Supervisor
 from wisqu_pipelines.errors import WisquError
 
 if __name__ == "__main__":
-    # Each wishes for a Dagster port of its own: the usual one would be taken by another stack while this one is down.
-    declared = replace(declaration.read(), dagster_port=random.SystemRandom().choice(ports.RANGE))
+    # Each wishes for ports of its own: the usual ones would be taken by another stack while this one is down.
+    chance = random.SystemRandom()
+    declared = replace(declaration.read(), dagster_port=chance.choice(ports.RANGE), api_port=chance.choice(ports.RANGE))
     supervisor = Supervisor(
         declared, with_dagster=False, durable=False, announce=lambda message: print(message, flush=True)
     )

@@ -37,7 +37,7 @@ def up(
     no_dagster: Annotated[bool, typer.Option("--no-dagster", help="Start the stores alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start the embedded stack: Postgres, S3, Qdrant, Redis and the Dagster UI."""
+    """Start the embedded stack: Postgres, S3, Qdrant, Redis, the Dagster UI and the API."""
     declared = declaration.read()
     if detach:
         start_detached(declared, port_base=port_base, with_dagster=not no_dagster)
@@ -126,3 +126,5 @@ def _show(view: StackView, *, as_json: bool) -> None:
     OUT.print(table(f"Embedded stack: {view.phase}", ("service", "address", "state", "pid"), rows))
     if view.dagster_url is not None:
         OUT.print(f"Dagster: {view.dagster_url}")
+    if view.api_url is not None:
+        OUT.print(f"API: {view.api_url}/v1")

@@ -10,7 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wisqu_pipelines.devstack.layout import Layout
 from wisqu_pipelines.errors import BadSettings
-from wisqu_pipelines.settings import CacheDatabases, DagsterSettings, Name, StackSettings, config_file, declaration
+from wisqu_pipelines.settings import (
+    ApiSettings,
+    CacheDatabases,
+    DagsterSettings,
+    Name,
+    StackSettings,
+    config_file,
+    declaration,
+)
 
 DatabaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,50}$")]
 
@@ -50,11 +58,16 @@ class _Dagster(_Section):
     port: int = DagsterSettings.model_fields["port"].default
 
 
+class _Api(_Section):
+    port: int = ApiSettings.model_fields["port"].default
+
+
 class _Declared(_Section):
     stack: StackSettings
     control: _Control
     identity: _Identity
     dagster: _Dagster
+    api: _Api = _Api()
     environments: dict[Name, _Environment] = Field(min_length=1)
     paths: dict[str, dict[str, Any]] = {}
 
@@ -83,6 +96,8 @@ class Declaration:
     logs_bucket: str
     dagster_port: int
     """The port that people expect the Dagster UI on."""
+    api_port: int
+    """The same for the API and its page."""
     environments: tuple[DeclaredEnvironment, ...]
     paths: tuple[tuple[str, str], ...]
     """Source and target of each promotion path."""
@@ -120,6 +135,7 @@ def read() -> Declaration:
         dagster_database=declared.dagster.database.name,
         logs_bucket=declared.dagster.logs_bucket,
         dagster_port=declared.dagster.port,
+        api_port=declared.api.port,
         environments=tuple(
             DeclaredEnvironment(name, each.database.name, tuple(each.cache.databases.model_dump().values()))
             for name, each in declared.environments.items()

@@ -5,7 +5,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from wisqu_pipelines.devstack import dagster, stack, state
+from wisqu_pipelines.devstack import api, dagster, stack, state
 from wisqu_pipelines.devstack.declaration import Declaration
 from wisqu_pipelines.devstack.locks import is_alive, supervisor_lock
 from wisqu_pipelines.devstack.service import answers
@@ -34,6 +34,7 @@ class StackView:
     """starting, up, stopping or down."""
     supervisor: int | None
     dagster_url: str | None
+    api_url: str | None
     services: tuple[ServiceView, ...]
 
     @property
@@ -42,7 +43,7 @@ class StackView:
         return self.phase == Phase.UP and all(service.healthy for service in self.services)
 
 
-DOWN = StackView("down", None, None, ())
+DOWN = StackView("down", None, None, None, ())
 
 
 def look(declared: Declaration) -> StackView:
@@ -52,13 +53,14 @@ def look(declared: Declaration) -> StackView:
     if supervisor is None:
         return DOWN
     if known is None or known.pid != supervisor:
-        return StackView(Phase.STARTING, supervisor, None, ())
+        return StackView(Phase.STARTING, supervisor, None, None, ())
     site = stack.site(declared)
     services = [each for each in stack.all_services(site, with_dagster=known.dagster) if each.name in known.processes]
     return StackView(
         phase=known.phase,
         supervisor=supervisor,
         dagster_url=dagster.url(site) if known.dagster else None,
+        api_url=api.url(site) if known.dagster else None,
         services=tuple(
             ServiceView(each.name, each.address, answers(each), known.processes[each.name]) for each in services
         ),

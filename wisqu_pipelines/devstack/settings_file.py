@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wisqu_pipelines.devstack import dagster, databases, postgres, qdrant, seaweedfs, toml, valkey
+from wisqu_pipelines.devstack import api, dagster, databases, postgres, qdrant, seaweedfs, toml, valkey
 from wisqu_pipelines.devstack.layout import write_private
 from wisqu_pipelines.devstack.ports import HOST
 from wisqu_pipelines.devstack.seaweedfs import Account
@@ -26,6 +26,7 @@ def _values(site: Site) -> dict[str, Any]:
             "database": _database(site, declared.dagster_database),
             "logs": _object_store(site, seaweedfs.logs_account(site)),
         },
+        "api": {"port": site.ports[api.PORT], "url": api.url(site)},
         "environments": {
             each.name: {
                 "database": _database(site, each.database),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from wisqu_pipelines.devstack import dagster, postgres, qdrant, seaweedfs, valkey
+from wisqu_pipelines.devstack import api, dagster, postgres, qdrant, seaweedfs, valkey
 from wisqu_pipelines.devstack.credentials import Credentials
 from wisqu_pipelines.devstack.declaration import Declaration
 from wisqu_pipelines.devstack.ports import Ports
@@ -19,7 +19,7 @@ def site(declared: Declaration, *, durable: bool = True) -> Site:
 def port_names(declared: Declaration) -> tuple[str, ...]:
     """Every port that the stack needs, in the order in which a fixed range is given out."""
     servers = (qdrant.name(each.name) for each in declared.environments)
-    return (dagster.PORT, postgres.PORT, seaweedfs.S3_PORT, valkey.PORT, *servers, *seaweedfs.PORTS[1:])
+    return (dagster.PORT, postgres.PORT, seaweedfs.S3_PORT, valkey.PORT, *servers, *seaweedfs.PORTS[1:], api.PORT)
 
 
 def stores(site: Site) -> Iterator[Service]:
@@ -44,3 +44,4 @@ def all_services(site: Site, *, with_dagster: bool) -> Iterator[Service]:
         yield qdrant.service(site, environment.name)
     if with_dagster:
         yield from dagster.services(site)
+        yield api.service(site)

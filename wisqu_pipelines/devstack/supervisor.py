@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from wisqu_pipelines.devstack import dagster, databases, locks, ports, seaweedfs, settings_file, stack
+from wisqu_pipelines.devstack import api, dagster, databases, locks, ports, seaweedfs, settings_file, stack
 from wisqu_pipelines.devstack.declaration import Declaration
 from wisqu_pipelines.devstack.locks import FileLock
 from wisqu_pipelines.devstack.service import Process, Service
@@ -61,7 +61,7 @@ class Supervisor:
         Args:
             declared: What to make stores for.
             port_base: First port of a fixed range; None for free ports.
-            with_dagster: Whether Dagster belongs to it.
+            with_dagster: Whether Dagster and the API belong to it.
             durable: Whether data must survive the machine's crash.
             set_up: Called with the settings when the stores are up and before Dagster is.
             announce: Told in a sentence what happens.
@@ -133,8 +133,9 @@ class Supervisor:
     def _start_on_free_ports(self) -> Site:
         site = stack.site(self._declared, durable=self._durable)
         names = stack.port_names(self._declared)
+        preferred = {dagster.PORT: self._declared.dagster_port, api.PORT: self._declared.api_port}
         for attempt in range(1, PORT_TRIES + 1):
-            site.ports.choose(names, base=self._port_base, preferred={dagster.PORT: self._declared.dagster_port})
+            site.ports.choose(names, base=self._port_base, preferred=preferred)
             try:
                 self._start_all(site)
             except _PortTakenError as taken:
@@ -159,7 +160,7 @@ class Supervisor:
             self._check_stop()
         if self._with_dagster:
             dagster.prepare(site)
-            started = [self._start_one(service) for service in dagster.services(site)]
+            started = [self._start_one(service) for service in (*dagster.services(site), api.service(site))]
             self._wait_for(started)
 
     def _start_one(self, service: Service) -> Process:
