@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.promotion.world import World
 from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.automation.models import CiResult
 from wisqu_pipelines.automation.service import AutomationService, Delivery
 from wisqu_pipelines.bootstrap import Services, open_services
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.errors import BadSettings, CiRefused, CiResultNotFound, NotPermitted
 from wisqu_pipelines.identity.demo_people import ADMIN, AUTOMATION, SUPERADMIN
 from wisqu_pipelines.notifications.events import Event
@@ -90,9 +91,36 @@ def test_while_more_is_approved_it_waits(opened: Open, clock: ManualClock) -> No
     world = opened()
     first = world.document("one.md")
     clock.advance(timedelta(minutes=11))
+    change(world, first, updated_at=clock.now() - timedelta(minutes=5))
+    assert world.services.automation.wishes() == []
+
+
+def change(world: World, item: UUID, **columns: Any) -> None:
     with world.environment("dev").database.begin() as session:
-        row = world.row(first)
-        session.merge(row).updated_at = clock.now() - timedelta(minutes=5)
+        row = session.merge(world.row(item))
+        for name, value in columns.items():
+            setattr(row, name, value)
+
+
+def test_what_was_approved_anew_is_wished_for_anew(opened: Open, clock: ManualClock) -> None:
+    world = opened()
+    item = world.document()
+    clock.advance(timedelta(minutes=1))  # rows say the database's time
+    world.services.automation.request("dev", "stage", "what waits")
+    clock.advance(timedelta(minutes=15))
+    assert world.services.automation.wishes() == []
+    change(world, item, updated_at=clock.now() - timedelta(minutes=11))
+    assert len(world.services.automation.wishes()) == 1
+
+
+def test_test_data_is_not_wished_for(opened: Open, clock: ManualClock) -> None:
+    world = opened()
+    item = world.document()
+    file = world.row(item).file_id
+    with world.environment("dev").database.begin() as session:
+        for model, id_ in ((RagDocument, item), (StoredFile, file)):
+            session.execute(update(model).where(model.id == id_).values(is_test_data=True, test_data_reason="a test"))
+    clock.advance(timedelta(minutes=15))
     assert world.services.automation.wishes() == []
 
 

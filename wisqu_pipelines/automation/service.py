@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.automation.models import CiResult
@@ -232,7 +233,7 @@ class AutomationService:
             select(CiResult.suite, CiResult.outcome)
             .where(CiResult.commit == result.commit, CiResult.suite.in_(path.test_suites))
             .order_by(CiResult.suite, CiResult.received_at.desc(), CiResult.delivery_id)
-            .distinct(CiResult.suite)
+            .ext(distinct_on(CiResult.suite))
         )
         outcomes = {row.suite: row.outcome for row in session.execute(latest)}
         return all(outcomes.get(each) == PASSED for each in path.test_suites)
