@@ -14,6 +14,8 @@ class Budget:
 
     seed: int
     kills: int = 50
+    lifecycle: int = 12
+    """Kills of retention and erasure."""
     pairs: int = 10
     embedded: int = 6
     edits: int = 100
@@ -30,5 +32,12 @@ def budget() -> Budget:
         return Budget(seed)
     times = int(kills)
     return Budget(
-        seed, kills=times, pairs=times, embedded=times // 4, edits=10 * times, examples=times // 4, thorough=True
+        seed,
+        kills=times,
+        lifecycle=times,
+        pairs=times,
+        embedded=times // 4,
+        edits=10 * times,
+        examples=times // 4,
+        thorough=True,
     )

@@ -34,6 +34,7 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
     """Hide what is marked and still may go; returns how many rows."""
     hidden = 0
     for kind in KINDS.values():
+        _forget_hidden(environment, sweep.id, kind)  # of what an earlier run has hidden, and perhaps not come to
         while page := _page(environment, sweep.id, kind, ItemState.MARKED):
             with environment.database.begin() as session:
                 free = select(kind.model.id).where(among(kind.model.id, page), goes(kind, scope))
@@ -52,8 +53,8 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
     return hidden
 
 
-def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
-    """Purge what is hidden and not held; returns how many rows went."""
+def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
+    """Purge what is hidden and not held."""
     gone = 0
     for kind in KINDS.values():
         _empty_stores(environment, sweep.id, kind)  # of what an earlier run has left
@@ -63,7 +64,6 @@ def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progre
             gone += len(_delete_rows(environment, sweep, kind, scope, page))
             _empty_stores(environment, sweep.id, kind)
             progress(f"{kind.name} purged", gone, gone)
-    return gone
 
 
 def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None) -> int:
@@ -196,6 +196,13 @@ def _empty_stores(environment: Environment, sweep_id: UUID, kind: Kind) -> None:
 
 def _named_by_rows(session: Session, keys: set[str]) -> set[str]:
     return set(session.scalars(select(StoredFile.object_name).where(among(StoredFile.object_name, keys))))
+
+
+def _forget_hidden(environment: Environment, sweep_id: UUID, kind: Kind) -> None:
+    after: UUID | None = None
+    while page := _page(environment, sweep_id, kind, ItemState.HIDDEN, after):
+        after = page[-1]
+        _forget_cached(environment, kind, page)
 
 
 def _forget_cached(environment: Environment, kind: Kind, ids: Sequence[UUID]) -> None:
