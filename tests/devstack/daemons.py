@@ -18,9 +18,10 @@ START_SECONDS = 120
 STARTED = "STARTED"
 TICKS = "SELECT id, status FROM job_ticks WHERE tick_body LIKE '%%' || %s || '%%' AND id > %s ORDER BY id"
 RUNS = """
-    SELECT wanted.value, run_key.value, runs.status FROM runs
+    SELECT wanted.value, run_key.value, runs.status, parent.value IS NOT NULL FROM runs
     JOIN run_tags AS wanted ON wanted.run_id = runs.run_id AND wanted.key = %s
     LEFT JOIN run_tags AS run_key ON run_key.run_id = runs.run_id AND run_key.key = 'dagster/run_key'
+    LEFT JOIN run_tags AS parent ON parent.run_id = runs.run_id AND parent.key = 'dagster/parent_run_id'
 """
 HEARTBEAT = "SELECT daemon_id, extract(epoch FROM timestamp) FROM daemon_heartbeats WHERE daemon_type = 'SENSOR'"
 
@@ -32,6 +33,8 @@ class Run:
     about: str
     run_key: str | None
     status: str
+    is_retry: bool
+    """Whether Dagster made it of a run that had crashed, with that one's tags."""
 
 
 class Daemons:

@@ -29,7 +29,6 @@ class Work:
         self._services = services
         self._daemons = daemons
         self._asked: list[UUID] = []
-        self._before = 0
 
     def __str__(self) -> str:
         runs = Counter(each.status for each in self._daemons.runs(PROMOTION))
@@ -37,7 +36,6 @@ class Work:
 
     def ask(self, world: World, count: int) -> None:
         """Approve some promotions, each of one new document."""
-        self._before = self._daemons.last_tick(SENSOR)
         for _ in range(count):
             document = world.document(f"{len(self._asked)}.md", f"Guide {len(self._asked)}")
             planned = world.services.promotions.preview_promotion(
@@ -84,7 +82,7 @@ class Work:
                 problems.append(f"{each} has {receipts[each]} receipts")
             if [run.status for run in own].count("SUCCESS") != 1:
                 problems.append(f"{each} was not executed once: {own}")
-            keys = Counter(run.run_key for run in own)
+            keys = Counter(run.run_key for run in own if not run.is_retry)
             problems += [f"the run key {key} was used {count} times" for key, count in keys.items() if count > 1]
         with self._services.control.begin() as session:
             for told in session.scalars(select(Notification)):

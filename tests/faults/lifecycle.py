@@ -171,8 +171,7 @@ def _swept(services: Services, promise: SweepReport, place: str, ids: frozenset[
         yield f"there are {len(found)} sweeps with the list that was promised"
         return
     (sweep,) = found
-    counts = {"hidden": len(ids), "rows": promise.rows}
-    yield from _counted(services, sweep.sweep_id, SweepState.HIDDEN, counts, place)
+    yield from _counted(services, sweep.sweep_id, SweepState.HIDDEN, {"hidden": len(ids)}, place)
     for name, each in promise.types.items():
         done = sweep.types[name]
         if (done.rows, done.bytes, done.points) != (each.rows, each.bytes, each.points):
