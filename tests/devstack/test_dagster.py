@@ -88,7 +88,7 @@ def test_a_daemon_that_is_killed_and_a_second_one_do_nothing_twice(up: Commands)
                 work.ask(world, AT_ONCE)
                 work.wait_until_done()
             print(f"\nseed {asked.seed}: kill {kill + 1}, {after:.3f} s after a tick had begun: {work}")
-        assert work.problems() == []
+            assert work.problems() == []
 
 
 def test_it_leaves_no_process_when_its_supervisor_is_killed(up: Commands) -> None:
