@@ -8,6 +8,7 @@ import pytest
 from tests.faults.budget import SEED_VARIABLE, VARIABLE
 
 TIMES = "1000"
+DAGSTER = "tests/devstack/test_dagster.py"
 SECONDS = 8 * 3600
 """One test may take so long."""
 
@@ -18,7 +19,7 @@ def main() -> int:
     os.environ[VARIABLE] = times
     if seed:
         os.environ[SEED_VARIABLE] = seed[0]
-    return pytest.main(["tests/faults", "-s", "-v", "--timeout", str(SECONDS)])
+    return pytest.main(["tests/faults", DAGSTER, "-s", "-v", "--timeout", str(SECONDS)])
 
 
 if __name__ == "__main__":

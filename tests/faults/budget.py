@@ -3,9 +3,12 @@
 import os
 from dataclasses import dataclass
 
-VARIABLE = "WISQU_FAULTS"
-"""How many times a worker is killed; the rest grows with it. Not set: what CI has time for."""
-SEED_VARIABLE = "WISQU_FAULTS_SEED"
+VARIABLE = "FAULT_TESTS"
+"""How many times a worker is killed; the rest grows with it. Not set: what CI has time for.
+
+It is not called like a setting: those are taken out of the environment of each test that has a world of its own.
+"""
+SEED_VARIABLE = "FAULT_TESTS_SEED"
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,10 @@ class Budget:
 
     seed: int
     kills: int = 50
+    lifecycle: int = 12
+    """Kills of retention and erasure."""
+    daemons: int = 1
+    """Kills of Dagster's daemon."""
     pairs: int = 10
     embedded: int = 6
     edits: int = 100
@@ -30,5 +37,13 @@ def budget() -> Budget:
         return Budget(seed)
     times = int(kills)
     return Budget(
-        seed, kills=times, pairs=times, embedded=times // 4, edits=10 * times, examples=times // 4, thorough=True
+        seed,
+        kills=times,
+        lifecycle=times,
+        daemons=max(1, times // 50),
+        pairs=times,
+        embedded=times // 4,
+        edits=10 * times,
+        examples=times // 4,
+        thorough=True,
     )

@@ -5,6 +5,7 @@ import signal
 from uuid import UUID
 
 from tests.faults.budget import budget
+from tests.faults.deeds import Deed
 from tests.faults.scenario import APPROVED, PROMOTED, prepared
 from tests.faults.trial import Act, Then, Trial
 from tests.faults.worker import Worker, worker
@@ -13,6 +14,7 @@ from tests.fixtures.stack import Stack
 from wisqu_pipelines import bootstrap
 from wisqu_pipelines.settings import Settings
 
+DEED = {Act.PROMOTE: Deed.PROMOTE, Act.ROLL_BACK: Deed.ROLL_BACK}
 SAVED = {Act.PROMOTE: APPROVED, Act.ROLL_BACK: PROMOTED}
 TRIES = 2
 """Trials for each kill that is asked for, at most: the rest may come too late to meet the worker at work."""
@@ -32,7 +34,7 @@ def test_a_worker_that_is_killed_loses_nothing(stack: Stack, settings: Settings)
 
             def kill(act: Act = act, after: float = after) -> None:
                 nonlocal killed
-                code, lived = victim.work(act, scenario.promotion_id, after)
+                code, lived = victim.work(DEED[act], scenario.promotion_id, after)
                 assert code in {0, -signal.SIGKILL}, f"the worker ended with code {code}"
                 killed += code == -signal.SIGKILL
                 if code == 0:
@@ -48,6 +50,6 @@ def test_a_worker_that_is_killed_loses_nothing(stack: Stack, settings: Settings)
 def duration(world: FaultWorld, victim: Worker, act: Act, promotion_id: UUID) -> float:
     """How long an act takes that nobody kills, in seconds."""
     world.restore(SAVED[act])
-    code, seconds = victim.work(act, promotion_id)
+    code, seconds = victim.work(DEED[act], promotion_id)
     assert code == 0
     return seconds

@@ -1,7 +1,6 @@
-"""A worker that is killed: imports everything once, then forks a child for each act and kills it when it is told to.
+"""A worker that is killed: imports everything once, then forks a child for each deed and kills it when it is told to.
 
-Reads lines `ACT PROMOTION_ID SECONDS` and answers each with `EXIT_CODE SECONDS`; an act without a time ends by itself.
-The act's name has no blanks in it.
+Reads lines `DEED ID SECONDS` and answers each with `EXIT_CODE SECONDS`; a deed without a time ends by itself.
 """
 
 import os
@@ -16,13 +15,10 @@ from contextlib import contextmanager
 from typing import IO
 from uuid import UUID
 
-from tests.faults.trial import Act, perform
-from tests.faults.worlds import START
+from tests.faults.deeds import CLOCKS, DEEDS, Deed
 from tests.fixtures.stack import PROJECT
-from tests.promotion.world import World
 from wisqu_pipelines.bootstrap import open_services
 from wisqu_pipelines.settings import Settings, load
-from wisqu_pipelines.storage.memory import ManualClock
 
 NEVER = -1.0
 
@@ -34,9 +30,9 @@ class Worker:
         self._orders = orders
         self._answers = answers
 
-    def work(self, act: Act, promotion_id: UUID, kill_after: float = NEVER) -> tuple[int, float]:
+    def work(self, deed: Deed, about: UUID, kill_after: float = NEVER) -> tuple[int, float]:
         """Let it do something, and kill it after so many seconds; returns its exit code and how long it lived."""
-        self._orders.write(f"{act.name} {promotion_id} {kill_after}\n")
+        self._orders.write(f"{deed} {about} {kill_after}\n")
         self._orders.flush()
         code, seconds = self._answers.readline().split()
         return int(code), float(seconds)
@@ -61,16 +57,16 @@ def main() -> None:
         for name in services.environments:
             assert services.environments[name].name == name
     for line in sys.stdin:
-        act, promotion_id, kill_after = line.split()
-        code, seconds = _forked(settings, Act[act], UUID(promotion_id), float(kill_after))
+        deed, about, kill_after = line.split()
+        code, seconds = _forked(settings, Deed(deed), UUID(about), float(kill_after))
         print(code, seconds, flush=True)
 
 
-def _forked(settings: Settings, act: Act, promotion_id: UUID, kill_after: float) -> tuple[int, float]:
+def _forked(settings: Settings, deed: Deed, about: UUID, kill_after: float) -> tuple[int, float]:
     ready, begun = os.pipe()
     child = os.fork()
     if child == 0:
-        os._exit(_work(settings, act, promotion_id, begun))
+        os._exit(_work(settings, deed, about, begun))
     os.close(begun)
     os.read(ready, 1)
     os.close(ready)
@@ -84,13 +80,13 @@ def _forked(settings: Settings, act: Act, promotion_id: UUID, kill_after: float)
     return os.waitstatus_to_exitcode(status), seconds
 
 
-def _work(settings: Settings, act: Act, promotion_id: UUID, begun: int) -> int:
+def _work(settings: Settings, deed: Deed, about: UUID, begun: int) -> int:
     try:
-        with open_services(settings, ManualClock(START)) as services:
+        with open_services(settings, CLOCKS[deed]()) as services:
             for name in services.environments:
                 assert services.environments[name].name == name  # opened and checked before the clock runs
             os.close(begun)
-            perform(World(services), act, promotion_id, "first")
+            DEEDS[deed](services, about)
     except BaseException:
         traceback.print_exc()
         return 1

@@ -11,6 +11,7 @@ from tests.retention.conftest import CHUNKS, OLD, Rows
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.audit.verification import verify_environment
 from wisqu_pipelines.bootstrap import Services, open_services
+from wisqu_pipelines.catalog.cached import cached_item
 from wisqu_pipelines.catalog.models import Conversation, Message, RagDocument, StoredFile
 from wisqu_pipelines.errors import (
     BadInput,
@@ -29,6 +30,10 @@ from wisqu_pipelines.retention.models import SweepState
 from wisqu_pipelines.storage.memory import ManualClock
 
 WHY = "Cleaning up after the spring release"
+
+
+class _Broken(Exception):
+    """A store or a process that ends in the middle."""
 
 
 def swept(rows: Rows, **more: Any) -> UUID:
@@ -184,6 +189,43 @@ def test_what_was_hidden_long_enough_is_purged_from_every_store(rows: Rows) -> N
     assert rows.visible(RagDocument) == {kept.id}
     assert actions(rows) == ["retention_hidden", "retention_purged"]
     assert rows.retention.run().earlier == ()
+
+
+def test_the_audit_tells_of_all_that_was_purged_though_a_run_was_interrupted(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows.document(OLD)
+    rows.end_grace(swept(rows))
+
+    def broken(*_: object) -> None:
+        raise _Broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wisqu_pipelines.retention.purging.contents.remove", broken)
+        with pytest.raises(_Broken):
+            rows.retention.go_on()
+    rows.retention.go_on()
+    with rows.environment.database.begin() as session:
+        told = session.scalars(select(DeveloperAction).where(DeveloperAction.action == "retention_purged")).all()
+    assert [each.details["items"] for each in told if each.details] == [2]
+
+
+def test_what_was_hidden_is_dropped_from_the_cache_though_the_run_was_interrupted(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = cached_item("rag_documents", rows.document(OLD).id)
+    rows.environment.cache.set(key, b"as it was")
+
+    def broken(*_: object) -> None:
+        raise _Broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wisqu_pipelines.storage.redis_cache.RedisCache.delete", broken)
+        with pytest.raises(_Broken):
+            rows.retention.run()
+    assert rows.environment.cache.get(key) is not None
+    rows.retention.go_on()
+    assert rows.environment.cache.get(key) is None
 
 
 def test_what_was_restored_or_deleted_otherwise_is_not_purged(rows: Rows) -> None:

@@ -38,6 +38,8 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
     """Hide what is marked and still may go; returns how many rows."""
     hidden = 0
     for kind in KINDS.values():
+        for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
+            _forget_cached(environment, kind, page)  # which an earlier run has hidden, and perhaps not come to
         for page in _pages(environment, sweep.id, kind, ItemState.MARKED):
             with environment.database.begin() as session:
                 gone = _hide_page(session, sweep, kind, scope, page)
@@ -47,14 +49,13 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
     return hidden
 
 
-def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
-    """Purge what is hidden and not held; returns how many rows went."""
+def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
+    """Purge what is hidden and not held."""
     gone = 0
     empty = partial(_empty_stores, environment, sweep.id)
     for kind, count in side_by_side(empty, _leaving(environment, sweep, scope), STORES_AT_ONCE):
         gone += count
         progress(f"{kind.name} purged", gone, gone)
-    return gone
 
 
 def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None) -> int:

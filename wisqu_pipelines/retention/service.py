@@ -45,6 +45,8 @@ OPEN_PROMOTIONS = (
 )
 AUDIENCE = "wisqu:sweeps"
 """What signed approvals of sweeps are for: they are none of anything else."""
+PURGED = "retention_purged"
+"""What the environment's audit calls a purge."""
 TURN = 0x57_49_53_51_55_03
 """The advisory lock of the environment's database that lets one run of retention at a time work on it."""
 
@@ -410,15 +412,22 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             session.expunge(sweep)
-        gone = purging.purge(self._environment, sweep, self._of(sweep), progress)
+        purging.purge(self._environment, sweep, self._of(sweep), progress)
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             report = self._report(session, sweep)
             if not report.hidden:
                 sweep.state, sweep.finished_at = SweepState.PURGED, self._clock.now()
-            if gone:
-                self._write_down(session, "retention_purged", sweep.requested_by, sweep.reason, sweep, items=gone)
+            if gone := report.purged - self._told_of(session, sweep):  # with what an interrupted run has taken
+                self._write_down(session, PURGED, sweep.requested_by, sweep.reason, sweep, items=gone)
             return self._report(session, sweep)
+
+    @staticmethod
+    def _told_of(session: Session, sweep: Sweep) -> int:
+        """How many purged items of a sweep the audit tells of."""
+        told = func.coalesce(func.sum(DeveloperAction.details["items"].as_integer()), 0)
+        own = DeveloperAction.details["sweep_id"].astext == str(sweep.id)
+        return session.scalar(select(told).where(DeveloperAction.action == PURGED, own)) or 0
 
     def _not_allowed(self, session: Session, sweep: Sweep) -> str | None:
         """Why a sweep may not hide anything; None: it may."""
