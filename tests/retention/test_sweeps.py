@@ -242,6 +242,18 @@ def test_what_was_restored_or_deleted_otherwise_is_not_purged(rows: Rows) -> Non
     assert after.state == SweepState.HIDDEN
 
 
+def test_an_object_that_another_row_names_stays(rows: Rows) -> None:
+    old, young = rows.document(OLD), rows.document(0)
+    with rows.environment.database.begin() as session:
+        shared = session.get_one(StoredFile, old.file_id).object_name
+    rows.change(StoredFile, young.file_id, object_name=shared)
+    sweep = swept(rows)
+    rows.end_grace(sweep)
+    (done,) = rows.retention.run().earlier
+    assert done.state == SweepState.PURGED
+    assert shared in {each.key for each in rows.environment.objects.list(rows.bucket, "stored_files/")}
+
+
 @pytest.mark.parametrize("store", ["vectors", "objects"])
 def test_an_interrupted_purge_is_finished_by_the_next_run(
     rows: Rows, monkeypatch: pytest.MonkeyPatch, store: str
