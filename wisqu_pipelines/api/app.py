@@ -11,6 +11,7 @@ from wisqu_pipelines.api import problems
 from wisqu_pipelines.api.gauges import Gauges
 from wisqu_pipelines.api.logs import log_as_json
 from wisqu_pipelines.api.middleware import EveryRequest, Figures
+from wisqu_pipelines.api.page import routes as page
 from wisqu_pipelines.api.routes import (
     audit,
     ci,
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     for module in (identity, people, environments, promotions, detection, retention, erasure, ci, audit, health):
         app.include_router(module.router)
+    app.include_router(page.router)
     app.add_middleware(EveryRequest, figures=Figures(registry))
     return app
 
