@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -563,6 +564,10 @@ class Settings(BaseSettings):
     def api_url(self) -> str:
         """Where people reach the API and its page."""
         return self.api.url or self.identity.issuer
+
+    def promotion_url(self, promotion_id: UUID) -> str:
+        """The page on which people decide on a promotion."""
+        return f"{self.api_url}/approvals/promotions/{promotion_id}"
 
     def environment(self, name: str) -> EnvironmentSettings:
         """The environment of that name.

@@ -142,6 +142,7 @@ def test_a_request_tells_those_who_may_approve_it_and_nobody_else(opened: Open) 
     assert set(told) == {ADMIN, SUPERADMIN}
     assert str(preview.promotion_id) in told[ADMIN].body
     assert "stage->prod: the week's" in told[ADMIN].body
+    assert world.services.settings.promotion_url(preview.promotion_id) in told[ADMIN].body
     world.services.approvals.grant(preview.promotion_id, ADMIN, "looked through it")
     assert world.services.promotions.execute(preview.promotion_id, run_id="test").state == PromotionState.SUCCEEDED
 

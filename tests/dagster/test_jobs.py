@@ -60,6 +60,7 @@ def test_a_preview_shows_a_report_a_table_and_a_picture(world: World, names: Seq
     assert result.success
     shown = output_metadata(result)
     assert f"wisqu approvals grant {shown['promotion']}" in shown["plan"]
+    assert shown["decide on it"].endswith(f"/approvals/promotions/{shown['promotion']}")
     assert shown["plan digest"] in shown["plan"]
     assert shown["items to write"] == 4  # two documents and their files
     assert {record.data["effect"] for record in shown["items"].records} == {"create"}

@@ -294,5 +294,6 @@ class AutomationService:
                 path=path.name,
                 target=path.target,
                 promotion=preview.promotion_id,
+                link=self._settings.promotion_url(preview.promotion_id),
                 reason=reason,
             )

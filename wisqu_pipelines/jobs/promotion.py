@@ -90,6 +90,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
                 "plan": MetadataValue.md(report(preview, path, embedded(picture(preview), shown))),
                 "items": items_table(preview),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
+                "decide on it": MetadataValue.url(services.settings.promotion_url(preview.promotion_id)),
                 "plan digest": MetadataValue.text(preview.plan_digest),
                 "items to write": MetadataValue.int(preview.total_count),
                 "blocked": MetadataValue.int(preview.blocked_count),

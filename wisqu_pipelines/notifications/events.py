@@ -41,7 +41,7 @@ DEFAULT: Mapping[Event, Words] = MappingProxyType(
         Event.APPROVAL_WANTED: Words(
             "$items items wait for a yes into $target",
             "$person asks to promote $items items $path: $reason\n\n"
-            "wisqu promote show $promotion\nwisqu promote approve $promotion",
+            "$link\nwisqu promote plan $promotion\nwisqu approvals grant $promotion",
         ),
         Event.ACCOUNT_ENDS: Words(
             "$account ends at $ends",
