@@ -2,10 +2,7 @@
 
 import json
 import os
-import random
 import signal
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,87 +10,29 @@ import pytest
 import urllib3
 
 from tests.devstack.commands import END_SECONDS, Commands, wait_until
-from tests.devstack.daemons import Daemons
-from tests.devstack.work import Work
-from tests.faults.budget import budget
-from tests.fixtures.stack import temporary_directory
-from tests.promotion.world import World
-from wisqu_pipelines.bootstrap import open_services
-from wisqu_pipelines.settings import load
 
-TICK_SECONDS = 0.4
-"""About how long a tick of the approvals sensor takes that has work."""
-RUN_SECONDS = 8.0
-"""About how long it takes from there until the runs that it asked for are over."""
-AT_ONCE = 2
-"""Promotions that are approved before the kill, and again after it."""
 SECRETS_OF_STORES = ("qdrant-", "valkey/", "s3/wisqu-", "s3/transfer-", "_app", "wisqu_admin")
 
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("dagster")]
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[Commands]:
-    """One directory for all tests here: a stack with Dagster takes long to start."""
-    with temporary_directory() as directory:
-        commands = Commands(directory)
-        try:
-            yield commands
-        finally:
-            commands.end()
-
-
-@pytest.fixture
-def up(own: Commands) -> Commands:
-    """The stack, up: started by the first test, and again after one that has killed it."""
-    if not own.processes():
-        started = own.run("up", "--detach")
-        assert started.returncode == 0, started.stderr
-    return own
-
-
-def test_dagster_is_up_with_everything(up: Commands) -> None:
-    view = json.loads(up.run("status", "--json").stdout)
+@pytest.mark.timeout(600)
+def test_dagster_is_up_with_everything_and_leaves_no_process_when_killed(commands: Commands) -> None:
+    up = commands.run("up", "--detach", "--json")
+    assert up.returncode == 0, up.stderr
+    view = json.loads(up.stdout)
     assert view["healthy"]
-    assert {"dagster-webserver", "dagster-daemon"} <= {each["name"] for each in view["services"]}
-    assert view["dagster_url"] == f"http://127.0.0.1:{up.settings().dagster.port}"
+    assert {"dagster-webserver", "dagster-daemon", "api"} <= {each["name"] for each in view["services"]}
+    assert view["dagster_url"] == f"http://127.0.0.1:{commands.settings().dagster.port}"
     answer = urllib3.request("GET", f"{view['dagster_url']}/server_info", timeout=30)
     assert "dagster_version" in answer.json()
 
-    check_environment(up)
+    check_environment(commands)
     check_sensors(view["dagster_url"])
     check_schedules(view["dagster_url"])
-    code_servers = [line for line in up.processes().values() if "dagster api grpc" in line]
+    code_servers = [line for line in commands.processes().values() if "dagster api grpc" in line]
     assert code_servers
 
-
-@pytest.mark.timeout(600 * budget().daemons)
-def test_a_daemon_that_is_killed_and_a_second_one_do_nothing_twice(up: Commands) -> None:
-    """The daemon dies in the middle of a tick that has work; then it and another one look after the sensors at once."""
-    asked, daemons = budget(), Daemons(up)
-    draw = random.Random(asked.seed)  # noqa: S311 - chooses test cases
-    with up.variables(), open_services(load()) as services:
-        work, world = Work(services, daemons), World(services)
-        for kill in range(asked.daemons):
-            # A run that dies with its daemon is found out after minutes: only at length are runs killed as well.
-            after = draw.uniform(0, RUN_SECONDS if asked.thorough else TICK_SECONDS)
-            gone = daemons.beats()
-            work.ask(world, AT_ONCE)
-            work.wait_for_a_tick()
-            time.sleep(after)
-            daemons.kill()
-            with daemons.another():
-                daemons.wait_for_both(gone)
-                work.ask(world, AT_ONCE)
-                work.wait_until_done()
-            print(f"\nseed {asked.seed}: kill {kill + 1}, {after:.3f} s after a tick had begun: {work}")
-            assert work.problems() == []
-
-
-def test_it_leaves_no_process_when_its_supervisor_is_killed(up: Commands) -> None:
-    os.kill(up.state["pid"], signal.SIGKILL)
-    wait_until(lambda: not up.processes(), END_SECONDS * 2, "no process is left")
+    os.kill(view["supervisor"], signal.SIGKILL)
+    wait_until(lambda: not commands.processes(), END_SECONDS * 2, "no process is left")
 
 
 def ask(url: str, query: str, **variables: object) -> dict[str, Any]:
@@ -112,11 +51,9 @@ def check_sensors(url: str) -> None:
         found = ask(url, SENSORS)["repositoryOrError"]["sensors"]
         return {each["name"]: [tick["status"] for tick in each["sensorState"]["ticks"]] for each in found}
 
-    wait_until(
-        lambda: all({"SKIPPED", "SUCCESS", "FAILURE"} & {*each} for each in ticks().values()), 120, "each sensor ticks"
-    )
+    wait_until(lambda: all({"SKIPPED", "FAILURE"} & {*each} for each in ticks().values()), 120, "each sensor ticks")
     assert len(ticks()) >= 7
-    assert "FAILURE" not in {status for each in ticks().values() for status in each}
+    assert {status for each in ticks().values() for status in each} <= {"SKIPPED", "STARTED"}
 
 
 def check_schedules(url: str) -> None:

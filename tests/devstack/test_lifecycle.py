@@ -21,7 +21,7 @@ from wisqu_pipelines.devstack import inspection, ports
 from wisqu_pipelines.settings import EnvironmentSettings
 
 STORES = {"postgres", "seaweedfs", "valkey", "qdrant-dev", "qdrant-stage", "qdrant-prod"}
-PORTS = 14
+PORTS = 15
 POINT = UUID("6f0c7f0e-5a2f-4f0e-8f57-0d6c3b1f2a11")
 
 pytestmark = pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
