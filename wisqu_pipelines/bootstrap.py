@@ -48,6 +48,7 @@ from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
 from wisqu_pipelines.storage_audit.service import StorageAudit
 
 if TYPE_CHECKING:
+    from wisqu_pipelines.asking import Asking
     from wisqu_pipelines.automation.service import AutomationService
     from wisqu_pipelines.checkpoints.service import CheckpointService
     from wisqu_pipelines.erasure.service import ErasureService
@@ -215,6 +216,13 @@ class Services:
         from wisqu_pipelines.storage.apprise_messenger import AppriseMessenger
 
         return NotificationService(self.control, self.settings, AppriseMessenger(), self.clock)
+
+    @cached_property
+    def asking(self) -> "Asking":
+        """What asks those who may decide."""
+        from wisqu_pipelines.asking import Asking
+
+        return Asking(self.control, self.notifications, self.settings, self.clock)
 
     @cached_property
     def automation(self) -> "AutomationService":

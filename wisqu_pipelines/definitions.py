@@ -20,6 +20,7 @@ from wisqu_pipelines.jobs.retention import retention_job
 from wisqu_pipelines.jobs.weekly import weekly_report
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.approvals import approvals_sensor
+from wisqu_pipelines.sensors.asking import asking_sensor
 from wisqu_pipelines.sensors.automation import approved_items_sensor, ci_results_sensor
 from wisqu_pipelines.sensors.notifications import failed_runs_sensor, freshness_sensor, notifications_sensor
 from wisqu_pipelines.sensors.schedules import schedules
@@ -66,6 +67,7 @@ def wisqu_pipelines() -> Definitions:
         sensors=[
             approvals_sensor,
             sweeps_sensor(cleanup),
+            asking_sensor,
             approved_items_sensor(request),
             ci_results_sensor,
             failed_runs_sensor,

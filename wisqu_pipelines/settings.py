@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -26,6 +25,8 @@ from wisqu_pipelines.errors import BadSettings, PathRefused, UnknownEnvironment
 CONFIG_VARIABLE = "WISQU_CONFIG"
 DEFAULT_CONFIG = "wisqu.toml"
 PREFIX = "WISQU_"
+APPROVALS = "/approvals"
+"""The path of the page on which people decide."""
 DELIMITER = "__"
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
@@ -361,6 +362,8 @@ class DagsterSettings(Section):
     port: int = 3000
     url: str | None = None
     """Where people reach the Dagster UI; None: on this machine."""
+    docs: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    """Where people read these docs: assets link to it."""
 
     def run_url(self, run_id: str) -> str:
         """The page of a run."""
@@ -565,10 +568,6 @@ class Settings(BaseSettings):
         """Where people reach the API and its page."""
         return self.api.url or self.identity.issuer
 
-    def promotion_url(self, promotion_id: UUID) -> str:
-        """The page on which people decide on a promotion."""
-        return f"{self.api_url}/approvals/promotions/{promotion_id}"
-
     def environment(self, name: str) -> EnvironmentSettings:
         """The environment of that name.
 
@@ -620,6 +619,9 @@ class Declared:
     schedules: SchedulesSettings = field(default_factory=SchedulesSettings)
     requests: tuple[tuple[str, str, ScheduleSettings], ...] = ()
     """Source and target of each path along which what is approved is asked for, and when."""
+    approvals_url: str | None = None
+    """The page of what waits for a decision."""
+    docs_url: str | None = None
 
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The environments from which something may be promoted to `target`."""
@@ -642,6 +644,13 @@ def load(**overrides: Any) -> Settings:
         raise BadSettings(message=problems + hint) from None
 
 
+def decision_url(api_url: str, *thing: object) -> str:
+    """The page on which people decide on something: `promotions` and its id, `sweeps`, environment and id, or
+    `erasures` and its id.
+    """
+    return "/".join([f"{api_url}{APPROVALS}", *map(str, thing)])
+
+
 def declared() -> Declared:
     """The names of the environments and paths, without their addresses and secrets: enough to describe an installation
     whose stores are not set up yet.
@@ -653,6 +662,7 @@ def declared() -> Declared:
     values: dict[str, Any] = {}
     for source in sources:
         values = _merged(values, source())
+    reached = (values.get("api") or {}).get("url") or (values.get("identity") or {}).get("issuer")
     return Declared(
         environments=tuple(values.get("environments") or ()),
         paths=tuple(
@@ -670,6 +680,8 @@ def declared() -> Declared:
             for path, about in (values.get("paths") or {}).items()
             if about.get("request")
         ),
+        approvals_url=f"{reached}{APPROVALS}" if reached else None,
+        docs_url=(values.get("dagster") or {}).get("docs"),
     )
 
 

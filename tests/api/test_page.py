@@ -54,11 +54,13 @@ def planned(world: World, by: str = DEVELOPER, **document: Any) -> UUID:
 
 
 def send(browser: TestClient, promotion: UUID, act: str, **fields: str) -> Response:
-    page = browser.get(f"/approvals/promotions/{promotion}").text
-    token = re.search(r'name="form_token" value="([^"]+)"', page)
+    return press(browser, f"/approvals/promotions/{promotion}", act, **fields)
+
+
+def press(browser: TestClient, place: str, act: str, **fields: str) -> Response:
+    token = re.search(r'name="form_token" value="([^"]+)"', browser.get(place).text)
     assert token is not None
-    data = {"form_token": token[1], **fields}
-    answer: Response = browser.post(f"/approvals/promotions/{promotion}/{act}", data=data)
+    answer: Response = browser.post(f"{place}/{act}", data={"form_token": token[1], **fields})
     return answer
 
 

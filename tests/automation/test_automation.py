@@ -23,7 +23,7 @@ from wisqu_pipelines.identity.demo_people import ADMIN, AUTOMATION, SUPERADMIN
 from wisqu_pipelines.notifications.events import Event
 from wisqu_pipelines.promotion.approvals import ApprovalService
 from wisqu_pipelines.promotion.models import Promotion, PromotionState
-from wisqu_pipelines.settings import AutomationSettings, Settings
+from wisqu_pipelines.settings import AutomationSettings, Settings, decision_url
 from wisqu_pipelines.storage.memory import ManualClock
 
 KEY = "a key that CI knows"
@@ -142,7 +142,7 @@ def test_a_request_tells_those_who_may_approve_it_and_nobody_else(opened: Open) 
     assert set(told) == {ADMIN, SUPERADMIN}
     assert str(preview.promotion_id) in told[ADMIN].body
     assert "stage->prod: the week's" in told[ADMIN].body
-    assert world.services.settings.promotion_url(preview.promotion_id) in told[ADMIN].body
+    assert decision_url(world.services.settings.api_url, "promotions", preview.promotion_id) in told[ADMIN].body
     world.services.approvals.grant(preview.promotion_id, ADMIN, "looked through it")
     assert world.services.promotions.execute(preview.promotion_id, run_id="test").state == PromotionState.SUCCEEDED
 

@@ -201,3 +201,12 @@ def test_what_did_not_pass_its_verification_fails_with_what_was_found(
     assert held.code == 2
     assert 'wisqu freeze release "dev->stage" --as PERSON --reason WHY' in held.err
     assert promotion in held.err
+
+
+def test_a_preview_says_where_to_decide_in_the_browser(wisqu: Wisqu, world: World) -> None:
+    world.document()
+    preview = ("promote", "preview", "rag_documents", "dev", "stage", *DANA)
+    page = wisqu(*preview, "--json").json["page"]
+    promotion = plan_of(wisqu)["promotion_id"]
+    assert page == f"{world.services.settings.api_url}/approvals/promotions/{promotion}"
+    assert page in wisqu(*preview).out

@@ -28,6 +28,7 @@ KINDS = {
 }
 OF_CONTROL = {"promotions", "paths", "promotion_states", "promoted_types", "access"}
 """The metrics of the control database."""
+LINKS = {"approvals", "docs"}
 ENVIRONMENTS = ("dev", "stage", "prod")
 
 
@@ -158,6 +159,7 @@ def test_the_sensors_run_by_themselves_and_often_enough(loaded: Definitions) -> 
     assert set(found) == {
         "approvals_sensor",
         "sweeps_sensor",
+        "asking_sensor",
         "approved_items_sensor",
         "ci_results",
         "failed_runs_sensor",
@@ -196,3 +198,18 @@ def _preview_config(promotion_type: str, source: str, target: str) -> dict[str, 
 def _jobs(loaded: Definitions) -> list[JobDefinition]:
     names = ("promotion_preview", "promotion_execute", "promotion_rollback")
     return [loaded.resolve_job_def(name) for name in names]
+
+
+def test_assets_link_to_the_page_of_decisions_and_to_the_docs(
+    without_stores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def links() -> set[tuple[str, str]]:
+        graph = definitions.wisqu_pipelines().get_repository_def().asset_graph
+        metadata = [graph.get(key).metadata for key in graph.get_all_asset_keys()]
+        assert all("approvals" in each for each in metadata)
+        return {(name, str(value.value)) for each in metadata for name, value in each.items() if name in LINKS}
+
+    assert links() == {("approvals", "https://auth.wisqu.com/approvals")}
+    monkeypatch.setenv("WISQU_API__URL", "https://wisqu.example.org")
+    monkeypatch.setenv("WISQU_DAGSTER__DOCS", "https://docs.example.org/wisqu")
+    assert links() == {("approvals", "https://wisqu.example.org/approvals"), ("docs", "https://docs.example.org/wisqu")}

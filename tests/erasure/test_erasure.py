@@ -24,7 +24,8 @@ from wisqu_pipelines.promotion.models import PromotionState
 
 def actions(person: Person) -> list[DeveloperAction]:
     with person.rows.environment.database.begin() as session:
-        return list(session.scalars(select(DeveloperAction).where(DeveloperAction.action.startswith("erased"))))
+        wanted = select(DeveloperAction).where(DeveloperAction.action.startswith("erased"))
+        return list(session.scalars(wanted.order_by(DeveloperAction.sequence)))
 
 
 def test_nothing_of_them_stays_and_everybody_else_is_untouched(person: Person) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dagster import AssetKey
+from dagster import AssetKey, MetadataValue
 
 from wisqu_pipelines.settings import Declared
 
@@ -74,6 +74,12 @@ def upstream_keys(declared: Declared, environment: str, kind: Kind) -> list[Asse
     """What an asset hangs on: other stores of its environment, and the same store of where promotions come from."""
     own = [key(environment, name) for name in kind.upstream]
     return own + ([key(source, kind.name) for source in declared.sources_of(environment)] if kind.promoted else [])
+
+
+def links(declared: Declared) -> dict[str, MetadataValue]:
+    """Where to go from an asset: the page of what waits for a decision, and the docs."""
+    urls = {"approvals": declared.approvals_url, "docs": declared.docs_url}
+    return {name: MetadataValue.url(url) for name, url in urls.items() if url}
 
 
 def pool(environment: str) -> str:

@@ -49,8 +49,8 @@ COLOURS = {Where.CONTROL: "#2c6fbb", Where.ENVIRONMENT: "#2f7d5b"}
 def metric_assets(declared: Declared) -> list[AssetsDefinition]:
     """One for all metrics of each environment, and one for each metric of the control database."""
     return [
-        *(_environment_asset(environment) for environment in declared.environments),
-        *(_control_asset(metric) for metric in registry.of(Where.CONTROL)),
+        *(_environment_asset(declared, environment) for environment in declared.environments),
+        *(_control_asset(declared, metric) for metric in registry.of(Where.CONTROL)),
     ]
 
 
@@ -64,7 +64,7 @@ def metric_job(assets: Sequence[AssetsDefinition]) -> Any:
     )
 
 
-def _environment_asset(environment: str) -> AssetsDefinition:
+def _environment_asset(declared: Declared, environment: str) -> AssetsDefinition:
     @asset(
         key=keys.key(environment, METRICS),
         deps=[keys.key(environment, kind) for kind in keys.KINDS if kind != keys.VECTORS],
@@ -73,6 +73,7 @@ def _environment_asset(environment: str) -> AssetsDefinition:
         group_name=environment,
         kinds={"postgres", "pandas", "parquet"},
         owners=[keys.OWNER],
+        metadata=keys.links(declared),
         tags={"wisqu/environment": environment},
         pool=keys.pool(environment),
     )
@@ -83,13 +84,14 @@ def _environment_asset(environment: str) -> AssetsDefinition:
     return metrics
 
 
-def _control_asset(metric: Metric) -> AssetsDefinition:
+def _control_asset(declared: Declared, metric: Metric) -> AssetsDefinition:
     @asset(
         key=AssetKey([METRICS, metric.name]),
         description=f"{metric.description} From the control database.",
         group_name=METRICS,
         kinds={"postgres", "pandas", "parquet"},
         owners=[keys.OWNER],
+        metadata=keys.links(declared),
     )
     def metrics(context: AssetExecutionContext, wisqu: WisquResource) -> MaterializeResult[None]:
         with told_as_outcome(context.instance, context.run.run_id):

@@ -27,7 +27,7 @@ from wisqu_pipelines.promotion.models import Promotion, PromotionState
 from wisqu_pipelines.promotion.results import PromotionPreview
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
-from wisqu_pipelines.settings import PathSettings, Settings
+from wisqu_pipelines.settings import PathSettings, Settings, decision_url
 
 VIA = "automation"
 CI = "ci"
@@ -275,15 +275,13 @@ class AutomationService:
             return people.find(session, address)
 
     def _tell_approvers(self, preview: PromotionPreview, path: PathSettings, person: CentralUser, reason: str) -> None:
-        now = self._clock.now()
-        with self._control.begin() as session:
-            active = session.scalars(select(CentralUser).where(CentralUser.is_active).order_by(CentralUser.email)).all()
-            approvers = [
-                each.email
-                for each in active
-                if each.role_in(path.target, now) in path.approver_roles
-                and (path.self_approval or each.id != person.id)
-            ]
+        approvers = people.holders(
+            self._control,
+            path.target,
+            path.approver_roles,
+            self._clock.now(),
+            but=None if path.self_approval else person.id,
+        )
         for address in approvers:
             self._notifications.post(
                 Event.APPROVAL_WANTED,
@@ -294,6 +292,6 @@ class AutomationService:
                 path=path.name,
                 target=path.target,
                 promotion=preview.promotion_id,
-                link=self._settings.promotion_url(preview.promotion_id),
+                link=decision_url(self._settings.api_url, "promotions", preview.promotion_id),
                 reason=reason,
             )

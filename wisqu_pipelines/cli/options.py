@@ -128,6 +128,12 @@ def doors(address: str | None = None, *, is_local: bool = False) -> Iterator[Doo
         yield RemoteServices(server)
 
 
+def promotion_page(opened: Doors, promotion: UUID) -> str:
+    """The page on which people decide on a promotion."""
+    address = opened.server.address if isinstance(opened, RemoteServices) else opened.settings.api_url
+    return settings.decision_url(address, "promotions", promotion)
+
+
 def person_id(opened: Doors, person: str | None) -> UUID | None:
     """Who does it: whoever is logged in here, or one of the embedded stack's demo people that `--as` names.
 

@@ -21,6 +21,7 @@ from wisqu_pipelines.cli.options import (
     SomeItems,
     doors,
     person_id,
+    promotion_page,
     required_person,
     services,
 )
@@ -158,7 +159,8 @@ def preview(
             reason=reason,
             progress=progress,
         )
-    _show_preview(made, as_json)
+        page = promotion_page(opened, made.promotion_id)
+    _show_preview(made, page, as_json)
 
 
 @app.command()
@@ -174,7 +176,7 @@ def plan(
             return
         made = opened.promotions.preview(promotion)
         if not as_json:
-            _show_preview(made, as_json)
+            _show_preview(made, promotion_page(opened, promotion), as_json)
             return
         about = {"preview": replace(made, items=()), "plan_digest": made.plan_digest}
         print_json_list(about, "items", opened.promotions.plan(promotion))
@@ -278,10 +280,10 @@ def _chosen(opened: Doors, env: str | None) -> str:
     return env or next(iter(opened.environments))
 
 
-def _show_preview(made: PromotionPreview, as_json: bool) -> None:
+def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
     if as_json:
         totals = {"total_count": made.total_count, "total_size_bytes": made.total_size_bytes}
-        print_json({"preview": made, **totals, "total_points": made.total_points, "errors": made.errors})
+        print_json({"preview": made, **totals, "total_points": made.total_points, "errors": made.errors, "page": page})
         return
     path = f"{made.source_environment} → {made.target_environment}"
     rows = [
@@ -298,6 +300,7 @@ def _show_preview(made: PromotionPreview, as_json: bool) -> None:
     OUT.print(f"Promotion [bold]{made.promotion_id}[/] is {made.state}; plan digest {made.plan_digest}")
     if made.state == PromotionState.PLANNED and made.total_count:
         OUT.print(f"Next: wisqu approvals grant {made.promotion_id} --as PERSON")
+        OUT.print(f"In the browser: {page}", soft_wrap=True)
     elif made.state == PromotionState.PLANNED:
         OUT.print("There is nothing to promote.")
 

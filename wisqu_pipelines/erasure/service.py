@@ -206,6 +206,13 @@ class ErasureService:
         with self._control.begin() as session:
             return [_report(each) for each in session.scalars(wanted)]
 
+    def waiting(self) -> Sequence[ErasureReport]:
+        """The erasures that wait for a decision, oldest first."""
+        since = self._clock.now() - APPROVAL_LASTS
+        wanted = select(Erasure).where(Erasure.state == ErasureState.REQUESTED, Erasure.requested_at >= since)
+        with self._control.begin() as session:
+            return [_report(each) for each in session.scalars(wanted.order_by(Erasure.requested_at, Erasure.id))]
+
     def status(self, erasure_id: UUID) -> ErasureReport:
         """How an erasure stands.
 

@@ -1,6 +1,6 @@
 """People: finding them, and asking what they may do where."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -56,6 +56,30 @@ def permitted(
         found = find(session, person)
         require_role(found, environment, roles, act, at)
         return found
+
+
+def holders(
+    control: Database, environment: str, roles: Collection[str], at: datetime, *, but: UUID | None = None
+) -> Sequence[str]:
+    """The addresses of the active people who have one of these roles in an environment at a time.
+
+    Args:
+        control: Where people are.
+        environment: Its name.
+        roles: Which.
+        at: When.
+        but: Somebody to leave out.
+    """
+    with control.begin() as session:
+        active = session.scalars(select(CentralUser).where(CentralUser.is_active).order_by(CentralUser.email))
+        return [each.email for each in active if each.role_in(environment, at) in roles and each.id != but]
+
+
+def address(control: Database, person: UUID | None) -> str | None:
+    """The address of somebody, whose account may be closed by now; None: there is nobody of that id."""
+    with control.begin() as session:
+        found = None if person is None else session.get(CentralUser, person)
+        return None if found is None else found.email
 
 
 def _named(person: str) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
-from wisqu_pipelines.settings import Declared
+from wisqu_pipelines.settings import Declared, decision_url
 
 POOL = "promotions"
 """Bounds how many promotions run at once."""
@@ -90,7 +90,9 @@ def _preview_job(declared: Declared) -> JobDefinition:
                 "plan": MetadataValue.md(report(preview, path, embedded(picture(preview), shown))),
                 "items": items_table(preview),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
-                "decide on it": MetadataValue.url(services.settings.promotion_url(preview.promotion_id)),
+                "decide on it": MetadataValue.url(
+                    decision_url(services.settings.api_url, "promotions", preview.promotion_id)
+                ),
                 "plan digest": MetadataValue.text(preview.plan_digest),
                 "items to write": MetadataValue.int(preview.total_count),
                 "blocked": MetadataValue.int(preview.blocked_count),

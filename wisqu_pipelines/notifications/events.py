@@ -16,6 +16,8 @@ class Event(StrEnum):
     RUN_FAILED = "run_failed"
     RUN_REFUSED = "run_refused"
     APPROVAL_WANTED = "approval_wanted"
+    SWEEP_WANTED = "sweep_wanted"
+    ERASURE_WANTED = "erasure_wanted"
     ACCOUNT_ENDS = "account_ends"
     AUDIT_BROKEN = "audit_broken"
     STALE = "stale"
@@ -42,6 +44,16 @@ DEFAULT: Mapping[Event, Words] = MappingProxyType(
             "$items items wait for a yes into $target",
             "$person asks to promote $items items $path: $reason\n\n"
             "$link\nwisqu promote plan $promotion\nwisqu approvals grant $promotion",
+        ),
+        Event.SWEEP_WANTED: Words(
+            "A sweep of $rows rows waits for a yes in $environment",
+            "$person asks to hide $rows rows in $environment, and to purge them when their grace time is over: $reason"
+            "\n\n$link\nwisqu cleanup approve $environment $id",
+        ),
+        Event.ERASURE_WANTED: Words(
+            "An erasure waits for a yes in $environment",
+            "$person asks to erase one person's data from $environment, which nothing gives back: $reason"
+            "\n\n$link\nwisqu erasure approve $id",
         ),
         Event.ACCOUNT_ENDS: Words(
             "$account ends at $ends",

@@ -156,6 +156,14 @@ class RetentionService:
             wanted = select(Sweep.id).where(Sweep.state == SweepState.HIDING, Sweep.approved_by.is_not(None))
             return session.scalars(wanted.order_by(Sweep.created_at)).all()
 
+    def waiting(self) -> Sequence[SweepReport]:
+        """The sweeps that wait for a decision, oldest first."""
+        since = self._clock.now() - APPROVAL_LASTS
+        wanted = select(Sweep).where(Sweep.state == SweepState.WAITING, Sweep.created_at >= since)
+        with self._database.begin() as session:
+            found = session.scalars(wanted.order_by(Sweep.created_at, Sweep.id)).all()
+            return [self._report(session, each) for each in found]
+
     def approve(self, sweep_id: UUID, person: str | UUID, reason: str | None = None) -> SweepReport:
         """Let a sweep that waits happen; the next run hides what it lists. The approval is signed.
 

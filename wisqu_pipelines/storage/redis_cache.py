@@ -51,6 +51,7 @@ class RedisCache:
             socket_timeout=SECONDS,
             socket_connect_timeout=SECONDS,
             retry=Retry(NoBackoff(), 0),  # with_retries does that
+            driver_info=None,  # telling the server the client's version would take two calls a connection
         )
 
     def __repr__(self) -> str:

@@ -1,73 +1,30 @@
-"""The page's routes: what waits for a decision, one promotion, and what people say to it."""
+"""The page's routes: what waits for a decision, and logging in and out."""
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
-from urllib.parse import parse_qsl
-from uuid import UUID
+from collections.abc import Sequence
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
 
-from wisqu_pipelines.api.access import DEVELOPERS, STAFF, From, Opened
-from wisqu_pipelines.api.page.visit import (
-    HOME,
-    TOKEN_FIELD,
-    Visit,
-    forget,
-    is_from_here,
-    is_own_form,
-    keep,
-    own_path,
-    visit_of,
+from wisqu_pipelines.api.access import ADMINS, STAFF, From, Opened
+from wisqu_pipelines.api.page import erasures, promotions, sweeps
+from wisqu_pipelines.api.page.pages import (
+    FORBIDDEN,
+    Fields,
+    PageRoute,
+    foreign,
+    login_form,
+    page,
+    page_for,
+    roles_of,
+    template,
 )
+from wisqu_pipelines.api.page.visit import HOME, Visit, forget, is_from_here, is_own_form, keep, own_path, visit_of
 from wisqu_pipelines.api.problems import status_of
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.errors import WisquError
-from wisqu_pipelines.identity.service import Identity
-
-ITEMS_ON_A_PAGE = 100
-SECURITY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-DECIDED = {"approve": "approved", "reject": "rejected", "revoke": "taken back"}
-FORBIDDEN = 403
-NOT_FOUND = 404
-
-_TEMPLATES = Environment(
-    loader=PackageLoader("wisqu_pipelines.api.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
-
-
-class PageRoute(APIRoute):
-    """Shows people an error as a page, and keeps a login that was renewed."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler, with its errors as pages."""
-        handler = super().get_route_handler()
-
-        async def shown(request: Request) -> Response:
-            try:
-                answer = await handler(request)
-            except WisquError as error:
-                answer = _page("refused.html", status_of(error), said=str(error))
-            except RequestValidationError:
-                answer = _page("refused.html", NOT_FOUND, said="There is no such page.")
-            if (renewed := getattr(request.state, "renewed", None)) is not None:
-                keep(answer, renewed, request)
-            return answer
-
-        return shown
-
-
-async def fields_of(request: Request) -> dict[str, str]:
-    """The fields of a form."""
-    body = (await request.body()).decode("utf-8", "replace")
-    return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=20))
-
+from wisqu_pipelines.retention.report import SweepReport
 
 router = APIRouter(prefix=HOME, route_class=PageRoute, include_in_schema=False)
-Fields = Annotated[dict[str, str], Depends(fields_of)]
 
 
 @router.get("")
@@ -75,18 +32,24 @@ def waiting(request: Request, services: Opened) -> Response:
     """What waits for a decision, or the form to log in."""
     visit = visit_of(request, services)
     if visit is None:
-        return _login_form(request)
-    if not _roles(visit.identity) & {*STAFF}:
-        return _for(visit, "nothing.html", FORBIDDEN)
-    promotions = [services.promotions.status(each) for each in services.approvals.pending()]
-    return _for(visit, "waiting.html", promotions=promotions)
+        return login_form(request)
+    if not roles_of(visit) & {*STAFF}:
+        return page_for(visit, "nothing.html", FORBIDDEN)
+    swept, unread = _sweeps(services, visit)
+    return page_for(
+        visit,
+        "waiting.html",
+        promotions=[services.promotions.status(each) for each in services.approvals.pending()],
+        sweeps=swept,
+        erasures=[each for each in services.erasures.waiting() if roles_of(visit, each.environment) & {*ADMINS}],
+        unread=unread,
+    )
 
 
 @router.get("/style.css")
 def style() -> Response:
     """How it looks."""
-    source = _TEMPLATES.get_template("style.css").render()
-    return Response(source, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+    return Response(template("style.css"), media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
 
 @router.post("/login")
@@ -94,11 +57,11 @@ def login(request: Request, services: Opened, origin: From, fields: Fields) -> R
     """Log in with a password."""
     email, wanted = fields.get("email", ""), own_path(fields.get("next", ""))
     if not is_from_here(request):
-        return _page("refused.html", FORBIDDEN, said="This form comes from somewhere else.")
+        return page("refused.html", FORBIDDEN, said="This form comes from somewhere else.")
     try:
         given = services.identity.login(email[:320], fields.get("password", "")[:1_024], origin)
     except WisquError as error:
-        return _page("login.html", status_of(error), said=str(error), email=email, next=wanted)
+        return page("login.html", status_of(error), said=str(error), email=email, next=wanted)
     answer = RedirectResponse(wanted, 303)
     keep(answer, given, request, anew=True)
     return answer
@@ -110,7 +73,7 @@ def logout(request: Request, services: Opened, origin: From, fields: Fields) -> 
     visit = visit_of(request, services)
     if visit is not None:
         if not is_own_form(visit, request, fields):
-            return _foreign()
+            return foreign()
         services.identity.logout(visit.identity, origin=origin)
         request.state.renewed = None
     answer = RedirectResponse(HOME, 303)
@@ -118,96 +81,21 @@ def logout(request: Request, services: Opened, origin: From, fields: Fields) -> 
     return answer
 
 
-@router.get("/promotions/{promotion_id}")
-def promotion(request: Request, services: Opened, promotion_id: UUID, page: int = 1) -> Response:
-    """A promotion's plan, and the forms to decide on it."""
-    visit = visit_of(request, services)
-    if visit is None:
-        return _login_form(request)
-    if not _roles(visit.identity) & {*STAFF}:
-        return _for(visit, "nothing.html", FORBIDDEN)
-    return _promotion(visit, services, promotion_id, page=page, done=request.query_params.get("done"))
+def _sweeps(services: Services, visit: Visit) -> tuple[Sequence[SweepReport], Sequence[str]]:
+    """The sweeps that wait where the visitor has a role, and what is wrong with environments that cannot be read: one
+    that is down hides nothing of the others.
+    """
+    found: list[SweepReport] = []
+    unread: list[str] = []
+    for name in services.environments:
+        if not roles_of(visit, name) & {*STAFF}:
+            continue
+        try:
+            found += services.retention(name).waiting()
+        except WisquError as error:
+            unread.append(f"{name}: {error}")
+    return found, unread
 
 
-@router.post("/promotions/{promotion_id}/{act}")
-def decide(request: Request, services: Opened, promotion_id: UUID, act: str, fields: Fields) -> Response:
-    """Say yes, say no, or take a yes back; what the service refuses is shown beside what was typed."""
-    visit = visit_of(request, services)
-    if visit is None:
-        return _login_form(request, f"{HOME}/promotions/{promotion_id}")
-    if act not in DECIDED:
-        return _page("refused.html", NOT_FOUND, said="There is no such page.")
-    if not is_own_form(visit, request, fields):
-        return _foreign()
-    if not _roles(visit.identity) & {*DEVELOPERS}:
-        return _for(visit, "nothing.html", FORBIDDEN)
-    reason = fields.get("reason", "").strip()
-    who = visit.identity.user_id
-    try:
-        if act == "approve":
-            services.approvals.grant(promotion_id, who, reason or None)
-        elif act == "reject":
-            services.approvals.reject(promotion_id, who, reason)
-        else:
-            services.approvals.revoke(promotion_id, who, reason)
-    except WisquError as error:
-        said = str(error)
-        return _promotion(visit, services, promotion_id, status=status_of(error), said=said, reason=reason)
-    return RedirectResponse(f"{HOME}/promotions/{promotion_id}?done={act}", 303)
-
-
-def _promotion(
-    visit: Visit,
-    services: Services,
-    promotion_id: UUID,
-    *,
-    status: int = 200,
-    page: int = 1,
-    said: str | None = None,
-    reason: str = "",
-    done: str | None = None,
-) -> Response:
-    report = services.promotions.status(promotion_id)
-    preview = services.promotions.preview(promotion_id)
-    first = (max(1, page) - 1) * ITEMS_ON_A_PAGE
-    path = services.settings.path(report.source_environment, report.target_environment)
-    return _for(
-        visit,
-        "promotion.html",
-        status,
-        report=report,
-        preview=preview,
-        items=preview.items[first : first + ITEMS_ON_A_PAGE],
-        page=max(1, page),
-        pages=max(1, -(-len(preview.items) // ITEMS_ON_A_PAGE)),
-        total=sum(each["items"] for each in preview.totals["by_effect"].values()),
-        roles=", ".join(path.approver_roles),
-        is_open=promotion_id in set(services.approvals.pending()),
-        is_approved_by_me=visit.identity.user_id in set(services.approvals.standing(promotion_id)),
-        said=said,
-        reason=reason,
-        done=DECIDED.get(done or ""),
-        decided=DECIDED,
-    )
-
-
-def _for(visit: Visit, template: str, status: int = 200, **values: Any) -> Response:
-    """A page for somebody who is logged in."""
-    return _page(template, status, visit=visit, token_field=TOKEN_FIELD, held=sorted(_roles(visit.identity)), **values)
-
-
-def _login_form(request: Request, wanted: str | None = None) -> Response:
-    return _page("login.html", said=None, email="", next=own_path(wanted or request.url.path))
-
-
-def _foreign() -> Response:
-    return _page("refused.html", FORBIDDEN, said="This form is not from here, or too old; open the page again.")
-
-
-def _page(template: str, status: int = 200, **values: Any) -> Response:
-    text = _TEMPLATES.get_template(template).render({"visit": None, "home": HOME, **values})
-    return HTMLResponse(text, status, {"Content-Security-Policy": SECURITY})
-
-
-def _roles(identity: Identity) -> set[str]:
-    return {each.role for each in identity.entries}
+for _part in (promotions, sweeps, erasures):
+    router.include_router(_part.router)

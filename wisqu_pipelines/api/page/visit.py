@@ -1,6 +1,7 @@
 """Who looks at the page: a login in cookies that no script reads and no other site sends along."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,8 +12,9 @@ from wisqu_pipelines.api.access import origin_of, services_of
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.errors import TokenRefused
 from wisqu_pipelines.identity.service import Identity, Login
+from wisqu_pipelines.settings import APPROVALS
 
-HOME = "/approvals"
+HOME = APPROVALS
 ACCESS, REFRESH, FORM = "wisqu_access", "wisqu_refresh", "wisqu_form"
 TOKEN_FIELD = "form_token"  # noqa: S105 - the name of a field
 
@@ -53,7 +55,7 @@ def is_from_here(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
-def is_own_form(visit: Visit, request: Request, fields: dict[str, str]) -> bool:
+def is_own_form(visit: Visit, request: Request, fields: Mapping[str, str]) -> bool:
     """Whether a form is one that this visitor was given."""
     given = fields.get(TOKEN_FIELD, "")
     return bool(given) and secrets.compare_digest(given.encode(), visit.form_token.encode()) and is_from_here(request)

@@ -1,0 +1,89 @@
+"""A promotion's page."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from wisqu_pipelines.api.access import DEVELOPERS, STAFF, Opened
+from wisqu_pipelines.api.page.pages import (
+    DECIDED,
+    FORBIDDEN,
+    ITEMS_ON_A_PAGE,
+    Act,
+    Fields,
+    PageRoute,
+    login_form,
+    page_for,
+    roles_of,
+    taken,
+)
+from wisqu_pipelines.api.page.visit import HOME, Visit, visit_of
+from wisqu_pipelines.bootstrap import Services
+
+router = APIRouter(prefix="/promotions/{promotion_id}", route_class=PageRoute)
+
+
+@router.get("")
+def promotion(request: Request, services: Opened, promotion_id: UUID, page: int = 1) -> Response:
+    """A promotion's plan, and the forms to decide on it."""
+    visit = visit_of(request, services)
+    if visit is None:
+        return login_form(request)
+    if not roles_of(visit) & {*STAFF}:
+        return page_for(visit, "nothing.html", FORBIDDEN)
+    return _shown(visit, services, promotion_id, page=page, done=request.query_params.get("done"))
+
+
+@router.post("/{act}")
+def decide(request: Request, services: Opened, promotion_id: UUID, act: str, fields: Fields) -> Response:
+    """Say yes, say no, or take a yes back."""
+    approvals = services.approvals
+    acts: Mapping[str, Act] = {
+        "approve": lambda who, reason: approvals.grant(promotion_id, who, reason or None),
+        "reject": lambda who, reason: approvals.reject(promotion_id, who, reason),
+        "revoke": lambda who, reason: approvals.revoke(promotion_id, who, reason),
+    }
+    visit = visit_of(request, services)
+    if visit is not None and not roles_of(visit) & {*DEVELOPERS}:
+        return page_for(visit, "nothing.html", FORBIDDEN)
+
+    def again(visit: Visit, status: int, said: str, reason: str) -> Response:
+        return _shown(visit, services, promotion_id, status=status, said=said, reason=reason)
+
+    return taken(request, visit, fields, f"{HOME}/promotions/{promotion_id}", acts.get(act), again)
+
+
+def _shown(
+    visit: Visit,
+    services: Services,
+    promotion_id: UUID,
+    *,
+    status: int = 200,
+    page: int = 1,
+    said: str | None = None,
+    reason: str = "",
+    done: str | None = None,
+) -> Response:
+    report = services.promotions.status(promotion_id)
+    preview = services.promotions.preview(promotion_id)
+    first = (max(1, page) - 1) * ITEMS_ON_A_PAGE
+    path = services.settings.path(report.source_environment, report.target_environment)
+    return page_for(
+        visit,
+        "promotion.html",
+        status,
+        report=report,
+        preview=preview,
+        items=preview.items[first : first + ITEMS_ON_A_PAGE],
+        page=max(1, page),
+        pages=max(1, -(-len(preview.items) // ITEMS_ON_A_PAGE)),
+        total=sum(each["items"] for each in preview.totals["by_effect"].values()),
+        roles=", ".join(path.approver_roles),
+        is_open=promotion_id in set(services.approvals.pending()),
+        is_approved_by_me=visit.identity.user_id in set(services.approvals.standing(promotion_id)),
+        said=said,
+        reason=reason,
+        done=DECIDED.get(done or ""),
+    )
