@@ -110,6 +110,7 @@ def test_a_message_that_comes_once_never_comes_again(make: Make) -> None:
     assert world.post(once=True)
     world.clock.advance(timedelta(days=30))
     assert not world.post(once=True)
+    assert [each.repeats for each in world.service.list()] == [0], "looking again is no repeat"
 
 
 def test_a_target_that_is_away_gets_it_later_and_the_others_not_again(make: Make) -> None:

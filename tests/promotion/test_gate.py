@@ -28,6 +28,12 @@ def test_dev_to_stage_takes_one_and_it_may_be_ones_own(world: World) -> None:
     assert world.services.approvals.pending() == []
 
 
+def test_a_plan_that_would_write_nothing_waits_for_nobody(world: World) -> None:
+    made = world.services.promotions.preview_promotion("rag_documents", "dev", "stage")
+    assert made.total_count == 0
+    assert world.services.approvals.pending() == []
+
+
 def test_dev_to_prod_takes_two_others_who_are_admins(world: World) -> None:
     promotion = planned(world, "prod", ADMIN)
     with pytest.raises(NotPermitted, match="developer"):

@@ -102,7 +102,7 @@ class NotificationService:
                 .limit(1)
             )
             if last is not None:
-                last.repeats += 1
+                last.repeats += not once  # what is told once for good is asked for again by every look at it
                 return None
             made = Notification(
                 event=event,

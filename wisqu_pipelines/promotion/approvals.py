@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.session import Database
@@ -15,7 +15,7 @@ from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, move, write_down
-from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.promotion.models import MOVING, Decision, Promotion, PromotionApproval, PromotionState
 from wisqu_pipelines.promotion.plan import policy_of
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.settings import PathSettings, Settings
@@ -137,11 +137,12 @@ class ApprovalService:
             return [each.user_id for each in valid(session, promotion, path, self._signatures, self._clock.now())]
 
     def pending(self) -> Sequence[UUID]:
-        """The promotions that wait for a decision, oldest first."""
+        """The promotions that wait for a decision, oldest first; one that would write nothing needs none."""
+        by_effect = Promotion.totals["by_effect"]
+        items = sum((by_effect[effect.value]["items"].as_integer() for effect in MOVING), literal(0))
+        wanted = select(Promotion.id).where(Promotion.state == PromotionState.PLANNED, items > 0)
         with self._control.begin() as session:
-            return session.scalars(
-                select(Promotion.id).where(Promotion.state == PromotionState.PLANNED).order_by(Promotion.created_at)
-            ).all()
+            return session.scalars(wanted.order_by(Promotion.created_at)).all()
 
     def _deciding(
         self, session: Session, promotion_id: UUID, person: str | UUID, act: str
