@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import case, delete, exists, null, select, update
+from sqlalchemy import any_, case, delete, exists, func, null, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog import contents
@@ -40,9 +40,14 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
     for kind in KINDS.values():
         for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
             _forget_cached(environment, kind, page)  # which an earlier run has hidden, and perhaps not come to
-        for page in _pages(environment, sweep.id, kind, ItemState.MARKED):
+        last = UUID(int=0)
+        while True:
             with environment.database.begin() as session:
-                gone = _hide_page(session, sweep, kind, scope, page)
+                moved = _hide_page(session, sweep, kind, scope, last)
+            if not moved:
+                break
+            last = max(moved)
+            gone = [item_id for item_id, state in moved.items() if state == ItemState.HIDDEN]
             _forget_cached(environment, kind, gone)
             hidden += len(gone)
             progress(f"{kind.name} hidden", hidden, hidden)
@@ -113,9 +118,18 @@ def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemStat
         query = wanted.where(SweepItem.item_id > page[-1])
 
 
-def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, page: Sequence[UUID]) -> Sequence[UUID]:
-    """Hide the rows of a page that may still go, and write down of each item what became of it, in one statement."""
-    free = select(kind.model.id).where(among(kind.model.id, page), goes(kind, scope))
+def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, after: UUID) -> dict[UUID, str]:
+    """Hide the rows of the next page that may still go, in one statement: what became of each item of the page."""
+    of_sweep = (SweepItem.sweep_id == sweep.id, SweepItem.item_type == kind.name)
+    page = (
+        select(SweepItem.item_id)
+        .where(*of_sweep, SweepItem.state == ItemState.MARKED, SweepItem.item_id > after)
+        .order_by(SweepItem.item_id)
+        .limit(AT_ONCE)
+        .cte("page")
+    )
+    on_page = any_(func.array(select(page.c.item_id).scalar_subquery()))  # looked up by the index, however many
+    free = select(kind.model.id).where(kind.model.id == on_page, goes(kind, scope))
     hidden = (
         update(kind.model)
         .where(kind.model.id.in_(free.with_for_update(skip_locked=True, of=kind.model)))
@@ -126,7 +140,7 @@ def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, page: S
     is_hidden = SweepItem.item_id.in_(select(hidden.c.id))
     moved = session.execute(
         update(SweepItem)
-        .where(SweepItem.sweep_id == sweep.id, SweepItem.item_type == kind.name, among(SweepItem.item_id, page))
+        .where(*of_sweep, SweepItem.item_id == on_page)
         .values(
             state=case((is_hidden, ItemState.HIDDEN), else_=ItemState.KEPT),
             detail=case((is_hidden, null()), else_=CHANGED),
@@ -134,7 +148,7 @@ def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, page: S
         .returning(SweepItem.item_id, SweepItem.state)
         .execution_options(synchronize_session=False)
     )
-    return [item_id for item_id, state in moved if state == ItemState.HIDDEN]
+    return {item_id: state for item_id, state in moved}  # noqa: C416  (rows are not tuples to the type checker)
 
 
 def _move(
