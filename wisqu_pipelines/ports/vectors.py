@@ -2,8 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = Sequence[float] | npt.NDArray[np.float32]
+"""A vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Point:
     """A vector and what is known about it."""
 
     id: UUID
-    vector: Sequence[float]
+    vector: Numbers
     """`dimension` numbers, single precision in the store; empty where vectors were not asked for."""
     payload: Mapping[str, Any] = field(default_factory=dict)
 
@@ -93,8 +99,6 @@ class VectorIndex(Protocol):
         """Delete points; one that is not there is no error."""
         ...
 
-    def search(
-        self, collection: str, vector: Sequence[float], match: Mapping[str, Any], limit: int
-    ) -> Sequence[ScoredPoint]:
+    def search(self, collection: str, vector: Numbers, match: Mapping[str, Any], limit: int) -> Sequence[ScoredPoint]:
         """The `limit` nearest points among those that match, best first."""
         ...
