@@ -22,14 +22,23 @@ class CollectionInfo:
     """Cosine, Dot, Euclid or Manhattan. An index that uses Cosine stores its vectors normalised."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Point:
-    """A vector and what is known about it."""
+    """A vector and what is known about it. Points are equal if id, payload and every number are."""
 
     id: UUID
     vector: Numbers
     """`dimension` numbers, single precision in the store; empty where vectors were not asked for."""
     payload: Mapping[str, Any] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Point):
+            return NotImplemented
+        same = self.id == other.id and self.payload == other.payload
+        return same and np.array_equal(np.asarray(self.vector), np.asarray(other.vector))
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)

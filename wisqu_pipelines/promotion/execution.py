@@ -46,7 +46,7 @@ from wisqu_pipelines.promotion.verification import Verification, VerificationRep
 from wisqu_pipelines.promotion.work import Work
 from wisqu_pipelines.side_by_side import side_by_side
 
-ITEMS_AT_ONCE = 128
+ITEMS_AT_ONCE = 256
 """Items staged and journalled together."""
 PAGES_AT_ONCE = 4
 """Such pages on their way."""
@@ -106,7 +106,7 @@ class Execution:
             self._check_gate(session, promotion)
         self._check_plan()
         self._doing = "hold the source's rows"
-        hold(self._route.source, self._work.id, self._items.pages(self._work.id, effects=TAKEN))
+        hold(self._route.source, self._work.id, self._items.names(self._work.id, effects=TAKEN))
         self._doing = "stage files and vectors"
         self._stage(progress)
         return self._publish()
@@ -228,9 +228,9 @@ class Execution:
         if not report.passed and self._route.path.on_verification_failure == "roll_back":
             self._take_back(report, progress)
         self._doing = "mark the source's rows"
-        for page in self._items.pages(self._work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
-            mark(self._route.source, self._work.id, page, self._sent(published))
-            self._ledger.journal(self._work.claim, page, Step.SOURCE_MARKED)
+        for names in self._items.names(self._work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
+            mark(self._route.source, self._work.id, names, self._sent(published))
+            self._ledger.journal(self._work.claim, names, Step.SOURCE_MARKED)
         self._close(published, report)
         if not report.passed:
             raise VerificationFailed(
@@ -313,7 +313,7 @@ class Execution:
         try:
             for page in self._items.pages(self._work.id, effects=MOVING):
                 self._staging.sweep(page)
-            release(self._route.source, self._work.id, self._items.pages(self._work.id, effects=TAKEN))
+            release(self._route.source, self._work.id, self._items.names(self._work.id, effects=TAKEN))
         except Failed as trouble:
             # It stays `executing`, free for the next run, which finds what is staged under the same names.
             with self._ledger.guarded(self._work.claim) as (_, promotion):

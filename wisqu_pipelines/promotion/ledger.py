@@ -50,7 +50,7 @@ from wisqu_pipelines.promotion.models import (
     PromotionState,
     Step,
 )
-from wisqu_pipelines.promotion.plan import PlannedItem
+from wisqu_pipelines.promotion.plan import Named
 from wisqu_pipelines.promotion.types import TYPES
 
 LEASE = timedelta(seconds=60)
@@ -189,7 +189,7 @@ class Ledger:
             return
 
     def journal(
-        self, claim: Claim, items: Sequence[PlannedItem], step: Step, details: Mapping[UUID, str] | None = None
+        self, claim: Claim, items: Sequence[Named], step: Step, details: Mapping[UUID, str] | None = None
     ) -> None:
         """Write down that items have passed a step; again is no error.
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_id, point_ids
 from wisqu_pipelines.database.bulk import among
@@ -127,7 +127,10 @@ class Verification:
     def _pages(self, kind: str, wanted: int) -> Iterator[list[PlannedItem]]:
         if self._level == "off":
             return
-        pages = self._work.ledger.items.pages(self._work.id, kinds=[kind], effects=MOVING, not_passed=(Step.SKIPPED,))
+        size = None if self._level == "full" else wanted
+        pages = self._work.ledger.items.pages(
+            self._work.id, kinds=[kind], effects=MOVING, not_passed=(Step.SKIPPED,), size=size
+        )
         if self._level == "full":
             yield from pages
             return
@@ -225,14 +228,14 @@ class Verification:
     def _count(self, amounts: Mapping[str, Mapping[str, int]]) -> None:
         """The receipt, the plan and the target's tables agree on how many rows there are."""
         for name, amount in amounts.items():
-            found = 0
             table = TYPES[name].table
-            for page in self._work.ledger.items.pages(
+            found = 0
+            for names in self._work.ledger.items.names(
                 self._work.id, kinds=[name], effects=MOVING, not_passed=(Step.SKIPPED,)
             ):
+                there = select(func.count()).where(among(table.c.id, [each.target_id for each in names]))
                 with self._target.database.snapshot() as session:
-                    ids = [item.target_id for item in page]
-                    found += len(session.scalars(select(table.c.id).where(among(table.c.id, ids))).all())
+                    found += session.scalars(there).one()
             wanted = amount["items"]
             problem = f"{self._target.name} has {found} of {wanted} {name}" if found != wanted else None
             self._report.add("counts", problem)
