@@ -248,7 +248,7 @@ class HoldOver(Refused):
 
 
 class SweepNotFound(Refused):
-    """There is no sweep {sweep_id} in {environment}; 'wisqu cleanup list {environment}' shows those that there are."""
+    """There is no sweep {sweep_id} in {environment}; 'wisqu cleanup list' shows those that there are."""
 
 
 class SweepRefused(Refused):
