@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Wisqu
+from tests.erasure.conftest import a_person
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.bootstrap import Services
-from wisqu_pipelines.catalog.models import RagDocument
+from wisqu_pipelines.catalog.models import RagDocument, User
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 
 WHY = ("--reason", "Cleaning up after the spring release")
@@ -141,3 +142,18 @@ def test_holds(wisqu: Wisqu, rows: Rows) -> None:
     words = wisqu("hold", "place", "dev", "--words", "fasting", "--created-from", "2024-01-01", *WHY, "--as", ADMIN)
     assert words.code == 0, words.err
     assert "fasting" in wisqu("hold", "list", "dev").out
+
+
+def test_a_hold_on_everything_of_an_account(wisqu: Wisqu, services: Services) -> None:
+    person = a_person(services)
+    with services.environments["dev"].database.begin() as session:
+        address = session.get_one(User, person.id).email
+    placed = wisqu("hold", "place", "dev", "--user", address.upper(), *WHY, "--as", ADMIN, "--json").json
+    assert placed["rows"] == person.left()
+    listed = wisqu("hold", "list", "dev")
+    assert all(said in listed.out for said in (placed["id"], str(person.id), ADMIN))
+    assert wisqu("hold", "release", "dev", placed["id"], *WHY, "--as", ADMIN, "--json").json["released"]
+    unknown = wisqu("hold", "place", "dev", "--user", "nobody@example.org", *WHY, "--as", ADMIN)
+    assert (unknown.code, "no nobody@example.org among the users of dev" in unknown.err) == (2, True)
+    someday = wisqu("hold", "place", "dev", "--words", "fasting", "--until", "someday", *WHY, "--as", ADMIN)
+    assert (someday.code, "is no day; write it like 2026-12-31" in " ".join(someday.err.split())) == (2, True)

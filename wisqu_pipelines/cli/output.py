@@ -60,7 +60,8 @@ def cell(value: Any) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table of plain values; a column whose name begins with `#` holds numbers, with `!` ids that are never cut."""
-    made = Table(title=title, title_justify="left", title_style="bold")
+    head = Text(title, no_wrap=True, overflow="ignore")  # a table is often narrower than what it is of
+    made = Table(title=head, title_justify="left", title_style="bold")
     for column in columns:
         kind, name = (column[0], column[1:]) if column[0] in "#!" else ("", column)
         made.add_column(name, justify="right" if kind == "#" else "left", no_wrap=kind == "!", overflow="fold")

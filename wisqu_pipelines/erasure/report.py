@@ -33,6 +33,23 @@ class ErasurePreview:
     copies: Sequence[Copies]
     """What stays elsewhere: the person asks there as well."""
 
+    def as_markdown(self) -> str:
+        """As a heading, a table, and what would stop it or stays."""
+        lines = [f"### {self.environment}: what is erased with the user {self.user_id}", "", "| what | how much |"]
+        lines += ["|---|--:|", *(f"| {name} | {count} |" for name, count in self.rows.items())]
+        lines += [f"| bytes of files | {self.bytes} |", f"| vectors | {self.points} |", ""]
+        if self.is_held:
+            lines.append("- A legal hold is on it, or on something of it: it would be refused.")
+        lines += [
+            f"- The promotion {each} is under way with something of it: it would be refused."
+            for each in self.promotions
+        ]
+        lines += [
+            f"- {each.rows} {each.item_type} in {each.environment} are copies by promotion and stay: ask there as well."
+            for each in self.copies
+        ]
+        return "\n".join(lines)
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return asdict(self)
