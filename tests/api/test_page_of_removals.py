@@ -51,6 +51,7 @@ def test_they_are_listed_for_whom_they_concern(browser: TestClient, services: Se
     listed = browser.get("/approvals").text
     assert sweep in listed
     assert erasure in listed
+    assert listed.count(f"Asked for by {ADMIN}") == 2
     assert "the &lt;b&gt;spring&lt;/b&gt; release" in listed
     log_in(browser, services, DEVELOPER)
     listed = browser.get("/approvals").text
