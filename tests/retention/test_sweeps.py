@@ -318,6 +318,24 @@ def test_an_interrupted_purge_is_finished_by_the_next_run(
     assert rows.stored() == (0, 0)
 
 
+def test_progress_says_how_much_there_is(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        rows.document(OLD)
+    monkeypatch.setattr(purging, "AT_ONCE", 2)
+    told: list[tuple[str, int, int]] = []
+
+    def tell(step: str, done: int, total: int, **_: int) -> None:
+        told.append((step, done, total))
+
+    sweep = rows.retention.run(progress=tell).sweep.sweep_id
+    assert sweep is not None
+    rows.end_grace(sweep)
+    rows.retention.run(progress=tell)
+    for kind in ("rag_documents", "stored_files"):
+        for act in ("looked at and hidden", "purged"):
+            assert [each[1:] for each in told if each[0] == f"{kind} {act}"] == [(2, 3), (3, 3)]
+
+
 def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         rows.document(OLD)

@@ -100,8 +100,9 @@ def list_(
 
 
 @app.command()
-def certificate(erasure: ErasureId) -> None:
-    """Print the certificate of an erasure that is done, with its digest, as JSON."""
+def certificate(erasure: ErasureId, as_json: AsJson = False) -> None:
+    """Print the certificate of an erasure that is done, with its digest: always as JSON, which the digest is of."""
+    del as_json
     with services() as opened:
         told: Mapping[str, object] = opened.erasures.certificate(erasure)
     print_json(dict(told))

@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -110,7 +111,7 @@ def _was_taken_back(kind: Kind, scope: Scope) -> ColumnElement[bool]:
         .join(Sweep, Sweep.id == SweepItem.sweep_id)
         .where(
             SweepItem.item_type == kind.name,
-            SweepItem.state == ItemState.RESTORED,
+            SweepItem.state == literal_column(repr(ItemState.RESTORED.value)),  # no parameter: the index is of these
             Sweep.hidden_at >= scope.now - _kept(kind, scope),
         )
     )
