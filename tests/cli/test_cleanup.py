@@ -51,7 +51,7 @@ def test_a_dry_run_as_markdown_and_as_a_picture(wisqu: Wisqu, rows: Rows, tmp_pa
     drawn = tmp_path / "dev.png"
     told = wisqu("cleanup", "--dry-run", "--environment", "dev", "--markdown", "--picture", drawn).out
     assert told.startswith("### dev: a dry run would hide 2 rows\n\n| type | rows |")
-    assert "| rag_documents | 1 | 0 | 0 | 2 | 365+: 1 |  |" in told
+    assert "| rag_documents | 1 | 0 | 0 B | 2 | 365+: 1 |  |" in told
     assert drawn.read_bytes().startswith(b"\x89PNG")
     for options, way_out in (
         (("--dry-run", "--picture", drawn), "name it with --environment"),

@@ -9,8 +9,9 @@ from uuid import UUID
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, Reason, parse_id, person_id, required_person, services
-from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, size, table
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
 from wisqu_pipelines.errors import BadInput, StoreUnavailable, SweepNotFound
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.retention.kinds import KINDS
 from wisqu_pipelines.retention.models import SweepState
 from wisqu_pipelines.retention.report import CleanupReport, SweepReport, told

@@ -7,8 +7,9 @@ from uuid import UUID
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, parse_id, required_person, services
-from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, progress_bar, size, table
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, progress_bar, table
 from wisqu_pipelines.erasure.report import ErasureReport
+from wisqu_pipelines.figures import size
 
 app = typer.Typer(
     help="Erase one person's data from an environment, and again after a restore from a backup.", no_args_is_help=True

@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wisqu_pipelines.errors import printable
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.ports import progress as ports
 
 WIDTH_OF_NO_TERMINAL = 200
@@ -68,16 +69,6 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for row in rows:
         made.add_row(*(cell(each) for each in row))
     return made
-
-
-def size(count: int) -> str:
-    """Bytes as people read them, in powers of 1,000."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def moment(at: datetime | None) -> str | None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from wisqu_pipelines.figures import size
+
 
 @dataclass(frozen=True, slots=True)
 class Copies:
@@ -37,7 +39,7 @@ class ErasurePreview:
         """As a heading, a table, and what would stop it or stays."""
         lines = [f"### {self.environment}: what is erased with the user {self.user_id}", "", "| what | how much |"]
         lines += ["|---|--:|", *(f"| {name} | {count} |" for name, count in self.rows.items())]
-        lines += [f"| bytes of files | {self.bytes} |", f"| vectors | {self.points} |", ""]
+        lines += [f"| files | {size(self.bytes)} |", f"| vectors | {self.points} |", ""]
         if self.is_held:
             lines.append("- A legal hold is on it, or on something of it: it would be refused.")
         lines += [

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.retention.models import SweepState
 
 AGES = (7, 30, 90, 365)
@@ -83,7 +84,7 @@ class SweepReport:
             "|---|--:|--:|--:|--:|---|---|",
         ]
         for name, each in self.types.items():
-            cells = (name, each.rows, each.test_data, each.bytes, each.points, told(each.ages), told(each.stays))
+            cells = (name, each.rows, each.test_data, size(each.bytes), each.points, told(each.ages), told(each.stays))
             lines.append(f"| {' | '.join(map(str, cells))} |")
         return "\n".join([*lines, *(each for note in self.notes for each in ("", note))])
 
@@ -109,7 +110,7 @@ class SweepReport:
         if self.state == SweepState.HIDDEN:
             return (
                 f"The grace time of the sweep {self.sweep_id} is over: the next run purges what is not held of its "
-                f"{self.hidden} rows, which have {self.hidden_bytes} bytes of files and {self.hidden_points} vectors."
+                f"{self.hidden} rows, which have {size(self.hidden_bytes)} of files and {self.hidden_points} vectors."
             )
         return f"The sweep {self.sweep_id} may begin: the next run hides what still may go of its {self.rows} rows."
 
