@@ -78,6 +78,15 @@ def test_a_dry_run_says_what_the_cap_would_stop(wisqu: Wisqu, rows: Rows, monkey
     assert (unnamed.code, "going past the cap takes a person's name" in unnamed.err) == (2, True)
 
 
+def test_a_policy_of_a_type_that_is_not_swept_stops_it(
+    wisqu: Wisqu, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del rows
+    monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__RETENTION__TYPES__RAG_DOCUMENTZ", "3650")
+    refused = wisqu("cleanup", "--dry-run", "--environment", "dev")
+    assert (refused.code, "dev.retention.types: rag_documentz is not swept" in refused.err) == (2, True)
+
+
 def test_a_sweep_is_found_by_its_id_alone(wisqu: Wisqu, rows: Rows) -> None:
     rows.document(OLD)
     sweep = wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"]

@@ -67,7 +67,7 @@ def try_targets(
     elif not taken:
         OUT.print("There are no targets: see notifications in wisqu.toml.")
     else:
-        rows = [[name, "taken" if each else "[red]not taken[/]"] for name, each in taken.items()]
+        rows = [[name, "taken" if each else "not taken"] for name, each in taken.items()]
         OUT.print(table("Targets", ("target", "test message"), rows))
     if not all(taken.values()):
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.clocks import require_agreement
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.environments.turns import one_at_a_time
-from wisqu_pipelines.errors import CapReached, NotPermitted, SweepNotFound, SweepRefused
+from wisqu_pipelines.errors import BadSettings, CapReached, NotPermitted, SweepNotFound, SweepRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.reasons import check_reason, required_reason
@@ -57,7 +57,14 @@ class RetentionService:
     """Sweeps one environment by its policy. Everything that it hides, purges or gives back is audited there."""
 
     def __init__(self, control: Database, environment: Environment, settings: Settings, clock: Clock) -> None:
-        """Sweep `environment`, asking `control` what promotions need and what people may do."""
+        """Sweep `environment`, asking `control` what promotions need and what people may do.
+
+        Raises:
+            BadSettings: its policy speaks of a type that is not swept: what was meant would go by another one.
+        """
+        if unknown := sorted({*environment.settings.retention.types} - {*KINDS}):
+            where, swept = f"environments.{environment.name}.retention.types", ", ".join(sorted(KINDS))
+            raise BadSettings(message=f"{where}: {', '.join(unknown)} is not swept; {swept} are")
         self._control = control
         self._environment = environment
         self._database = environment.database
