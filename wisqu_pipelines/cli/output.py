@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wisqu_pipelines.errors import printable
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.ports import progress as ports
 
 WIDTH_OF_NO_TERMINAL = 200
@@ -60,23 +61,14 @@ def cell(value: Any) -> str:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table of plain values; a column whose name begins with `#` holds numbers, with `!` ids that are never cut."""
-    made = Table(title=title, title_justify="left", title_style="bold")
+    head = Text(title, no_wrap=True, overflow="ignore")  # a table is often narrower than what it is of
+    made = Table(title=head, title_justify="left", title_style="bold")
     for column in columns:
         kind, name = (column[0], column[1:]) if column[0] in "#!" else ("", column)
         made.add_column(name, justify="right" if kind == "#" else "left", no_wrap=kind == "!", overflow="fold")
     for row in rows:
         made.add_row(*(cell(each) for each in row))
     return made
-
-
-def size(count: int) -> str:
-    """Bytes as people read them, in powers of 1,000."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def moment(at: datetime | None) -> str | None:

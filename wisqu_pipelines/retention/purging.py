@@ -5,7 +5,8 @@ that is interrupted leaves no row without its file, and its next run finds in th
 stores.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -37,7 +38,9 @@ TAKEN_BACK = "it was restored, or deleted by somebody else"
 def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
     """Hide what is marked and still may go; returns how many rows."""
     hidden = 0
+    left = _left(environment, sweep.id, ItemState.MARKED)
     for kind in KINDS.values():
+        done = 0
         for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
             _forget_cached(environment, kind, page)  # which an earlier run has hidden, and perhaps not come to
         last = UUID(int=0)
@@ -50,17 +53,19 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
             gone = [item_id for item_id, state in moved.items() if state == ItemState.HIDDEN]
             _forget_cached(environment, kind, gone)
             hidden += len(gone)
-            progress(f"{kind.name} hidden", hidden, hidden)
+            done += len(moved)
+            progress(f"{kind.name} looked at and hidden", done, left.get(kind.name, done))
     return hidden
 
 
 def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
     """Purge what is hidden and not held."""
-    gone = 0
+    gone: Counter[str] = Counter()
+    left = _left(environment, sweep.id, ItemState.HIDDEN, ItemState.REMOVING)
     empty = partial(_empty_stores, environment, sweep.id)
     for kind, count in side_by_side(empty, _leaving(environment, sweep, scope), STORES_AT_ONCE):
-        gone += count
-        progress(f"{kind.name} purged", gone, gone)
+        gone[kind.name] += count
+        progress(f"{kind.name} purged", gone[kind.name], left.get(kind.name, gone[kind.name]))
 
 
 def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None) -> int:
@@ -98,6 +103,15 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
         _move(session, sweep.id, kind, back, ItemState.RESTORED)
         given_back += len(back)
     return given_back
+
+
+def _left(environment: Environment, sweep_id: UUID, *states: ItemState) -> Mapping[str, int]:
+    """How many items of each type are in these states."""
+    wanted = select(SweepItem.item_type, func.count()).where(
+        SweepItem.sweep_id == sweep_id, SweepItem.state.in_(states)
+    )
+    with environment.database.begin() as session:
+        return {str(name): count for name, count in session.execute(wanted.group_by(SweepItem.item_type))}
 
 
 def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemState) -> Iterator[Sequence[UUID]]:
@@ -189,27 +203,22 @@ def _delete_rows(
         return gone
 
 
-def _leaving(
-    environment: Environment, sweep: Sweep, scope: Scope
-) -> Iterator[tuple[Kind, Sequence[UUID], Sequence[UUID]]]:
-    """What may leave the stores, kind by kind: the items, and those of them whose rows have gone just now."""
+def _leaving(environment: Environment, sweep: Sweep, scope: Scope) -> Iterator[tuple[Kind, Sequence[UUID]]]:
+    """The items that may leave the stores, kind by kind: their rows have gone."""
     for kind in KINDS.values():
         for page in _pages(environment, sweep.id, kind, ItemState.REMOVING):
-            yield kind, page, ()  # an earlier run has left them
+            yield kind, page  # an earlier run has left them
         for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
-            gone = _delete_rows(environment, sweep, kind, scope, page)
-            yield kind, gone, gone
+            yield kind, _delete_rows(environment, sweep, kind, scope, page)
 
 
 def _has_stores(kind: Kind) -> bool:
     return kind.model in {RagDocument, StoredFile}
 
 
-def _empty_stores(
-    environment: Environment, sweep_id: UUID, leaving: tuple[Kind, Sequence[UUID], Sequence[UUID]]
-) -> tuple[Kind, int]:
-    """Remove the vectors and files of rows that are gone; returns how many of them went just now."""
-    kind, ids, gone = leaving
+def _empty_stores(environment: Environment, sweep_id: UUID, leaving: tuple[Kind, Sequence[UUID]]) -> tuple[Kind, int]:
+    """Remove the vectors and files of rows that are gone; returns how many there were."""
+    kind, ids = leaving
     if _has_stores(kind) and ids:
         wanted = select(
             SweepItem.collection, SweepItem.vector_version, SweepItem.points, SweepItem.bucket, SweepItem.object_name
@@ -232,7 +241,7 @@ def _empty_stores(
         )
         with environment.database.begin() as session:
             _move(session, sweep_id, kind, ids, ItemState.PURGED)
-    return kind, len(gone)
+    return kind, len(ids)
 
 
 def _named_by_rows(session: Session, keys: set[str]) -> set[str]:
