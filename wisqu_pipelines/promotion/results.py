@@ -177,6 +177,8 @@ class RollbackPreview:
     """Vectors that would go."""
     in_the_way: Sequence[str]
     """A sentence for each of the first items that cannot be taken back; then none is."""
+    in_the_way_count: int
+    """How many cannot."""
     items: Sequence[PlannedItem]
     """The first `ITEMS_SHOWN` items."""
     rehearsed: bool
