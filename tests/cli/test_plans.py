@@ -1,5 +1,6 @@
 """Plans, lineage and rollbacks through the command line."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -66,6 +67,35 @@ def test_a_plan_of_any_size_is_written_whole(wisqu: Wisqu, world: World) -> None
     assert f"… and {MANY - SHOWN_ITEMS} more: wisqu promote plan {made['promotion_id']} --json" in shown
 
 
+def test_a_plan_says_why_for_each_item_and_field_by_field_what_an_update_changes(wisqu: Wisqu, world: World) -> None:
+    edited, left = world.document("edited.md", "first", chunks=3), world.document("left.md", "left")
+    promote(wisqu)
+    world.edit(edited, "second", chunks=5)
+    world.change(left, "dev", promotion_status="approved")
+    new = world.document("new.md", "new")
+    plan = plan_of(wisqu)
+    why = {(item["item_type"], item["source_id"]): item["reason"] for item in plan["items"]}
+    assert why["rag_documents", str(edited)] == "it is there with another point_count, vectors"
+    assert why["rag_documents", str(left)] == "it is there already, just so"
+    assert why["rag_documents", str(new)] == "it is not there yet"
+    assert why["stored_files", str(world.row(new).file_id)] == f"it is not there yet; {new} needs it"
+    shown = wisqu("promote", "plan", plan["promotion_id"]).out
+    for each in ("point_count: 3 → 5", "file_size_bytes: 5 → 6", "it is not there yet"):
+        assert each in shown
+    assert plan["items"][0]["effect"] == "update", "what changes is seen first"
+
+
+def test_the_digest_is_that_of_the_document_that_is_handed_out(wisqu: Wisqu, world: World) -> None:
+    world.document()
+    plan = plan_of(wisqu)
+    written = wisqu("promote", "plan", plan["promotion_id"], "--canonical")
+    assert hashlib.sha256(written.out.encode()).hexdigest() == plan["plan_digest"]
+    assert len(written.json["items"]) == len(plan["items"])
+    both = wisqu("promote", "plan", plan["promotion_id"], "--canonical", "--json")
+    assert both.code == 2
+    assert "neither --json nor --against" in both.err
+
+
 def test_a_plan_is_compared_with_an_earlier_one(wisqu: Wisqu, world: World) -> None:
     edited, left = world.document("edited.md", "first"), world.document("left.md", "left")
     before = plan_of(wisqu)["promotion_id"]
@@ -75,7 +105,7 @@ def test_a_plan_is_compared_with_an_earlier_one(wisqu: Wisqu, world: World) -> N
     now = plan_of(wisqu)["promotion_id"]
     shown = wisqu("promote", "plan", now, "--against", before)
     assert shown.code == 0
-    assert f"rag_documents 'edited.md' ({edited}) has another row and vectors in dev" in shown.out
+    assert f"rag_documents 'edited.md' ({edited}) has changed in dev: its row and vectors" in shown.out
     assert f"rag_documents 'left.md' ({left}) is no longer part of it" in shown.out
     assert "'new.md'" in shown.out
     found = wisqu("promote", "plan", now, "--against", before, "--json").json

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.promotion.world import World
 from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused
+from wisqu_pipelines.identity.demo_people import ADMIN
 from wisqu_pipelines.promotion import items, planner
 from wisqu_pipelines.promotion.content import canonical
 from wisqu_pipelines.promotion.models import Effect
@@ -109,8 +110,14 @@ def test_two_plans_are_compared(world: World) -> None:
     second = world.services.promotions.preview_promotion("rag_documents", "dev", "stage").promotion_id
     differences = list(world.services.promotions.compare(second, first))
 
-    assert [each for each in differences if f"({edited}) has another row in dev" in each]
+    assert [each for each in differences if f"({edited}) has changed in dev: its row" in each]
     assert [each for each in differences if f"({gone}) is no longer part of it" in each]
+    world.services.approvals.grant(second, ADMIN)
+    world.services.promotions.execute(second, run_id="test")
+    world.change(kept, "dev", promotion_status="approved")
+    third = world.services.promotions.preview_promotion("rag_documents", "dev", "stage").promotion_id
+    (arrived,) = [each for each in world.services.promotions.compare(third, second) if f"({kept})" in each]
+    assert arrived.endswith("has arrived in stage meanwhile (it was create, and is unchanged now)")
     assert [each for each in differences if "'new.md'" in each and "is now part of it (create)" in each]
     assert not [each for each in differences if str(kept) in each]
     assert list(world.services.promotions.compare(second, second)) == []

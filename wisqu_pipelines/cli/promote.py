@@ -1,7 +1,7 @@
 """`wisqu promote …`: from an approved item to a plan, and how a promotion stands."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +30,7 @@ from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
+from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
 
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
@@ -167,9 +168,19 @@ def preview(
 def plan(
     promotion: PromotionId,
     against: EarlierPromotion = None,
+    canonical: Annotated[
+        bool, typer.Option("--canonical", help="Write the very JSON (RFC 8785) whose SHA-256 is the plan's digest.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a promotion's plan as it was frozen; --json writes all of it, item by item."""
+    if canonical:
+        if as_json or against is not None:
+            raise typer.BadParameter("--canonical goes with neither --json nor --against")
+        with services() as here:
+            for piece in here.promotions.canonical_plan(promotion):
+                typer.echo(piece, nl=False)
+        return
     with doors() as opened:
         if against is not None:
             _show_differences(list(opened.promotions.compare(promotion, against)), as_json)
@@ -179,7 +190,7 @@ def plan(
             _show_preview(made, promotion_page(opened, promotion), as_json)
             return
         about = {"preview": replace(made, items=()), "plan_digest": made.plan_digest}
-        print_json_list(about, "items", opened.promotions.plan(promotion))
+        print_json_list(about, "items", (_with_reason(item) for item in opened.promotions.plan(promotion)))
 
 
 @app.command()
@@ -283,7 +294,10 @@ def _chosen(opened: Doors, env: str | None) -> str:
 def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
     if as_json:
         totals = {"total_count": made.total_count, "total_size_bytes": made.total_size_bytes}
-        print_json({"preview": made, **totals, "total_points": made.total_points, "errors": made.errors, "page": page})
+        items = [_with_reason(item) for item in made.items]
+        preview = {each.name: getattr(made, each.name) for each in fields(made)} | {"items": items}
+        further = {"total_points": made.total_points, "errors": made.errors, "page": page}
+        print_json({"preview": preview, **totals, **further})
         return
     path = f"{made.source_environment} → {made.target_environment}"
     rows = [
@@ -305,6 +319,11 @@ def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
         OUT.print("There is nothing to promote.")
 
 
+def _with_reason(item: PlannedItem) -> dict[str, Any]:
+    """An item as JSON has it: its fields, and why this will be done with it."""
+    return {each.name: getattr(item, each.name) for each in fields(item)} | {"reason": item.reason}
+
+
 def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
     rows = [
         [
@@ -313,12 +332,12 @@ def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
             item.effect,
             size(item.bytes) if item.bytes else "",
             item.points or "",
-            ", ".join(item.diff or ()),
+            "; ".join(item.changes) or item.reason,
         ]
         for item in shown[:SHOWN_ITEMS]
     ]
     if rows:
-        OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points", "changes"), rows))
+        OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points", "why"), rows))
     more = sum(int(total["items"]) for total in made.totals["by_effect"].values()) - made.blocked_count - len(rows)
     _show_more(made, more)
 

@@ -24,7 +24,7 @@ from wisqu_pipelines.promotion.freezes import check_open, closed_to
 from wisqu_pipelines.promotion.ledger import Claim, Ledger, write_down
 from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
 from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval, PromotionState
-from wisqu_pipelines.promotion.plan import PlannedItem, differences, policy_of
+from wisqu_pipelines.promotion.plan import PlannedItem, canonical_plan, differences, policy_changes, policy_of
 from wisqu_pipelines.promotion.planner import Planner
 from wisqu_pipelines.promotion.results import (
     ITEMS_SHOWN,
@@ -417,6 +417,18 @@ class EnvironmentPromotionService:
             self._ledger.get(session, promotion_id)
         return (item for page in self._items.pages(promotion_id) for item in page)
 
+    def canonical_plan(self, promotion_id: UUID) -> Iterator[bytes]:
+        """The very document whose SHA-256 is the plan's digest, piece by piece.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+        """
+        items = self.plan(promotion_id)
+        with self._control.begin() as session:
+            about = self._ledger.get(session, promotion_id)
+            ends = about.source_environment, about.target_environment
+            return canonical_plan(about.promotion_type, *ends, about.policy, items)
+
     def compare(self, promotion_id: UUID, earlier_id: UUID) -> Iterator[str]:
         """How a plan differs from an earlier one, a sentence for each difference.
 
@@ -431,7 +443,7 @@ class EnvironmentPromotionService:
             reason = f"{earlier_id} goes {ends[1][0]}->{ends[1][1]}, and this one {ends[0][0]}->{ends[0][1]}"
             raise PromotionRefused(promotion_id=str(promotion_id), act="compared", reason=reason)
         if now.policy != before.policy:
-            yield f"the policy of {ends[0][0]}->{ends[0][1]} changed"
+            yield f"the policy of {'->'.join(ends[0])} changed ({policy_changes(before.policy, now.policy)})"
         yield from differences(self._items.both(promotion_id, earlier_id), *ends[0])
 
     def lineage(self, item_id: UUID) -> Sequence[Ancestor]:
