@@ -158,9 +158,13 @@ def test_a_rollback_is_previewed_rehearsed_and_done_in_parts(wisqu: Wisqu, world
     stranger = wisqu("promote", "rollback", promotion, *DANA, "--item-ids", uuid4())
     assert stranger.code == 2
     assert "brought no item" in stranger.err
-    rest = wisqu("promote", "rollback", promotion, *DANA, "--json").json
+    rest = wisqu("promote", "rollback", promotion, *DANA, "--reason", "all of it", "--json").json
     assert rest["state"] == "rolled_back"
     assert not rows(world)
+    assert "was taken back before; nothing was changed" in wisqu("promote", "rollback", promotion, *DANA).out
+    status = wisqu("promote", "status", promotion)
+    assert DEVELOPER in status.out
+    assert "all of it" in status.out
 
 
 def test_what_cannot_go_back_is_named_and_refused(wisqu: Wisqu, world: World) -> None:
@@ -172,6 +176,8 @@ def test_what_cannot_go_back_is_named_and_refused(wisqu: Wisqu, world: World) ->
         told = wisqu("promote", "rollback", promotion, option)
         assert told.code == 2
         assert str(world.twin(document)) in told.err
+        assert "1 of its items are in the way" in told.err
+        assert f"in the way: rag_documents 'guide.md' ({world.twin(document)}): it was edited since" in told.out
     refused = wisqu("promote", "rollback", promotion, *DANA)
     assert refused.code == 2
     assert world.state("stage") == before
@@ -223,10 +229,14 @@ def test_what_did_not_pass_its_verification_fails_with_what_was_found(
     assert failed.code == 1
     assert failed.err.startswith("failed: ")
     assert "did not pass its verification in stage" in failed.err
-    assert "failed (sample): rows 1 of 2" in wisqu("promote", "status", promotion).out
+    status = wisqu("promote", "status", promotion).out
+    assert "failed (sample): rows 1 of 2" in status
+    assert f"rag_documents 'guide.md' ({document}) has another row in stage than was planned" in status
     world.document("next.md", "next")
     following = plan_of(wisqu)["promotion_id"]
-    wisqu("approvals", "grant", following, *AMAL)
+    assert "is approved, and waits." in wisqu("approvals", "grant", following, *AMAL).out
+    waits_for = wisqu("promote", "status", following, "--json").json["waits_for"]
+    assert "dev->stage is held since the promotion" in waits_for
     held = wisqu("promote", "execute", following, *DANA)
     assert held.code == 2
     assert 'wisqu freeze release "dev->stage" --as PERSON --reason WHY' in held.err

@@ -29,7 +29,8 @@ from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json
 from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
-from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
+from wisqu_pipelines.errors import COMPOSED_CHARACTERS
+from wisqu_pipelines.promotion.models import Decision, Effect, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
 
@@ -221,7 +222,8 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
     if as_json:
         print_json(report)
         return
-    OUT.print(table(f"Promotion {report.promotion_id}", ("what", "value"), _facts(report)))
+    facts = table(f"Promotion {report.promotion_id}", ("what", "value"), _facts(report), characters=COMPOSED_CHARACTERS)
+    OUT.print(facts)
     if report.approvals:
         rows = [
             [
@@ -230,13 +232,18 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
                 f"{each.decision}, revoked" if each.revoked_at else each.decision,
                 each.revoked_reason or each.reason,
                 moment(each.revoked_at or each.decided_at),
+                moment(each.expires_at) if each.decision == Decision.APPROVE and not each.revoked_at else None,
             ]
             for each in report.approvals
         ]
-        OUT.print(table("Decisions", ("who", "as", "said", "because", "when (UTC)"), rows))
+        OUT.print(table("Decisions", ("who", "as", "said", "because", "when (UTC)", "until (UTC)"), rows))
     if report.steps:
         steps = [[step, report.steps[step]] for step in Step if step in report.steps]
         OUT.print(table("Items past each step", ("step", "#items"), steps))
+    if found := (report.verification or {}).get("findings"):
+        OUT.print("[yellow]What was read back and is not what was planned:[/]")
+        for finding in found:
+            OUT.print(f"  {cell(finding)}")
 
 
 @app.command("list")
@@ -362,6 +369,7 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["type", report.promotion_type],
         ["path", f"{report.source_environment} → {report.target_environment}"],
         ["state", report.state],
+        ["waits", report.waits_for],
         ["error", report.error],
         ["cancelled", report.cancel_reason],
         ["asked for by", report.requested_by or f"unverified ({report.requested_via})"],
@@ -374,7 +382,10 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["seconds", None if report.duration_seconds is None else f"{report.duration_seconds:.1f}"],
         ["items", report.success_count],
         ["stayed behind", report.error_count],
-        ["rolled back", report.rolled_back_count or None],
+        ["taken back", report.rolled_back_count or None],
+        ["taken back at (UTC)", moment(report.rolled_back_at)],
+        ["taking back asked for by", report.rollback_asked_by],
+        ["taken back because", report.rollback_reason],
         ["verification", _verification(report)],
         ["run", report.run_id],
     ]

@@ -17,10 +17,9 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.progress import Progress, no_progress
-from wisqu_pipelines.promotion.approvals import valid
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.foresight import foresee, unneeded
-from wisqu_pipelines.promotion.freezes import check_open, closed_to
+from wisqu_pipelines.promotion.freezes import check_open
 from wisqu_pipelines.promotion.ledger import Claim, Ledger, write_down
 from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
 from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval, PromotionState
@@ -39,6 +38,7 @@ from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import promotable
 from wisqu_pipelines.promotion.unpublishing import Scope
+from wisqu_pipelines.promotion.waiting import waits_for
 from wisqu_pipelines.promotion.work import Route, Work
 from wisqu_pipelines.settings import PathSettings, Settings
 
@@ -570,14 +570,10 @@ class EnvironmentPromotionService:
             return Work(claim, promotion, route, self._ledger, self._signatures, self._clock)
 
     def _may_begin(self, session: Session, promotion: Promotion) -> bool:
-        name = f"{promotion.source_environment}->{promotion.target_environment}"
-        path = self._settings.paths.get(name)
-        now = self._clock.now()
-        return (
-            path is not None
-            and len(valid(session, promotion, path, self._signatures, now)) >= path.approvals
-            and closed_to(session, promotion, path, now) is None
-        )
+        return self._waits_for(session, promotion) is None
+
+    def _waits_for(self, session: Session, promotion: Promotion) -> str | None:
+        return waits_for(session, promotion, self._settings.paths, self._signatures, self._clock.now())
 
     def _report(self, session: Session, promotion: Promotion) -> PromotionReport:
         approvals = session.execute(
@@ -586,7 +582,11 @@ class EnvironmentPromotionService:
             .where(PromotionApproval.promotion_id == promotion.id)
             .order_by(PromotionApproval.decided_at)
         ).all()
-        requester = session.get(CentralUser, promotion.requested_by_user_id) if promotion.requested_by_user_id else None
+        requester, taker = (
+            session.get(CentralUser, each) if each else None
+            for each in (promotion.requested_by_user_id, promotion.rollback_requested_by_user_id)
+        )
+        is_approved = promotion.state == PromotionState.APPROVED
         return PromotionReport(
             promotion_id=promotion.id,
             promotion_type=promotion.promotion_type,
@@ -623,7 +623,11 @@ class EnvironmentPromotionService:
             error=promotion.error,
             cancel_reason=promotion.cancel_reason,
             verification=promotion.verification,
+            waits_for=self._waits_for(session, promotion) if is_approved else None,
             rolled_back_count=promotion.rolled_back_count,
+            rolled_back_at=promotion.rolled_back_at,
+            rollback_asked_by=taker.email if taker else None,
+            rollback_reason=promotion.rollback_reason,
             steps=self._ledger.steps(session, promotion.id),
         )
 
