@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.promotion.world import World
 from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused
-from wisqu_pipelines.identity.demo_people import ADMIN
+from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.promotion import items, planner
 from wisqu_pipelines.promotion.content import canonical
 from wisqu_pipelines.promotion.models import Effect
@@ -126,3 +126,28 @@ def test_two_plans_are_compared(world: World) -> None:
         list(world.services.promotions.compare(first, other_way))
     with pytest.raises(PromotionNotFound):
         list(world.services.promotions.compare(first, uuid4()))
+
+
+def test_what_came_another_way_does_not_come_twice(world: World) -> None:
+    """Straight from dev, and by way of stage: a reader of prod would find it twice."""
+    promotions, both = world.services.promotions, (ADMIN, SUPERADMIN)
+    straight, by_stage = world.document("straight.md"), world.document("by stage.md")
+    world.promote(straight, target="prod", by=both)
+    world.promote(by_stage)
+    world.change(straight, "dev", promotion_status="approved")
+    world.promote(straight)
+    for each in (straight, by_stage):
+        world.change(world.twin(each), "stage", is_promotable=True, promotion_status="approved")
+
+    planned = promotions.preview_promotion("rag_documents", "stage", "prod")
+    effects = {item.label: item.effect for item in planned.items if item.item_type == "rag_documents"}
+    assert effects == {"straight.md": Effect.BLOCKED, "by stage.md": Effect.CREATE}
+    assert f"prod has it already, as {world.twin(straight, 'prod')}, which came from dev" in planned.errors[0]
+
+    world.promote(world.twin(by_stage), source="stage", target="prod")
+    world.edit(by_stage, "a hotfix")
+    world.edit(straight, "another one")
+    planned = promotions.preview_promotion("rag_documents", "dev", "prod")
+    effects = {item.label: item.effect for item in planned.items if item.item_type == "rag_documents"}
+    assert effects == {"straight.md": Effect.UPDATE, "by stage.md": Effect.BLOCKED}
+    assert "which came from stage: promote it along that way" in planned.errors[0]

@@ -129,7 +129,7 @@ class Execution:
         return counted
 
     def _check_plan(self) -> None:
-        planner = Planner(self._route.source, self._route.target)
+        planner = Planner(self._route.source, self._route.target, self._route.between)
         items = planner.changes(self._items.pages(self._work.id, effects=TAKEN), held_by=self._work.id)
         if changed := list(islice(items, CHANGES_NAMED)):
             more = sum(1 for _ in items)

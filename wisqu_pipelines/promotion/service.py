@@ -123,7 +123,7 @@ class EnvironmentPromotionService:
             session.add(promotion)
             session.flush()
             named: set[UUID] = set()
-            for page in Planner(route.source, route.target).pages(kind, item_ids, progress=progress):
+            for page in Planner(route.source, route.target, route.between).pages(kind, item_ids, progress=progress):
                 if item_ids is not None:
                     _refuse_blocked(page, route)
                     named |= {item.source_id for item in page}
@@ -520,8 +520,10 @@ class EnvironmentPromotionService:
             ).all()
 
     def _route(self, source: str, target: str) -> Route:
-        path = self._settings.path(source, target)
-        return Route(path, self._environments[source], self._environments[target], self._open_transfer(path))
+        path, paths = self._settings.path(source, target), self._settings.paths
+        ends = self._environments[source], self._environments[target]
+        between = [name for name in self._environments if {f"{source}->{name}", f"{name}->{target}"} <= set(paths)]
+        return Route(path, *ends, self._open_transfer(path), tuple(between))
 
     def _check_requester(self, user_id: UUID | None, route: Route) -> None:
         """Who asks must be known, and have a role at one end of the path; no person is a door that knows none."""
