@@ -16,6 +16,7 @@ from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.rollback import Rollback
 from wisqu_pipelines.promotion.verification import Verification
 
 
@@ -128,6 +129,27 @@ def test_an_update_that_is_taken_back_at_once_is_what_it_was(world: World, monke
     damaged_after_publishing(world, monkeypatch, "prod", change_row, document)
     with pytest.raises(VerificationFailed, match="rolled back"):
         world.promote(source="stage", target="prod")
+    assert (world.state("prod"), world.state("stage")) == before
+
+
+def test_a_crash_while_it_is_taken_back_is_resumed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that goes on knows that nobody asked for it, and leaves nothing because its row is another one."""
+    document = world.document(env="stage")
+    before = world.state("prod"), world.state("stage")
+
+    def crash(self: Rollback) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        damaged_after_publishing(world, patch, "prod", change_row, document)
+        patch.setattr(Rollback, "_rows", crash)
+        with pytest.raises(KeyboardInterrupt):
+            world.promote(source="stage", target="prod")
+    (promotion,) = world.services.promotions.list()
+    assert promotion.state == PromotionState.ROLLING_BACK
+    assert world.services.promotions.rollbacks_requested() == [promotion.promotion_id], "the sensor goes on with it"
+    done = world.services.promotions.resume(promotion.promotion_id, run_id="another", person=world.person())
+    assert done.state == PromotionState.ROLLED_BACK
     assert (world.state("prod"), world.state("stage")) == before
 
 
