@@ -4,6 +4,9 @@ BIN := .venv/bin
 TESTS ?= tests
 # They wait for servers more than they compute: one worker more than two processors.
 WORKERS ?= 3
+# Of the faults: how many kills, and from which seed.
+TIMES ?= 1000
+SEED ?=
 
 # Many processes are started, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -43,8 +46,8 @@ check: install  ## Lint, types, layers, links
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/architecture
 
-faults: install  ## Kill a worker 1,000 times, and break promotions in every other way as often
-	$(BIN)/python -m tests.faults
+faults: install  ## Kill a worker 1,000 times, and break promotions in every other way as often (TIMES=100 SEED=7 for others)
+	$(BIN)/python -m tests.faults $(TIMES) $(SEED)
 
 bench: install  ## Measure against named rivals
 	$(BIN)/python -m benchmarks

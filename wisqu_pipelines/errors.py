@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 SHOWN_CHARACTERS = 120
 """Longest piece of foreign text that a message repeats, in characters."""
-COMPOSED = {"message", "reason", "cause", "changes", "findings", "found", "wanted", "allowed"}
+COMPOSED = {"message", "reason", "cause", "changes", "findings", "found", "wanted", "allowed", "outcome"}
 """Details that are sentences of our own, with foreign text already cut inside them."""
 COMPOSED_CHARACTERS = 2_000
 

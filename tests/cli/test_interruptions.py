@@ -120,7 +120,7 @@ def test_ctrl_c_after_the_commit_point_is_finished_by_the_next(
     assert statuses(world) == {"promoted"}
     late = wisqu("promote", "resume", promotion, *DANA)
     assert late.code == 2
-    assert "it is succeeded" in late.err
+    assert "it has succeeded" in late.err
 
 
 def test_a_rollback_that_was_killed_is_resumed(

@@ -1,5 +1,6 @@
 """Plans, lineage and rollbacks through the command line."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -66,6 +67,35 @@ def test_a_plan_of_any_size_is_written_whole(wisqu: Wisqu, world: World) -> None
     assert f"… and {MANY - SHOWN_ITEMS} more: wisqu promote plan {made['promotion_id']} --json" in shown
 
 
+def test_a_plan_says_why_for_each_item_and_field_by_field_what_an_update_changes(wisqu: Wisqu, world: World) -> None:
+    edited, left = world.document("edited.md", "first", chunks=3), world.document("left.md", "left")
+    promote(wisqu)
+    world.edit(edited, "second", chunks=5)
+    world.change(left, "dev", promotion_status="approved")
+    new = world.document("new.md", "new")
+    plan = plan_of(wisqu)
+    why = {(item["item_type"], item["source_id"]): item["reason"] for item in plan["items"]}
+    assert why["rag_documents", str(edited)] == "it is there with another point_count, vectors"
+    assert why["rag_documents", str(left)] == "it is there already, just so"
+    assert why["rag_documents", str(new)] == "it is not there yet"
+    assert why["stored_files", str(world.row(new).file_id)] == f"it is not there yet; {new} needs it"
+    shown = wisqu("promote", "plan", plan["promotion_id"]).out
+    for each in ("point_count: 3 → 5", "file_size_bytes: 5 → 6", "it is not there yet"):
+        assert each in shown
+    assert plan["items"][0]["effect"] == "update", "what changes is seen first"
+
+
+def test_the_digest_is_that_of_the_document_that_is_handed_out(wisqu: Wisqu, world: World) -> None:
+    world.document()
+    plan = plan_of(wisqu)
+    written = wisqu("promote", "plan", plan["promotion_id"], "--canonical")
+    assert hashlib.sha256(written.out.encode()).hexdigest() == plan["plan_digest"]
+    assert len(written.json["items"]) == len(plan["items"])
+    both = wisqu("promote", "plan", plan["promotion_id"], "--canonical", "--json")
+    assert both.code == 2
+    assert "neither --json nor --against" in both.err
+
+
 def test_a_plan_is_compared_with_an_earlier_one(wisqu: Wisqu, world: World) -> None:
     edited, left = world.document("edited.md", "first"), world.document("left.md", "left")
     before = plan_of(wisqu)["promotion_id"]
@@ -75,7 +105,7 @@ def test_a_plan_is_compared_with_an_earlier_one(wisqu: Wisqu, world: World) -> N
     now = plan_of(wisqu)["promotion_id"]
     shown = wisqu("promote", "plan", now, "--against", before)
     assert shown.code == 0
-    assert f"rag_documents 'edited.md' ({edited}) has another row and vectors in dev" in shown.out
+    assert f"rag_documents 'edited.md' ({edited}) has changed in dev: its row and vectors" in shown.out
     assert f"rag_documents 'left.md' ({left}) is no longer part of it" in shown.out
     assert "'new.md'" in shown.out
     found = wisqu("promote", "plan", now, "--against", before, "--json").json
@@ -128,9 +158,13 @@ def test_a_rollback_is_previewed_rehearsed_and_done_in_parts(wisqu: Wisqu, world
     stranger = wisqu("promote", "rollback", promotion, *DANA, "--item-ids", uuid4())
     assert stranger.code == 2
     assert "brought no item" in stranger.err
-    rest = wisqu("promote", "rollback", promotion, *DANA, "--json").json
+    rest = wisqu("promote", "rollback", promotion, *DANA, "--reason", "all of it", "--json").json
     assert rest["state"] == "rolled_back"
     assert not rows(world)
+    assert "was taken back before; nothing was changed" in wisqu("promote", "rollback", promotion, *DANA).out
+    status = wisqu("promote", "status", promotion)
+    assert DEVELOPER in status.out
+    assert "all of it" in status.out
 
 
 def test_what_cannot_go_back_is_named_and_refused(wisqu: Wisqu, world: World) -> None:
@@ -142,6 +176,8 @@ def test_what_cannot_go_back_is_named_and_refused(wisqu: Wisqu, world: World) ->
         told = wisqu("promote", "rollback", promotion, option)
         assert told.code == 2
         assert str(world.twin(document)) in told.err
+        assert "1 of its items are in the way" in told.err
+        assert f"in the way: rag_documents 'guide.md' ({world.twin(document)}): it was edited since" in told.out
     refused = wisqu("promote", "rollback", promotion, *DANA)
     assert refused.code == 2
     assert world.state("stage") == before
@@ -193,10 +229,14 @@ def test_what_did_not_pass_its_verification_fails_with_what_was_found(
     assert failed.code == 1
     assert failed.err.startswith("failed: ")
     assert "did not pass its verification in stage" in failed.err
-    assert "failed (sample): rows 1 of 2" in wisqu("promote", "status", promotion).out
+    status = wisqu("promote", "status", promotion).out
+    assert "failed (sample): rows 1 of 2" in status
+    assert f"rag_documents 'guide.md' ({document}) has another row in stage than was planned" in status
     world.document("next.md", "next")
     following = plan_of(wisqu)["promotion_id"]
-    wisqu("approvals", "grant", following, *AMAL)
+    assert "is approved, and waits." in wisqu("approvals", "grant", following, *AMAL).out
+    waits_for = wisqu("promote", "status", following, "--json").json["waits_for"]
+    assert "dev->stage is held since the promotion" in waits_for
     held = wisqu("promote", "execute", following, *DANA)
     assert held.code == 2
     assert 'wisqu freeze release "dev->stage" --as PERSON --reason WHY' in held.err

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from wisqu_pipelines.cli.remote.server import checked
 from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.identity.service import Identity, Login
+from wisqu_pipelines.promotion.verification import Verification
 
 PASSWORD = "correct horse battery staple"
 DEVELOPER, APPROVER = "eve@example.org", "adam@example.org"
@@ -238,3 +240,24 @@ def test_ids_are_read_as_ids(at: Wisqu) -> None:
     unknown = at(DEVELOPER, "promote", "status", UUID(int=7))
     assert unknown.code == 2
     assert "There is no promotion 00000000-0000-0000-0000-000000000007" in unknown.err
+
+
+def test_what_does_not_pass_its_verification_at_the_server_fails_here_too(
+    at: Wisqu, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(services)
+    document = world.document()
+    promotion = at(DEVELOPER, "promote", "preview", "rag_documents", "dev", "stage", "--json").json["preview"][
+        "promotion_id"
+    ]
+    assert at(APPROVER, "approvals", "grant", promotion).code == 0
+    real = Verification.run
+
+    def spoiled(self: Verification, progress: Any) -> Any:
+        world.change(world.twin(document), "stage", title="somebody was faster")
+        return real(self, progress)
+
+    monkeypatch.setattr(Verification, "run", spoiled)
+    failed = at(APPROVER, "promote", "execute", promotion)
+    assert failed.code == 1
+    assert "did not pass its verification in stage, and it stays: rag_documents 'guide.md'" in failed.err

@@ -99,7 +99,7 @@ def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) ->
     assert (shown["blocked"], shown["items to write"]) == (1, 2)
     first = shown["items"].records[0].data
     assert (first["effect"], first["type"]) == ("blocked", "rag_documents")
-    assert "its file is gone" in first["blocked because"]
+    assert "its file is gone" in first["why"]
     assert "its file is gone" in shown["plan"]
 
 

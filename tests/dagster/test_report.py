@@ -65,6 +65,21 @@ def test_what_needs_a_look_comes_first_and_the_table_is_bounded() -> None:
     assert [record.data["effect"] for record in records[:3]] == ["blocked", "update", "create"]
 
 
+def test_an_update_is_shown_field_by_field() -> None:
+    diff = {"title": ["Old", "New"], "checksum_sha256": ["0" * 64, "1" * 64], "language": [None, "fa"]}
+    made = preview([replace(item(1, Effect.UPDATE, "guide.md"), diff=diff), item(2, Effect.CREATE)])
+    shown = report(made, path(), "")
+    assert "### What updates change: 1" in shown
+    hashes = ("checksum", "0" * 12, "1" * 12)
+    for field, before, after in (("title", "Old", "New"), ("language", "nothing", "fa"), hashes):
+        assert re.search(rf"guide.*{field}.*{before}.*{after}", shown), field
+    assert "0" * 13 not in shown.partition("### Next")[0], "hashes are told by their beginning"
+    assert [record.data["why"] for record in items_table(made).records] == [
+        "checksum_sha256: 000000000000… → 111111111111…; language: nothing → 'fa'; title: 'Old' → 'New'",
+        "it is not there yet",
+    ]
+
+
 def test_what_is_not_shown_is_counted_all_the_same() -> None:
     """A preview carries the first of its items only; its totals are those of all."""
     blocked = preview([item(number, Effect.BLOCKED, reason="its file is gone") for number in range(40)])

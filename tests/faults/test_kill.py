@@ -18,6 +18,8 @@ DEED = {Act.PROMOTE: Deed.PROMOTE, Act.ROLL_BACK: Deed.ROLL_BACK}
 SAVED = {Act.PROMOTE: APPROVED, Act.ROLL_BACK: PROMOTED}
 TRIES = 2
 """Trials for each kill that is asked for, at most: the rest may come too late to meet the worker at work."""
+TELL = 100
+"""After so many trials it is told how far it has come: a thousand take a long time, and one may end it before."""
 
 
 def test_a_worker_that_is_killed_loses_nothing(stack: Stack, settings: Settings) -> None:
@@ -42,9 +44,17 @@ def test_a_worker_that_is_killed_loses_nothing(stack: Stack, settings: Settings)
 
             found = Trial(world, scenario, act, then).problems(kill)
             violations += [f"kill {tried} ({act}, {after:.3f} s, then {then}): {each}" for each in found]
-    print(f"\nseed {asked.seed}: {killed} kills met a worker at work, of {tried}; {len(violations)} violations")
+            if tried % TELL == 0:
+                print(f"\n{told(asked.seed, killed, tried, violations)}", flush=True)
+    print(f"\n{told(asked.seed, killed, tried, violations)}")
     assert not violations, "\n".join(violations)
     assert killed == asked.kills, f"only {killed} of {tried} were in time"
+
+
+def told(seed: int, killed: int, tried: int, violations: list[str]) -> str:
+    """How far it has come, with what has been found."""
+    came = f"seed {seed}: {killed} kills met a worker at work, of {tried}; {len(violations)} violations"
+    return "\n".join([came, *violations])
 
 
 def duration(world: FaultWorld, victim: Worker, act: Act, promotion_id: UUID) -> float:

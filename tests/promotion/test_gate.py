@@ -100,8 +100,9 @@ def test_a_rejection_is_final_and_needs_a_reason(world: World) -> None:
 def test_a_changed_policy_voids_the_plan(world: World, change: dict[str, object]) -> None:
     waiting, decided = planned(world), approved(world)
     with other_policy("dev->stage", **change) as changed:
-        with pytest.raises(PlanStale, match="the policy of dev->stage changed"):
+        with pytest.raises(PlanStale, match=rf"of dev->stage changed \({next(iter(change))}: .* → ") as stale:
             changed.approvals.grant(waiting, ADMIN)
+        assert stale.value.details["changes"].count(" → ") == 1, "what stayed is not named"
         with pytest.raises(PlanStale, match="the policy of dev->stage changed"):
             changed.promotions.execute(decided, run_id="test")
     assert (state(world, waiting), state(world, decided)) == (PromotionState.PLANNED, PromotionState.REFUSED)

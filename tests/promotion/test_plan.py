@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.promotion.world import World
 from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused
+from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.promotion import items, planner
 from wisqu_pipelines.promotion.content import canonical
 from wisqu_pipelines.promotion.models import Effect
@@ -109,8 +110,14 @@ def test_two_plans_are_compared(world: World) -> None:
     second = world.services.promotions.preview_promotion("rag_documents", "dev", "stage").promotion_id
     differences = list(world.services.promotions.compare(second, first))
 
-    assert [each for each in differences if f"({edited}) has another row in dev" in each]
+    assert [each for each in differences if f"({edited}) has changed in dev: its row" in each]
     assert [each for each in differences if f"({gone}) is no longer part of it" in each]
+    world.services.approvals.grant(second, ADMIN)
+    world.services.promotions.execute(second, run_id="test")
+    world.change(kept, "dev", promotion_status="approved")
+    third = world.services.promotions.preview_promotion("rag_documents", "dev", "stage").promotion_id
+    (arrived,) = [each for each in world.services.promotions.compare(third, second) if f"({kept})" in each]
+    assert arrived.endswith("has arrived in stage meanwhile (it was create, and is unchanged now)")
     assert [each for each in differences if "'new.md'" in each and "is now part of it (create)" in each]
     assert not [each for each in differences if str(kept) in each]
     assert list(world.services.promotions.compare(second, second)) == []
@@ -119,3 +126,28 @@ def test_two_plans_are_compared(world: World) -> None:
         list(world.services.promotions.compare(first, other_way))
     with pytest.raises(PromotionNotFound):
         list(world.services.promotions.compare(first, uuid4()))
+
+
+def test_what_came_another_way_does_not_come_twice(world: World) -> None:
+    """Straight from dev, and by way of stage: a reader of prod would find it twice."""
+    promotions, both = world.services.promotions, (ADMIN, SUPERADMIN)
+    straight, by_stage = world.document("straight.md"), world.document("by stage.md")
+    world.promote(straight, target="prod", by=both)
+    world.promote(by_stage)
+    world.change(straight, "dev", promotion_status="approved")
+    world.promote(straight)
+    for each in (straight, by_stage):
+        world.change(world.twin(each), "stage", is_promotable=True, promotion_status="approved")
+
+    planned = promotions.preview_promotion("rag_documents", "stage", "prod")
+    effects = {item.label: item.effect for item in planned.items if item.item_type == "rag_documents"}
+    assert effects == {"straight.md": Effect.BLOCKED, "by stage.md": Effect.CREATE}
+    assert f"prod has it already, as {world.twin(straight, 'prod')}, which came from dev" in planned.errors[0]
+
+    world.promote(world.twin(by_stage), source="stage", target="prod")
+    world.edit(by_stage, "a hotfix")
+    world.edit(straight, "another one")
+    planned = promotions.preview_promotion("rag_documents", "dev", "prod")
+    effects = {item.label: item.effect for item in planned.items if item.item_type == "rag_documents"}
+    assert effects == {"straight.md": Effect.UPDATE, "by stage.md": Effect.BLOCKED}
+    assert "which came from stage: promote it along that way" in planned.errors[0]

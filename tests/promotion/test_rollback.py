@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from tests.promotion.world import World
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
+from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import PromotionRefused, RollbackRefused
 from wisqu_pipelines.holds.service import Held
@@ -118,6 +119,34 @@ def test_what_is_held_does_not_go_back(world: World) -> None:
     holds.release(placed, ADMIN, "The case is closed now")
     world.services.promotions.rollback_promotion(done.promotion_id, world.person())
     assert world.visible_points("stage") == 0
+
+
+@pytest.mark.parametrize("part", ["file", "vectors"])
+def test_what_was_replaced_must_still_be_there_to_come_back(world: World, part: str) -> None:
+    """Else readers would see a row again without its file or its vectors."""
+    document = world.document(text="first", chunks=3)
+    world.promote()
+    stage, twin = world.environment("stage"), world.twin(document)
+    before, file = world.row(twin, "stage"), world.file_of(twin, "stage")
+    world.edit(document, "second")
+    done = world.promote()
+    if part == "file":
+        stage.objects.delete(stage.settings.get_bucket_name(file.bucket), [file.object_name])
+        missing = f"there is no object {file.object_name} any more"
+    else:
+        collection = stage.settings.get_collection_name(before.collection)
+        stage.vectors.delete(collection, point_ids(before.vector_version, 1))
+        missing = "1 of its 3 vectors are not there any more"
+    now = world.state("stage")
+
+    for rehearse in (False, True):
+        found = world.services.promotions.preview_rollback(done.promotion_id, rehearse=rehearse)
+        assert (found.in_the_way_count, found.rehearsed) == (1, False)
+        assert missing in found.in_the_way[0]
+    with pytest.raises(RollbackRefused, match=missing):
+        world.services.promotions.rollback_promotion(done.promotion_id, world.person())
+    assert world.state("stage") == now
+    assert world.services.promotions.status(done.promotion_id).state == PromotionState.SUCCEEDED
 
 
 def test_a_rehearsal_finds_what_only_the_database_knows(world: World) -> None:

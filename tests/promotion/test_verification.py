@@ -11,10 +11,12 @@ from tests.promotion.world import World
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.errors import PathHeld, VerificationFailed
+from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.rollback import Rollback
 from wisqu_pipelines.promotion.verification import Verification
 
 
@@ -100,11 +102,15 @@ def test_what_is_wrong_is_found_and_the_path_is_held(
     assert world.promote(world.document("after.md")).state == PromotionState.SUCCEEDED
 
 
-def test_into_prod_it_is_taken_back_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damage", [damage for damage, _ in DAMAGE.values()], ids=DAMAGE)
+def test_into_prod_it_is_taken_back_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, damage: Callable[[World, str, UUID], None]
+) -> None:
+    """Also a row that is another one than was planned: what is wrong with it is no reason to leave it there."""
     document = world.document(env="stage")
     before = world.state("prod"), world.state("stage")
     with monkeypatch.context() as patch:
-        damaged_after_publishing(world, patch, "prod", spoil_bytes, document)
+        damaged_after_publishing(world, patch, "prod", damage, document)
         with pytest.raises(VerificationFailed, match="rolled back") as failure:
             world.promote(source="stage", target="prod")
     report = world.services.promotions.status(UUID(failure.value.details["promotion_id"]))
@@ -113,6 +119,60 @@ def test_into_prod_it_is_taken_back_at_once(world: World, monkeypatch: pytest.Mo
     assert (world.state("prod"), world.state("stage")) == before
     with pytest.raises(PathHeld):
         world.promote(source="stage", target="prod")
+
+
+def test_an_update_that_is_taken_back_at_once_is_what_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = world.document(env="stage")
+    world.promote(source="stage", target="prod")
+    world.edit(document, "second", env="stage")
+    before = world.state("prod"), world.state("stage")
+    damaged_after_publishing(world, monkeypatch, "prod", change_row, document)
+    with pytest.raises(VerificationFailed, match="rolled back"):
+        world.promote(source="stage", target="prod")
+    assert (world.state("prod"), world.state("stage")) == before
+
+
+def test_a_crash_while_it_is_taken_back_is_resumed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that goes on knows that nobody asked for it, and leaves nothing because its row is another one."""
+    document = world.document(env="stage")
+    before = world.state("prod"), world.state("stage")
+
+    def crash(self: Rollback) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        damaged_after_publishing(world, patch, "prod", change_row, document)
+        patch.setattr(Rollback, "_rows", crash)
+        with pytest.raises(KeyboardInterrupt):
+            world.promote(source="stage", target="prod")
+    (promotion,) = world.services.promotions.list()
+    assert promotion.state == PromotionState.ROLLING_BACK
+    assert world.services.promotions.rollbacks_requested() == [promotion.promotion_id], "the sensor goes on with it"
+    done = world.services.promotions.resume(promotion.promotion_id, run_id="another", person=world.person())
+    assert done.state == PromotionState.ROLLED_BACK
+    assert (world.state("prod"), world.state("stage")) == before
+
+
+def test_what_cannot_be_taken_back_at_once_stays_and_the_source_knows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hold_and_spoil(world: World, env: str, document: UUID) -> None:
+        world.services.holds(env).place(ADMIN, Held("rag_documents", document), "a court wants it")
+        spoil_bytes(world, env, document)
+
+    document = world.document(env="stage")
+    with monkeypatch.context() as patch:
+        damaged_after_publishing(world, patch, "prod", hold_and_spoil, document)
+        with pytest.raises(VerificationFailed, match="it stays, as it could not be rolled back") as failure:
+            world.promote(source="stage", target="prod")
+    assert "a legal hold is on it" in str(failure.value)
+    report = world.services.promotions.status(UUID(failure.value.details["promotion_id"]))
+
+    assert report.state == PromotionState.SUCCEEDED
+    row = world.row(document, "stage")
+    assert (row.promotion_status, row.held_by_promotion_id) == ("promoted", None)
+    with pytest.raises(PathHeld):
+        world.promote(world.document(env="stage"), source="stage", target="prod")
 
 
 def test_what_was_promoted_is_found_by_a_search(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

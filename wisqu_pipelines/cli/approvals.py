@@ -45,7 +45,10 @@ def grant(promotion: PromotionId, person: Person = None, reason: Reason = None) 
     """Say yes to a plan, as a person whose role in the target approves."""
     with doors() as opened:
         state = opened.approvals.grant(promotion, required_person(opened, person), reason)
-    if state == PromotionState.APPROVED:
+        waits_for = opened.promotions.status(promotion).waits_for if state == PromotionState.APPROVED else None
+    if waits_for is not None:
+        OUT.print(f"Promotion {promotion} is approved, and waits. {waits_for}", markup=False)
+    elif state == PromotionState.APPROVED:
         OUT.print(f"Promotion {promotion} is approved. The sensor runs it, or: wisqu promote execute {promotion}")
     else:
         OUT.print(f"Your yes to promotion {promotion} is kept; it takes more people.")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -26,6 +26,8 @@ from wisqu_pipelines.errors import printable
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.ports import progress as ports
 
+SHOWN_CHARACTERS = 300
+"""Longest value that is shown whole."""
 WIDTH_OF_NO_TERMINAL = 200
 """Columns, where what is printed goes into a file or another program."""
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_NO_TERMINAL)
@@ -54,21 +56,24 @@ def print_json_list(about: Mapping[str, Any], name: str, items: Iterable[Any]) -
     OUT.out("\n  ]\n}", highlight=False)
 
 
-def cell(value: Any) -> str:
+def cell(value: Any, characters: int = SHOWN_CHARACTERS) -> str:
     """A value in a table or a line: foreign text with nothing hidden in it, and no markup."""
-    return "" if value is None else escape(printable(str(value), 300))
+    return "" if value is None else escape(printable(str(value), characters))
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """A table of plain values; a column whose name begins with `#` holds numbers, with `!` ids that are never cut."""
-    head = Text(title, no_wrap=True, overflow="ignore")  # a table is often narrower than what it is of
-    made = Table(title=head, title_justify="left", title_style="bold")
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, characters: int = SHOWN_CHARACTERS
+) -> Group:
+    """A table of plain values, each cut at so many characters, under its title; a column whose name begins with `#`
+    holds numbers, with `!` ids that are never cut.
+    """
+    made = Table()
     for column in columns:
         kind, name = (column[0], column[1:]) if column[0] in "#!" else ("", column)
         made.add_column(name, justify="right" if kind == "#" else "left", no_wrap=kind == "!", overflow="fold")
     for row in rows:
-        made.add_row(*(cell(each) for each in row))
-    return made
+        made.add_row(*(cell(each, characters) for each in row))
+    return Group(Text(title, "bold"), made)  # a title of the table's own would be as narrow as the table
 
 
 def moment(at: datetime | None) -> str | None:

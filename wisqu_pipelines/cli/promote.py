@@ -1,7 +1,7 @@
 """`wisqu promote …`: from an approved item to a plan, and how a promotion stands."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Annotated, Any
 
 import typer
@@ -29,8 +29,10 @@ from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json
 from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
+from wisqu_pipelines.errors import COMPOSED_CHARACTERS
 from wisqu_pipelines.figures import size
-from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
+from wisqu_pipelines.promotion.models import Decision, Effect, PromotionState, Step
+from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
 
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
@@ -168,9 +170,19 @@ def preview(
 def plan(
     promotion: PromotionId,
     against: EarlierPromotion = None,
+    canonical: Annotated[
+        bool, typer.Option("--canonical", help="Write the very JSON (RFC 8785) whose SHA-256 is the plan's digest.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a promotion's plan as it was frozen; --json writes all of it, item by item."""
+    if canonical:
+        if as_json or against is not None:
+            raise typer.BadParameter("--canonical goes with neither --json nor --against")
+        with services() as here:
+            for piece in here.promotions.canonical_plan(promotion):
+                typer.echo(piece, nl=False)
+        return
     with doors() as opened:
         if against is not None:
             _show_differences(list(opened.promotions.compare(promotion, against)), as_json)
@@ -180,7 +192,7 @@ def plan(
             _show_preview(made, promotion_page(opened, promotion), as_json)
             return
         about = {"preview": replace(made, items=()), "plan_digest": made.plan_digest}
-        print_json_list(about, "items", opened.promotions.plan(promotion))
+        print_json_list(about, "items", (_with_reason(item) for item in opened.promotions.plan(promotion)))
 
 
 @app.command()
@@ -211,7 +223,8 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
     if as_json:
         print_json(report)
         return
-    OUT.print(table(f"Promotion {report.promotion_id}", ("what", "value"), _facts(report)))
+    facts = table(f"Promotion {report.promotion_id}", ("what", "value"), _facts(report), characters=COMPOSED_CHARACTERS)
+    OUT.print(facts)
     if report.approvals:
         rows = [
             [
@@ -220,13 +233,18 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
                 f"{each.decision}, revoked" if each.revoked_at else each.decision,
                 each.revoked_reason or each.reason,
                 moment(each.revoked_at or each.decided_at),
+                moment(each.expires_at) if each.decision == Decision.APPROVE and not each.revoked_at else None,
             ]
             for each in report.approvals
         ]
-        OUT.print(table("Decisions", ("who", "as", "said", "because", "when (UTC)"), rows))
+        OUT.print(table("Decisions", ("who", "as", "said", "because", "when (UTC)", "until (UTC)"), rows))
     if report.steps:
         steps = [[step, report.steps[step]] for step in Step if step in report.steps]
         OUT.print(table("Items past each step", ("step", "#items"), steps))
+    if found := (report.verification or {}).get("findings"):
+        OUT.print("[yellow]What was read back and is not what was planned:[/]")
+        for finding in found:
+            OUT.print(f"  {cell(finding)}")
 
 
 @app.command("list")
@@ -284,7 +302,10 @@ def _chosen(opened: Doors, env: str | None) -> str:
 def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
     if as_json:
         totals = {"total_count": made.total_count, "total_size_bytes": made.total_size_bytes}
-        print_json({"preview": made, **totals, "total_points": made.total_points, "errors": made.errors, "page": page})
+        items = [_with_reason(item) for item in made.items]
+        preview = {each.name: getattr(made, each.name) for each in fields(made)} | {"items": items}
+        further = {"total_points": made.total_points, "errors": made.errors, "page": page}
+        print_json({"preview": preview, **totals, **further})
         return
     path = f"{made.source_environment} → {made.target_environment}"
     rows = [
@@ -306,6 +327,11 @@ def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
         OUT.print("There is nothing to promote.")
 
 
+def _with_reason(item: PlannedItem) -> dict[str, Any]:
+    """An item as JSON has it: its fields, and why this will be done with it."""
+    return {each.name: getattr(item, each.name) for each in fields(item)} | {"reason": item.reason}
+
+
 def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
     rows = [
         [
@@ -314,12 +340,12 @@ def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
             item.effect,
             size(item.bytes) if item.bytes else "",
             item.points or "",
-            ", ".join(item.diff or ()),
+            "; ".join(item.changes) or item.reason,
         ]
         for item in shown[:SHOWN_ITEMS]
     ]
     if rows:
-        OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points", "changes"), rows))
+        OUT.print(table("Items", ("type", "item", "effect", "#bytes", "#points", "why"), rows))
     more = sum(int(total["items"]) for total in made.totals["by_effect"].values()) - made.blocked_count - len(rows)
     _show_more(made, more)
 
@@ -344,6 +370,7 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["type", report.promotion_type],
         ["path", f"{report.source_environment} → {report.target_environment}"],
         ["state", report.state],
+        ["waits", report.waits_for],
         ["error", report.error],
         ["cancelled", report.cancel_reason],
         ["asked for by", report.requested_by or f"unverified ({report.requested_via})"],
@@ -356,7 +383,10 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["seconds", None if report.duration_seconds is None else f"{report.duration_seconds:.1f}"],
         ["items", report.success_count],
         ["stayed behind", report.error_count],
-        ["rolled back", report.rolled_back_count or None],
+        ["taken back", report.rolled_back_count or None],
+        ["taken back at (UTC)", moment(report.rolled_back_at)],
+        ["taking back asked for by", report.rollback_asked_by],
+        ["taken back because", report.rollback_reason],
         ["verification", _verification(report)],
         ["run", report.run_id],
     ]

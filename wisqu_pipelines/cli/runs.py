@@ -131,10 +131,10 @@ def _how_it_stands(report: PromotionReport) -> str:
         case PromotionState.FAILED | PromotionState.APPROVED:
             return (
                 f"Nothing became visible in {report.target_environment}, and nothing is left there. "
-                f"To begin again: wisqu promote execute {report.promotion_id}"
+                f"To begin again: wisqu promote execute {report.promotion_id} --as PERSON"
             )
         case PromotionState.EXECUTING | PromotionState.PUBLISHED | PromotionState.ROLLING_BACK:
-            return f"It is {report.state}. To go on: wisqu promote resume {report.promotion_id}"
+            return f"It is {report.state}. To go on: wisqu promote resume {report.promotion_id} --as PERSON"
         case _:
             return f"The promotion is {report.state}."
 
@@ -152,13 +152,21 @@ def _show_foresight(found: RollbackPreview, as_json: bool) -> None:
         OUT.print(f"{size(found.bytes)} of files and {found.points} points would go.")
         if found.rehearsed and not found.in_the_way:
             OUT.print("Rehearsed: its transaction went through, and was undone. Nothing was changed.")
+        for trouble in found.in_the_way:
+            OUT.print(f"  [yellow]in the way:[/] {cell(trouble)}")
+        if (more := found.in_the_way_count - len(found.in_the_way)) > 0:
+            OUT.print(f"  … and {more} more")
     if found.in_the_way:
-        raise RollbackRefused(promotion_id=str(found.promotion_id), reason="; ".join(found.in_the_way))
+        reason = f"{found.in_the_way_count} of its items are in the way, the first one: {found.in_the_way[0]}"
+        raise RollbackRefused(promotion_id=str(found.promotion_id), reason=reason)
 
 
 def _show_result(verb: str, done: PromotionResult, as_json: bool) -> None:
     if as_json:
         print_json(done)
+        return
+    if done.state == PromotionState.ROLLED_BACK and not (done.by_type or done.duration_seconds):
+        OUT.print(f"Promotion {done.promotion_id} was taken back before; nothing was changed.")
         return
     OUT.print(
         f"{verb} {done.success_count} items ({size(done.bytes)}, {done.points} points) "

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableMetadataValue, TableRecord, TableSchema
+from dagster import MetadataValue, TableColumn, TableMetadataValue, TableRecord, TableSchema
 
 from wisqu_pipelines.assets import markdown
 from wisqu_pipelines.errors import printable
@@ -15,6 +15,7 @@ from wisqu_pipelines.settings import PathSettings
 ITEMS_SHOWN = 50
 """Rows of the table of items; the plan itself has them all."""
 BLOCKED_LISTED = 10
+UPDATES_LISTED = 20
 _ORDER = (Effect.BLOCKED, Effect.UPDATE, Effect.CREATE, Effect.UNCHANGED)
 """What an approver wants to see first."""
 _PARTICULARS = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\d+")
@@ -26,7 +27,7 @@ _COLUMNS = (
     TableColumn("item", "string", description="Its filename or title"),
     TableColumn("bytes", "int"),
     TableColumn("points", "int"),
-    TableColumn("blocked because", "string", constraints=TableColumnConstraints(nullable=True)),
+    TableColumn("why", "string", description="Why this is done with it; for an update, what changes"),
     TableColumn("source id", "string"),
 )
 
@@ -50,6 +51,8 @@ def report(preview: PromotionPreview, path: PathSettings, picture: str) -> str:
     ]
     if preview.blocked_count:
         parts += [f"### Blocked: {markdown.number(preview.blocked_count)}", _blocked(preview)]
+    if updates := int(preview.totals["by_effect"][Effect.UPDATE.value]["items"]):
+        parts += [f"### What updates change: {markdown.number(updates)}", _updates(preview, updates)]
     parts += ["### Next", _next(preview, path)]
     return "\n\n".join(parts)
 
@@ -65,9 +68,7 @@ def items_table(preview: PromotionPreview) -> TableMetadataValue:
                 "item": printable(item.label, markdown.SHOWN_CHARACTERS),
                 "bytes": item.bytes,
                 "points": item.points,
-                "blocked because": printable(item.blocked_reason, markdown.SHOWN_CHARACTERS)
-                if item.blocked_reason
-                else None,
+                "why": printable("; ".join(item.changes) or item.reason, markdown.SHOWN_CHARACTERS),
                 "source id": str(item.source_id),
             }
         )
@@ -99,6 +100,14 @@ def _blocked(preview: PromotionPreview) -> str:
     rows = [(item.item_type, item.label, item.blocked_reason) for item in blocked[:BLOCKED_LISTED]]
     listed = markdown.table(("type", "item", "because"), rows)
     more = preview.blocked_count - len(rows)
+    return f"{listed}\n\n… and {markdown.number(more)} more" if more > 0 else listed
+
+
+def _updates(preview: PromotionPreview, count: int) -> str:
+    updated = [item for item in preview.items if item.effect == Effect.UPDATE][:UPDATES_LISTED]
+    rows = [(item.item_type, item.label, *change) for item in updated for change in item.compared]
+    listed = markdown.table(("type", "item", "field", "in the target now", "what comes"), rows)
+    more = count - len(updated)
     return f"{listed}\n\n… and {markdown.number(more)} more" if more > 0 else listed
 
 

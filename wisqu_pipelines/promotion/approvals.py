@@ -16,7 +16,7 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, move, write_down
 from wisqu_pipelines.promotion.models import MOVING, Decision, Promotion, PromotionApproval, PromotionState
-from wisqu_pipelines.promotion.plan import policy_of
+from wisqu_pipelines.promotion.plan import policy_changes, policy_of
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.settings import PathSettings, Settings
 
@@ -207,7 +207,8 @@ def check_policy(promotion: Promotion, path: PathSettings) -> None:
         PlanStale: the path's policy is not the one that the plan carries.
     """
     if promotion.policy != policy_of(path):
-        raise PlanStale(promotion_id=str(promotion.id), changes=f"the policy of {path.name} changed")
+        changes = f"the policy of {path.name} changed ({policy_changes(promotion.policy, policy_of(path))})"
+        raise PlanStale(promotion_id=str(promotion.id), changes=changes)
 
 
 def valid(

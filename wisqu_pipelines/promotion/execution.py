@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
-from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion, ReceiptStatus
+from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.audit.verification import checkpoint
 from wisqu_pipelines.errors import (
     ClaimLost,
@@ -25,6 +25,7 @@ from wisqu_pipelines.errors import (
     PromotionFailed,
     PromotionRefused,
     Refused,
+    RollbackRefused,
     VerificationFailed,
 )
 from wisqu_pipelines.ports.progress import Progress
@@ -32,14 +33,15 @@ from wisqu_pipelines.promotion.approvals import check_policy, valid
 from wisqu_pipelines.promotion.batches import in_turn
 from wisqu_pipelines.promotion.freezes import FreezeService, check_open
 from wisqu_pipelines.promotion.ledger import LEASE, heed_cancellation, move
-from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionApproval, PromotionState, Step
+from wisqu_pipelines.promotion.marking import tell_source
+from wisqu_pipelines.promotion.models import MOVING, TAKEN, Promotion, PromotionApproval, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.planner import Planner
 from wisqu_pipelines.promotion.publishing import publish, receipt
 from wisqu_pipelines.promotion.results import PromotionResult, result
 from wisqu_pipelines.promotion.revealing import reveal
 from wisqu_pipelines.promotion.rollback import Rollback
-from wisqu_pipelines.promotion.sources import hold, mark, release
+from wisqu_pipelines.promotion.sources import hold, release
 from wisqu_pipelines.promotion.staging import FILES_AT_ONCE, Staging
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.promotion.verification import Verification, VerificationReport
@@ -54,8 +56,6 @@ CHANGES_NAMED = 20
 """A refusal names so many of the items that changed."""
 ERRORS_KEPT = 1_000
 """The receipt and the result name so many of the items that stayed behind; the journal has them all."""
-TAKEN = (*MOVING, Effect.UNCHANGED)
-"""The effects of items that are held and marked."""
 
 
 class Execution:
@@ -128,7 +128,7 @@ class Execution:
         return counted
 
     def _check_plan(self) -> None:
-        planner = Planner(self._route.source, self._route.target)
+        planner = Planner(self._route.source, self._route.target, self._route.between)
         items = planner.changes(self._items.pages(self._work.id, effects=TAKEN), held_by=self._work.id)
         if changed := list(islice(items, CHANGES_NAMED)):
             more = sum(1 for _ in items)
@@ -228,9 +228,7 @@ class Execution:
         if not report.passed and self._route.path.on_verification_failure == "roll_back":
             self._take_back(report, progress)
         self._doing = "mark the source's rows"
-        for names in self._items.names(self._work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
-            mark(self._route.source, self._work.id, names, self._sent(published))
-            self._ledger.journal(self._work.claim, names, Step.SOURCE_MARKED)
+        tell_source(self._work, published)
         self._close(published, report)
         if not report.passed:
             raise VerificationFailed(
@@ -296,12 +294,13 @@ class Execution:
             )
             session.flush()
             session.expunge(promotion)
-        Rollback(self._work.about(promotion)).run(progress)
+        outcome = "it was rolled back, as the policy says"
+        try:
+            Rollback(self._work.about(promotion)).run(progress)
+        except RollbackRefused as refusal:
+            outcome = f"it stays, as it could not be rolled back ({refusal.details['reason']})"
         raise VerificationFailed(
-            promotion_id=str(self._work.id),
-            environment=self._route.target.name,
-            findings=findings,
-            outcome="it was rolled back, as the policy says",
+            promotion_id=str(self._work.id), environment=self._route.target.name, findings=findings, outcome=outcome
         )
 
     def _give_up(self, error: BaseException) -> NoReturn:
@@ -348,16 +347,6 @@ class Execution:
     def _receipt(self) -> EnvironmentPromotion | None:
         with self._route.target.database.begin() as session:
             return receipt(session, self._work.id)
-
-    def _sent(self, published: EnvironmentPromotion) -> DeveloperAction:
-        return DeveloperAction(
-            developer_id=published.promoted_by_user_id,
-            environment=self._route.source.name,
-            action=f"promoted_to_{self._route.target.name}",
-            reason=published.reason,
-            details={"promotion_id": str(self._work.id), "items": published.success_count},
-            occurred_at=self._work.clock.now(),
-        )
 
 
 def _ending(failure: Exception) -> tuple[PromotionState, str]:

@@ -11,6 +11,7 @@ from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.promotion.models import MOVING, Effect
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import ITEMS_SHOWN, RollbackPreview
+from wisqu_pipelines.promotion.superseded import lost
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.promotion.unpublishing import TROUBLES_NAMED, Scope, in_the_way, unpublish
 
@@ -26,7 +27,7 @@ def foresee(scope: Scope, target: Environment, at: datetime, *, rehearse: bool) 
         scope: The items.
         target: Where they are.
         at: The time now.
-        rehearse: Whether its transaction is carried out and undone.
+        rehearse: Whether its transaction is carried out and undone, if nothing is seen to stand in the way.
 
     Raises:
         RollbackRefused: the rehearsed transaction was refused.
@@ -37,11 +38,12 @@ def foresee(scope: Scope, target: Environment, at: datetime, *, rehearse: bool) 
         for item in page:
             counts[item.effect][item.item_type] = counts[item.effect].get(item.item_type, 0) + 1
         shown += page[: ITEMS_SHOWN - len(shown)]
-    troubles: list[str] = []
+    troubles, count = _first(lost(scope, target))
     try:
         with target.database.begin() as there:
-            troubles = list(islice(in_the_way(there, scope, at), TROUBLES_NAMED))
-            if rehearse:
+            more, further = _first(in_the_way(there, scope, at))
+            troubles, count = [*more, *troubles][:TROUBLES_NAMED], count + further
+            if rehearse and not count:
                 scope.promotion.rollback_id = uuid4()
                 unpublish(there, scope, at)
             raise _UndoneError  # also gives up the locks that looking took
@@ -57,9 +59,16 @@ def foresee(scope: Scope, target: Environment, at: datetime, *, rehearse: bool) 
         bytes=sum(each["bytes"] for each in amounts),
         points=sum(each["points"] for each in amounts),
         in_the_way=troubles,
+        in_the_way_count=count,
         items=shown,
-        rehearsed=rehearse,
+        rehearsed=rehearse and not count,
     )
+
+
+def _first(troubles: Iterator[str]) -> tuple[list[str], int]:
+    """The first of them, and how many there are."""
+    first = list(islice(troubles, TROUBLES_NAMED))
+    return first, len(first) + sum(1 for _ in troubles)
 
 
 def unneeded(target: Environment, owners: Sequence[PlannedItem], going: Iterable[PlannedItem]) -> Iterator[PlannedItem]:

@@ -162,12 +162,17 @@ class PlanItems:
         return sum(each["items"] for each in amounts.values())
 
     def shown(self, session: Session, promotion_id: UUID, limit: int) -> list[PlannedItem]:
-        """The first items of a plan as a person wants to see them: what is blocked first."""
+        """The first items of a plan as a person wants to see them: what is blocked first, then what changes."""
         ranks = case({name: rank for rank, name in enumerate(TYPES)}, value=PromotionItem.item_type)
         rows = session.execute(
             select(*_COLUMNS)
             .where(PromotionItem.promotion_id == promotion_id)
-            .order_by(PromotionItem.effect != Effect.BLOCKED, ranks, PromotionItem.source_id)
+            .order_by(
+                PromotionItem.effect != Effect.BLOCKED,
+                PromotionItem.effect != Effect.UPDATE,
+                ranks,
+                PromotionItem.source_id,
+            )
             .limit(limit)
         )
         return [_item(row) for row in rows]

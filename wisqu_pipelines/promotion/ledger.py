@@ -290,7 +290,9 @@ class Ledger:
         if state == PromotionState.PLANNED:
             return f"it is not approved yet; 'wisqu approvals grant {promotion.id}' does that"
         if state in {PromotionState.REFUSED, PromotionState.REJECTED} and promotion.error:
-            return f"it was {state}: {promotion.error}"
+            return f"it was {state}: {promotion.error.rstrip('.')}"
+        if state == PromotionState.SUCCEEDED and not rollback:
+            return "it has succeeded, and nothing of it is left to do; for what has changed since make a new preview"
         return f"it is {state}" + ("" if rollback else "; make a new preview")
 
 

@@ -65,6 +65,8 @@ class Effect(StrEnum):
 
 MOVING = (Effect.CREATE, Effect.UPDATE)
 """The effects for which something is written in the target."""
+TAKEN = (*MOVING, Effect.UNCHANGED)
+"""The effects whose source rows a promotion holds, and marks when it has happened."""
 
 
 class Step(StrEnum):

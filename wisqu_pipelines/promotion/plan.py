@@ -1,17 +1,24 @@
 """The plan: what a promotion will do, item by item, and the digest that an approval names."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
+from wisqu_pipelines.errors import printable
 from wisqu_pipelines.promotion.content import canonical
 from wisqu_pipelines.promotion.models import MOVING, Effect
 from wisqu_pipelines.settings import PathSettings
 
 PLAN_FORMAT = 2
 """Counts the shapes that the plan's canonical JSON has had; part of the digest."""
+VALUE_SHOWN = 60
+"""Characters of a field's value that a change shows."""
+HASH_SHOWN = 12
+"""Characters of a hash that a change shows."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,30 @@ class PlannedItem:
         """Whether something is written in the target for it."""
         return self.effect in MOVING
 
+    @property
+    def compared(self) -> list[tuple[str, str, str]]:
+        """For an update, each field that changes, with what is in the target now and what comes, as people read it."""
+        return [(name, _shown(before), _shown(after)) for name, (before, after) in sorted((self.diff or {}).items())]
+
+    @property
+    def changes(self) -> list[str]:
+        """The same, a line for each field."""
+        return [f"{name}: {before} → {after}" for name, before, after in self.compared]
+
+    @property
+    def reason(self) -> str:
+        """Why this will be done with it, as part of a sentence about it."""
+        match self.effect:
+            case Effect.BLOCKED:
+                why = self.blocked_reason or "it is blocked"
+            case Effect.CREATE:
+                why = "it is not there yet"
+            case Effect.UPDATE:
+                why = f"it is there with another {', '.join(sorted(self.diff or ())) or 'content'}"
+            case Effect.UNCHANGED:
+                why = "it is there already, just so"
+        return why if self.required_by is None else f"{why}; {self.required_by} needs it"
+
     def version(self, promotion_id: UUID) -> UUID:
         """The version that this promotion gives the item in the target: the same each time a step is repeated."""
         return uuid5(promotion_id, f"{self.item_type}:{self.source_id}")
@@ -137,10 +168,10 @@ class PlannedItem:
         }
 
 
-def plan_digest(
+def canonical_plan(
     promotion_type: str, source: str, target: str, policy: Mapping[str, Any], items: Iterable[PlannedItem]
-) -> str:
-    """SHA-256 (hex) over the plan's canonical JSON (RFC 8785); one item is held at a time.
+) -> Iterator[bytes]:
+    """The plan's canonical JSON (RFC 8785), piece by piece; one item is held at a time.
 
     Args:
         promotion_type: The type that was asked for.
@@ -149,13 +180,21 @@ def plan_digest(
         policy: The path's policy.
         items: All items, in the order in which they are written.
     """
-    hashed = hashlib.sha256(b'{"format":%d,"items":[' % PLAN_FORMAT)
+    yield b'{"format":%d,"items":[' % PLAN_FORMAT
     for number, item in enumerate(items):
-        hashed.update(b"," if number else b"")
-        hashed.update(canonical(item.frozen()))
+        yield b"," * bool(number) + canonical(item.frozen())
     # The members stand in the order of their names, as RFC 8785 has them.
     rest = {"policy": policy, "promotion_type": promotion_type, "source": source, "target": target}
-    hashed.update(b"]," + canonical(rest)[1:])
+    yield b"]," + canonical(rest)[1:]
+
+
+def plan_digest(
+    promotion_type: str, source: str, target: str, policy: Mapping[str, Any], items: Iterable[PlannedItem]
+) -> str:
+    """SHA-256 (hex) over `canonical_plan` of the same."""
+    hashed = hashlib.sha256()
+    for piece in canonical_plan(promotion_type, source, target, policy, items):
+        hashed.update(piece)
     return hashed.hexdigest()
 
 
@@ -170,6 +209,12 @@ def policy_of(path: PathSettings) -> dict[str, Any]:
         "verify": path.verify,
         "on_verification_failure": path.on_verification_failure,
     }
+
+
+def policy_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What a plan's policy and another one do not have in common, setting by setting."""
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return ", ".join(f"{name}: {_shown(before.get(name))} → {_shown(now.get(name))}" for name in names)
 
 
 def change(source: str, target: str, item: PlannedItem, now: PlannedItem | None) -> str | None:
@@ -212,8 +257,22 @@ def _difference(source: str, target: str, item: PlannedItem, now: PlannedItem | 
         return f"is gone from {source}"
     if now.blocked_reason != item.blocked_reason:
         return f"is now blocked: {now.blocked_reason}" if now.blocked_reason else "is no longer blocked"
+    becomes = "" if now.effect == item.effect else f" (it was {item.effect}, and is {now.effect} now)"
     old, new = item.source_hashes.as_dict(), now.source_hashes.as_dict()
     changed = [part for part in old if old[part] != new[part]]
     if changed:
-        return f"has another {' and '.join(changed)} in {source}"
-    return f"meets something else in {target}"
+        return f"has changed in {source}: its {' and '.join(changed)}{becomes}"
+    if item.target_hashes is None and now.target_hashes is not None:
+        return f"has arrived in {target} meanwhile{becomes}"
+    if item.target_hashes is not None and now.target_hashes is None:
+        return f"is in {target} no more{becomes}"
+    return f"has changed in {target}{becomes}"
+
+
+def _shown(value: Any) -> str:
+    """A value of a field as people compare it: hashes by their beginning."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return f"{value[:HASH_SHOWN]}…" if _SHA256.fullmatch(value) else f"'{printable(value, VALUE_SHOWN)}'"
+    return printable(str(value), VALUE_SHOWN)

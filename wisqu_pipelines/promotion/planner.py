@@ -84,10 +84,11 @@ class _Draft:
 class Planner:
     """Plans promotions from one environment to another."""
 
-    def __init__(self, source: Environment, target: Environment) -> None:
-        """Plan from `source` to `target`."""
+    def __init__(self, source: Environment, target: Environment, between: Sequence[str] = ()) -> None:
+        """Plan from `source` to `target`; `between` are the environments by way of which items can get there too."""
         self._source = source
         self._target = target
+        self._between = between
 
     def pages(
         self, kind: PromotableType, item_ids: Collection[UUID] | None, *, progress: Progress = no_progress
@@ -255,6 +256,7 @@ class Planner:
             draft.twin = found.get(draft.row.id)
             if draft.twin is not None:
                 self._judge_twin(draft, draft.twin)
+        self._check_other_ways(session, kind, [draft for draft in drafts if draft.twin is None])
         self._check_needs(session, kind, drafts)
 
     def _judge_twin(self, draft: _Draft, twin: Row[Any]) -> None:
@@ -267,6 +269,24 @@ class Planner:
             draft.block(f"its twin {twin.id} in {there} is held by the promotion {twin.held_by_promotion_id}")
         elif twin.is_edited:
             draft.block(f"its twin {twin.id} in {there} was edited since it arrived")
+
+    def _check_other_ways(self, session: Session, kind: PromotableType, drafts: Sequence[_Draft]) -> None:
+        """Block what is in the target already and came another way: it would be there twice."""
+        ways: dict[str, dict[UUID, _Draft]] = defaultdict(dict)
+        for draft in drafts:
+            if draft.row.source_id is not None:
+                ways[draft.row.source_environment][draft.row.source_id] = draft
+            for name in self._between:
+                ways[name][target_id(draft.row.id, kind.name, name)] = draft
+        table = kind.table
+        for name, members in ways.items():
+            came = select(table.c.id, table.c.source_id).where(table.c.source_environment == name, ~table.c.is_deleted)
+            for ids in chunks(list(members), ITEMS_AT_ONCE):
+                for row in session.execute(came.where(among(table.c.source_id, ids))):
+                    members[row.source_id].block(
+                        f"{self._target.name} has it already, as {row.id}, which came from {name}: promote it along "
+                        "that way, or take that promotion back first"
+                    )
 
     def _check_needs(self, session: Session, kind: PromotableType, drafts: Sequence[_Draft]) -> None:
         for column, model in kind.needs.items():

@@ -154,8 +154,16 @@ class PromotionReport:
     """Why a person asked that it stop, if one did since its last run began."""
     verification: Mapping[str, Any] | None = None
     """What reading back came to, or None if nothing was published."""
+    waits_for: str | None = None
+    """Why it does not begin although it is approved: a freeze, a hold, approvals that ran out; None: it can begin."""
     rolled_back_count: int = 0
     """How many of its items were taken back."""
+    rolled_back_at: datetime | None = None
+    """When the last of them were."""
+    rollback_asked_by: str | None = None
+    """The e-mail address of who asked last for a rollback; None: nobody did, or it went back by itself."""
+    rollback_reason: str | None = None
+    """Why the last rollback was asked for."""
     steps: Mapping[str, int] = field(default_factory=dict)
     """How many items have passed each step."""
 
@@ -177,6 +185,8 @@ class RollbackPreview:
     """Vectors that would go."""
     in_the_way: Sequence[str]
     """A sentence for each of the first items that cannot be taken back; then none is."""
+    in_the_way_count: int
+    """How many cannot."""
     items: Sequence[PlannedItem]
     """The first `ITEMS_SHOWN` items."""
     rehearsed: bool

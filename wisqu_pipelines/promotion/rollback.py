@@ -10,12 +10,15 @@ from wisqu_pipelines.audit.verification import checkpoint
 from wisqu_pipelines.errors import ClaimLost, RollbackRefused
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.ledger import move
+from wisqu_pipelines.promotion.marking import tell_source
 from wisqu_pipelines.promotion.models import Effect, PromotionState, Step
+from wisqu_pipelines.promotion.publishing import receipt
 from wisqu_pipelines.promotion.results import PromotionResult, result
 from wisqu_pipelines.promotion.revealing import forget_cached, restore_superseded
 from wisqu_pipelines.promotion.sources import give_back
 from wisqu_pipelines.promotion.staging import Staging
-from wisqu_pipelines.promotion.unpublishing import Scope, rolled_back, unpublish
+from wisqu_pipelines.promotion.superseded import lost
+from wisqu_pipelines.promotion.unpublishing import Scope, refuse, rolled_back, unpublish
 from wisqu_pipelines.promotion.work import Work
 
 
@@ -67,15 +70,29 @@ class Rollback:
     def _rows(self) -> EnvironmentPromotion:
         """Restore the rows, unless an earlier run has; returns the target's line about it."""
         try:
+            if not self._has_happened():
+                refuse(self._work.promotion, lost(self._scope, self._route.target))
             with self._ledger.guarded(self._work.claim), self._route.target.database.begin() as there:
                 return rolled_back(there, self._work.promotion) or unpublish(there, self._scope, self._work.clock.now())
         except RollbackRefused as refusal:
+            self._stays()
             with self._ledger.guarded(self._work.claim) as (_, promotion):
                 move(promotion, PromotionState.SUCCEEDED)
                 promotion.error = str(refusal)
                 promotion.rollback_requested_at = None
                 promotion.lease_until = None
             raise
+
+    def _has_happened(self) -> bool:
+        with self._route.target.database.begin() as there:
+            return rolled_back(there, self._work.promotion) is not None
+
+    def _stays(self) -> None:
+        """What was to go back by itself and cannot has happened: the source is told, as nobody else will."""
+        with self._route.target.database.begin() as there:
+            published = receipt(there, self._work.id)
+        if published is not None:
+            tell_source(self._work, published)
 
     def _close(self, about: EnvironmentPromotion) -> PromotionState:
         for page in self._scope.pages():

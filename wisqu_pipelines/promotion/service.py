@@ -17,14 +17,13 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.progress import Progress, no_progress
-from wisqu_pipelines.promotion.approvals import valid
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.foresight import foresee, unneeded
-from wisqu_pipelines.promotion.freezes import check_open, closed_to
+from wisqu_pipelines.promotion.freezes import check_open
 from wisqu_pipelines.promotion.ledger import Claim, Ledger, write_down
 from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
 from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval, PromotionState
-from wisqu_pipelines.promotion.plan import PlannedItem, differences, policy_of
+from wisqu_pipelines.promotion.plan import PlannedItem, canonical_plan, differences, policy_changes, policy_of
 from wisqu_pipelines.promotion.planner import Planner
 from wisqu_pipelines.promotion.results import (
     ITEMS_SHOWN,
@@ -39,6 +38,7 @@ from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import promotable
 from wisqu_pipelines.promotion.unpublishing import Scope
+from wisqu_pipelines.promotion.waiting import waits_for
 from wisqu_pipelines.promotion.work import Route, Work
 from wisqu_pipelines.settings import PathSettings, Settings
 
@@ -123,7 +123,7 @@ class EnvironmentPromotionService:
             session.add(promotion)
             session.flush()
             named: set[UUID] = set()
-            for page in Planner(route.source, route.target).pages(kind, item_ids, progress=progress):
+            for page in Planner(route.source, route.target, route.between).pages(kind, item_ids, progress=progress):
                 if item_ids is not None:
                     _refuse_blocked(page, route)
                     named |= {item.source_id for item in page}
@@ -417,6 +417,18 @@ class EnvironmentPromotionService:
             self._ledger.get(session, promotion_id)
         return (item for page in self._items.pages(promotion_id) for item in page)
 
+    def canonical_plan(self, promotion_id: UUID) -> Iterator[bytes]:
+        """The very document whose SHA-256 is the plan's digest, piece by piece.
+
+        Raises:
+            PromotionNotFound: there is no such promotion.
+        """
+        items = self.plan(promotion_id)
+        with self._control.begin() as session:
+            about = self._ledger.get(session, promotion_id)
+            ends = about.source_environment, about.target_environment
+            return canonical_plan(about.promotion_type, *ends, about.policy, items)
+
     def compare(self, promotion_id: UUID, earlier_id: UUID) -> Iterator[str]:
         """How a plan differs from an earlier one, a sentence for each difference.
 
@@ -431,7 +443,7 @@ class EnvironmentPromotionService:
             reason = f"{earlier_id} goes {ends[1][0]}->{ends[1][1]}, and this one {ends[0][0]}->{ends[0][1]}"
             raise PromotionRefused(promotion_id=str(promotion_id), act="compared", reason=reason)
         if now.policy != before.policy:
-            yield f"the policy of {ends[0][0]}->{ends[0][1]} changed"
+            yield f"the policy of {'->'.join(ends[0])} changed ({policy_changes(before.policy, now.policy)})"
         yield from differences(self._items.both(promotion_id, earlier_id), *ends[0])
 
     def lineage(self, item_id: UUID) -> Sequence[Ancestor]:
@@ -508,8 +520,10 @@ class EnvironmentPromotionService:
             ).all()
 
     def _route(self, source: str, target: str) -> Route:
-        path = self._settings.path(source, target)
-        return Route(path, self._environments[source], self._environments[target], self._open_transfer(path))
+        path, paths = self._settings.path(source, target), self._settings.paths
+        ends = self._environments[source], self._environments[target]
+        between = [name for name in self._environments if {f"{source}->{name}", f"{name}->{target}"} <= set(paths)]
+        return Route(path, *ends, self._open_transfer(path), tuple(between))
 
     def _check_requester(self, user_id: UUID | None, route: Route) -> None:
         """Who asks must be known, and have a role at one end of the path; no person is a door that knows none."""
@@ -558,14 +572,10 @@ class EnvironmentPromotionService:
             return Work(claim, promotion, route, self._ledger, self._signatures, self._clock)
 
     def _may_begin(self, session: Session, promotion: Promotion) -> bool:
-        name = f"{promotion.source_environment}->{promotion.target_environment}"
-        path = self._settings.paths.get(name)
-        now = self._clock.now()
-        return (
-            path is not None
-            and len(valid(session, promotion, path, self._signatures, now)) >= path.approvals
-            and closed_to(session, promotion, path, now) is None
-        )
+        return self._waits_for(session, promotion) is None
+
+    def _waits_for(self, session: Session, promotion: Promotion) -> str | None:
+        return waits_for(session, promotion, self._settings.paths, self._signatures, self._clock.now())
 
     def _report(self, session: Session, promotion: Promotion) -> PromotionReport:
         approvals = session.execute(
@@ -574,7 +584,11 @@ class EnvironmentPromotionService:
             .where(PromotionApproval.promotion_id == promotion.id)
             .order_by(PromotionApproval.decided_at)
         ).all()
-        requester = session.get(CentralUser, promotion.requested_by_user_id) if promotion.requested_by_user_id else None
+        requester, taker = (
+            session.get(CentralUser, each) if each else None
+            for each in (promotion.requested_by_user_id, promotion.rollback_requested_by_user_id)
+        )
+        is_approved = promotion.state == PromotionState.APPROVED
         return PromotionReport(
             promotion_id=promotion.id,
             promotion_type=promotion.promotion_type,
@@ -611,7 +625,11 @@ class EnvironmentPromotionService:
             error=promotion.error,
             cancel_reason=promotion.cancel_reason,
             verification=promotion.verification,
+            waits_for=self._waits_for(session, promotion) if is_approved else None,
             rolled_back_count=promotion.rolled_back_count,
+            rolled_back_at=promotion.rolled_back_at,
+            rollback_asked_by=taker.email if taker else None,
+            rollback_reason=promotion.rollback_reason,
             steps=self._ledger.steps(session, promotion.id),
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -20,15 +21,15 @@ from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.promotion.content import standing
 from wisqu_pipelines.promotion.ledger import Ledger
-from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, Step
+from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.publishing import IDS_IN_RECEIPT, ROWS_AT_ONCE, images_digest, receipt, write_rows
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
 from wisqu_pipelines.promotion.work import exclusive
 
-TROUBLES_NAMED = 20
-"""A refusal names so many of the items that stand in the way."""
+TROUBLES_NAMED = 10
+"""A refusal names so many of the items that stand in the way, and counts the others."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class Scope:
     staging: Staging
     only: Collection[UUID] | None
     """Source ids, or None for all."""
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether it goes back because it did not pass its verification, and not because a person asked.
+
+        What arrived is not what was planned then, so that a row which is another one is no reason to leave it.
+        """
+        promotion = self.promotion
+        return promotion.state == PromotionState.ROLLING_BACK and promotion.rollback_requested_by_user_id is None
 
     def pages(
         self, *, kinds: Sequence[str] = tuple(TYPES), effects: Sequence[Effect] = MOVING
@@ -85,10 +95,7 @@ def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromot
         raise _refused(promotion, f"{promotion.target_environment} has no receipt of it")
     if (original.rollback_data or {}).get("images_digest") != images_digest(session, promotion.id):
         raise _refused(promotion, "its before-images are not those that its receipt tells of")
-    if troubles := list(in_the_way(session, scope, at)):
-        more = len(troubles) - TROUBLES_NAMED
-        named = [*troubles[:TROUBLES_NAMED], *([f"and {more} more"] if more > 0 else [])]
-        raise _refused(promotion, "; ".join(named))
+    refuse(promotion, in_the_way(session, scope, at))
     counts: dict[str, int] = {}
     first: list[str] = []
     try:
@@ -123,6 +130,21 @@ def unpublish(session: Session, scope: Scope, at: datetime) -> EnvironmentPromot
     return about
 
 
+def refuse(promotion: Promotion, troubles: Iterator[str]) -> None:
+    """Refuse a rollback if anything stands in its way.
+
+    Args:
+        promotion: What is to be taken back.
+        troubles: What stands in the way, a sentence each; all of it is counted.
+
+    Raises:
+        RollbackRefused: something does; the first of it is named.
+    """
+    if first := list(islice(troubles, TROUBLES_NAMED)):
+        more = sum(1 for _ in troubles)
+        raise _refused(promotion, "; ".join([*first, *([f"and {more} more"] if more else [])]))
+
+
 def in_the_way(session: Session, scope: Scope, at: datetime) -> Iterator[str]:
     """Why items cannot be taken back: a sentence for each that is held or was changed since. Locks the others."""
     for page in scope.pages():
@@ -147,10 +169,14 @@ def in_the_way(session: Session, scope: Scope, at: datetime) -> Iterator[str]:
         for item in page:
             row = found.get(item.target_id)
             if reason := _why_not(scope, kind, item, row):
-                if row is not None and reason == _EDITED:
+                if reason == _EDITED:
                     later = _updated_later(session, scope.promotion, kind, ids) if later is None else later
                     if by := later.get(item.target_id):
                         reason = f"the promotion {by} updated it since; take that back first"
+                    elif scope.is_automatic:
+                        continue
+                elif row is None and item.effect == Effect.CREATE and scope.is_automatic:
+                    continue
                 yield f"{item.item_type} '{item.label}' ({item.target_id}): {reason}"
 
 

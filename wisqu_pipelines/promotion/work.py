@@ -27,6 +27,8 @@ class Route:
     target: Environment
     transfer: ObjectStore | None
     """An account that copies inside the server that both ends share, where there is one."""
+    between: tuple[str, ...] = ()
+    """The environments by way of which there are paths from the source to the target as well."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from wisqu_pipelines.errors import (
     ServerRefused,
     UnknownEnvironment,
     UnknownPerson,
+    VerificationFailed,
 )
 from wisqu_pipelines.identity.administration import PersonInfo
 from wisqu_pipelines.identity.matrix import Entry
@@ -255,6 +256,13 @@ class RemotePromotions(_Door):
         if report.state not in {PromotionState.SUCCEEDED, PromotionState.ROLLED_BACK}:
             message = report.error or f"The promotion {promotion_id} is {report.state}."
             raise ServerFailed(message=message, error=report.state)
+        if report.verification and report.verification["outcome"] == "failed" and report.rollback_asked_by is None:
+            raise VerificationFailed(
+                promotion_id=str(promotion_id),
+                environment=report.target_environment,
+                findings="; ".join(report.verification["findings"]),
+                outcome="it was rolled back" if report.state == PromotionState.ROLLED_BACK else "it stays",
+            )
         return PromotionResult(
             promotion_id=promotion_id,
             promotion_type=report.promotion_type,

@@ -1,0 +1,32 @@
+"""Telling the source what has been promoted."""
+
+from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion
+from wisqu_pipelines.promotion.models import TAKEN, Step
+from wisqu_pipelines.promotion.sources import mark
+from wisqu_pipelines.promotion.work import Work
+
+
+def tell_source(work: Work, published: EnvironmentPromotion) -> None:
+    """Mark the source's rows as promoted that have not been yet, and write that down there.
+
+    Args:
+        work: The claimed promotion.
+        published: Its receipt.
+
+    Raises:
+        ClaimLost: another run has taken it over.
+    """
+    for page in work.ledger.items.names(work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
+        mark(work.route.source, work.id, page, _sent(work, published))
+        work.ledger.journal(work.claim, page, Step.SOURCE_MARKED)
+
+
+def _sent(work: Work, published: EnvironmentPromotion) -> DeveloperAction:
+    return DeveloperAction(
+        developer_id=published.promoted_by_user_id,
+        environment=work.route.source.name,
+        action=f"promoted_to_{work.route.target.name}",
+        reason=published.reason,
+        details={"promotion_id": str(work.id), "items": published.success_count},
+        occurred_at=work.clock.now(),
+    )
