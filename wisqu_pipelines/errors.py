@@ -164,7 +164,7 @@ class CiResultNotFound(Refused):
 
 
 class UnknownTarget(Refused):
-    """There is no notification target '{name}'; the settings have {known}."""
+    """There is no notification target '{name}'; the settings have: {known}."""
 
 
 class UnknownMetric(Refused):
@@ -172,7 +172,7 @@ class UnknownMetric(Refused):
 
 
 class ItemNotFound(Refused):
-    """There is no {type} {item_id} in {environment}."""
+    """There is no {item_id} among the {type} of {environment}."""
 
 
 class ItemRefused(Refused):
@@ -248,7 +248,7 @@ class HoldOver(Refused):
 
 
 class SweepNotFound(Refused):
-    """There is no sweep {sweep_id} in {environment}; 'wisqu cleanup list {environment}' shows those that there are."""
+    """There is no sweep {sweep_id} in {environment}; 'wisqu cleanup list' shows those that there are."""
 
 
 class SweepRefused(Refused):

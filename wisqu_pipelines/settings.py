@@ -363,7 +363,7 @@ class DagsterSettings(Section):
     url: str | None = None
     """Where people reach the Dagster UI; None: on this machine."""
     docs: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    """Where people read these docs: assets link to it."""
+    """Where people read the files of the folder `docs`, as `https://git.example.org/wisqu/docs`: assets link there."""
 
     def run_url(self, run_id: str) -> str:
         """The page of a run."""

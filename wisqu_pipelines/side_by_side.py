@@ -1,7 +1,7 @@
 """Doing the same thing to many, several at once."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,10 +12,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def side_by_side(act: Callable[[Item], Result], items: Iterable[Item], at_once: int) -> Iterator[Result]:
+def side_by_side(act: Callable[[Item], Result], items: Iterable[Item], at_once: int) -> Generator[Result, None, None]:
     """What `act` makes of each item, in the items' order; they are taken as they are needed.
 
-    Whoever stops listening stops the work: what has begun ends first, the rest is not begun.
+    Whoever stops listening stops the work: what has begun ends first, the rest is not begun. Who must know that it has
+    stopped closes what this returns.
 
     Raises:
         Exception: what `act` raised, after everything before it has been given.

@@ -51,6 +51,7 @@ def test_they_are_listed_for_whom_they_concern(browser: TestClient, services: Se
     listed = browser.get("/approvals").text
     assert sweep in listed
     assert erasure in listed
+    assert listed.count(f"Asked for by {ADMIN}") == 2
     assert "the &lt;b&gt;spring&lt;/b&gt; release" in listed
     log_in(browser, services, DEVELOPER)
     listed = browser.get("/approvals").text
@@ -70,7 +71,7 @@ def test_a_sweep_is_looked_through_and_approved(browser: TestClient, services: S
     shown = browser.get(place).text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
     assert "<script" not in shown
-    for said in (ADMIN, prod.retention.status(sweep).digest, "rag_documents", "stored_files"):
+    for said in (ADMIN, prod.retention.status(sweep).digest, "rag_documents", "stored_files", "365+: 1"):
         assert said in shown
     answer = press(browser, place, "approve", reason="looked through it")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{place}?done=approve")
@@ -79,6 +80,15 @@ def test_a_sweep_is_looked_through_and_approved(browser: TestClient, services: S
     assert '<button class="no"' not in after
     assert prod.retention.approved() == [sweep]
     assert place not in browser.get("/approvals").text
+
+
+def test_who_asked_is_not_offered_a_yes(browser: TestClient, services: Services, prod: Rows) -> None:
+    log_in(browser, services, ADMIN)
+    for place in (swept(prod)[1], asked_for(prod)[1]):
+        shown = browser.get(place).text
+        assert "You asked for it: somebody else has to say yes." in shown
+        assert "/approve" not in shown
+        assert f'formaction="{place}/reject"' in shown
 
 
 def test_a_sweep_is_rejected_with_a_reason(browser: TestClient, services: Services, prod: Rows) -> None:

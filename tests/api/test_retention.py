@@ -1,5 +1,7 @@
 """Sweeps and holds through the API."""
 
+import json
+
 from tests.api.conftest import REASON, Api
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.catalog.models import RagDocument
@@ -10,15 +12,20 @@ def test_a_sweep_from_the_preview_to_the_restoring(api: Api) -> None:
     rows = Rows(api.services)
     document = rows.document(OLD)
     told = api.client.get("/v1/environments/dev/sweeps/preview", headers=api.headers()).json()
-    assert (told["is_dry_run"], told["types"]["rag_documents"]["rows"]) == (True, 1)
+    sweep = told["sweep"]
+    assert (sweep["is_dry_run"], sweep["types"]["rag_documents"]["rows"], told["earlier"]) == (True, 1, [])
     assert rows.visible(RagDocument) == {document.id}
     done = api.client.post("/v1/environments/dev/sweeps", json={}, headers=api.headers()).json()["sweep"]
     assert (done["state"], done["hidden"]) == ("hidden", 2)
     address = f"/v1/environments/dev/sweeps/{done['sweep_id']}"
     assert api.client.get(address, headers=api.headers()).json()["hidden"] == 2
     assert len(api.client.get("/v1/environments/dev/sweeps", headers=api.headers()).json()) == 1
+    listed = api.client.get(f"{address}/items", headers=api.headers()).text.splitlines()
+    assert {json.loads(each)["item_id"] for each in listed} == {str(document.id), str(document.file_id)}
+    missing = api.client.get(f"/v1/environments/stage/sweeps/{done['sweep_id']}/items", headers=api.headers())
+    assert missing.status_code == 404
     back = api.client.post(f"{address}/restore", json={"reason": REASON}, headers=api.headers()).json()
-    assert back["restored"] == 2
+    assert (back["given_back"], back["sweep"]["restored"]) == (2, 2)
     assert rows.visible(RagDocument) == {document.id}
     again = api.client.post(f"{address}/restore", json={"reason": REASON}, headers=api.headers())
     assert again.status_code == 409

@@ -29,7 +29,7 @@ def test_a_sweep_that_waits(services: Services, prod: Rows) -> None:
         SUPERADMIN,
         f"A sweep of {sweep.rows} rows waits for a yes in prod",
     ), "not whoever asked for it"
-    page, command = f"/approvals/sweeps/prod/{sweep.sweep_id}", f"wisqu cleanup approve prod {sweep.sweep_id}"
+    page, command = f"/approvals/sweeps/prod/{sweep.sweep_id}", f"wisqu cleanup approve {sweep.sweep_id}"
     for said in (ADMIN, WHY, page, command):
         assert said in told.body
 

@@ -113,13 +113,14 @@ def test_what_was_approved_anew_is_wished_for_anew(opened: Open, clock: ManualCl
     assert len(world.services.automation.wishes()) == 1
 
 
-def test_test_data_is_not_wished_for(opened: Open, clock: ManualClock) -> None:
+@pytest.mark.parametrize("columns", [{"is_test_data": True, "test_data_reason": "a test"}, {"is_promotable": False}])
+def test_what_no_plan_would_take_is_not_wished_for(opened: Open, clock: ManualClock, columns: dict[str, Any]) -> None:
     world = opened()
     item = world.document()
     file = world.row(item).file_id
     with world.environment("dev").database.begin() as session:
         for model, id_ in ((RagDocument, item), (StoredFile, file)):
-            session.execute(update(model).where(model.id == id_).values(is_test_data=True, test_data_reason="a test"))
+            session.execute(update(model).where(model.id == id_).values(**columns))
     clock.advance(timedelta(minutes=15))
     assert world.services.automation.wishes() == []
 

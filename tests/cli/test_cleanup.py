@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Wisqu
+from tests.erasure.conftest import a_person
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.bootstrap import Services
-from wisqu_pipelines.catalog.models import RagDocument
+from wisqu_pipelines.catalog.models import RagDocument, User
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 
 WHY = ("--reason", "Cleaning up after the spring release")
@@ -27,16 +28,19 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
     assert dry["types"]["rag_documents"]["stays"] == {"approved for promotion": 1}
     shown = wisqu("cleanup", "--dry-run")
     assert shown.code == 0
-    assert all(f"{name}: a sweep would hide" in shown.out for name in ("dev", "stage", "prod"))
+    assert all(f"{name}: a sweep would hide" in shown.out for name in ("dev", "stage"))
+    assert "prod: a sweep would ask to hide" in shown.out
+    assert "Nothing goes from prod by itself" in shown.out
 
     done = wisqu("cleanup", "--environment", "dev", "--as", DEVELOPER)
     assert done.code == 0, done.err
     assert "is hidden: 2 rows until" in done.out
     (sweep,) = wisqu("cleanup", "list", "dev", "--json").json
     assert (sweep["hidden"], sweep["state"]) == (2, "hidden")
-    listed = wisqu("cleanup", "items", "dev", sweep["sweep_id"], "--json").json
+    assert "There are no sweeps of stage." in wisqu("cleanup", "list").out
+    listed = wisqu("cleanup", "items", sweep["sweep_id"], "--json").json
     assert {each["item_type"] for each in listed["items"]} == {"rag_documents", "stored_files"}
-    back = wisqu("cleanup", "restore", "dev", sweep["sweep_id"], "--item-ids", document.id, *WHY, "--as", DEVELOPER)
+    back = wisqu("cleanup", "restore", sweep["sweep_id"], "--item-ids", document.id, *WHY, "--as", DEVELOPER)
     assert back.out == "2 rows are given back, 0 stay hidden.\n"
     assert document.id in rows.visible(RagDocument)
     assert "Nothing is due" in wisqu("cleanup", "--environment", "stage").out
@@ -47,10 +51,51 @@ def test_a_dry_run_as_markdown_and_as_a_picture(wisqu: Wisqu, rows: Rows, tmp_pa
     drawn = tmp_path / "dev.png"
     told = wisqu("cleanup", "--dry-run", "--environment", "dev", "--markdown", "--picture", drawn).out
     assert told.startswith("### dev: a dry run would hide 2 rows\n\n| type | rows |")
-    assert "| rag_documents | 1 | 0 | 0 | 2 | 365+: 1 |  |" in told
+    assert "| rag_documents | 1 | 0 | 0 B | 2 | 365+: 1 |  |" in told
     assert drawn.read_bytes().startswith(b"\x89PNG")
-    refused = wisqu("cleanup", "--dry-run", "--picture", drawn)
-    assert (refused.code, "name it with --environment" in refused.err) == (2, True)
+    for options, way_out in (
+        (("--dry-run", "--picture", drawn), "name it with --environment"),
+        (("--environment", "dev", "--picture", drawn), "add --dry-run"),
+        (
+            ("--dry-run", "--environment", "dev", "--picture", tmp_path / "none" / "dev.png"),
+            "No such file or directory",
+        ),
+        (("--dry-run", "--markdown", "--json"), "one or the other"),
+    ):
+        refused = wisqu("cleanup", *options)
+        assert (refused.code, way_out in refused.err) == (2, True), refused.err
+
+
+def test_a_dry_run_says_what_the_cap_would_stop(wisqu: Wisqu, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows.document(OLD)
+    monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__RETENTION__ALWAYS_ROWS", "0")
+    told = wisqu("cleanup", "--dry-run", "--environment", "dev")
+    assert "The cap stops it: 1 of 1 rag_documents" in told.out
+    forced = wisqu("cleanup", "--dry-run", "--environment", "dev", "--force")
+    assert "It goes past the cap, which says: 1 of 1 rag_documents" in forced.out
+    assert wisqu("cleanup", "--environment", "dev").code == 2
+    unnamed = wisqu("cleanup", "--environment", "dev", "--force", *WHY)
+    assert (unnamed.code, "going past the cap takes a person's name" in unnamed.err) == (2, True)
+
+
+def test_a_policy_of_a_type_that_is_not_swept_stops_it(
+    wisqu: Wisqu, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del rows
+    monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__RETENTION__TYPES__RAG_DOCUMENTZ", "3650")
+    refused = wisqu("cleanup", "--dry-run", "--environment", "dev")
+    assert (refused.code, "dev.retention.types: rag_documentz is not swept" in refused.err) == (2, True)
+
+
+def test_a_sweep_is_found_by_its_id_alone(wisqu: Wisqu, rows: Rows) -> None:
+    rows.document(OLD)
+    sweep = wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"]
+    elsewhere = wisqu("cleanup", "items", sweep, "--environment", "stage")
+    assert (elsewhere.code, f"There is no sweep {sweep} in stage" in elsewhere.err) == (2, True)
+    nowhere = wisqu("cleanup", "items", "00000000-0000-4000-8000-000000000000")
+    assert (nowhere.code, "in any environment; 'wisqu cleanup list' shows" in nowhere.err) == (2, True)
+    back = wisqu("cleanup", "restore", sweep, *WHY, "--as", DEVELOPER, "--json").json
+    assert (back["given_back"], back["sweep"]["hidden"]) == (2, 0)
 
 
 def test_an_option_in_front_of_a_subcommand_is_not_passed_over(wisqu: Wisqu, rows: Rows) -> None:
@@ -72,10 +117,11 @@ def test_prod_takes_two(wisqu: Wisqu, services: Services) -> None:
     prod = Rows(services, "prod")
     prod.document(OLD)
     asked = wisqu("cleanup", "--environment", "prod", *WHY, "--as", ADMIN)
-    assert "wisqu cleanup approve prod" in asked.out
+    assert "wisqu cleanup approve " in asked.out
     (sweep,) = wisqu("cleanup", "list", "prod", "--json").json
-    assert wisqu("cleanup", "approve", "prod", sweep["sweep_id"], "--as", ADMIN).code == 2
-    assert wisqu("cleanup", "approve", "prod", sweep["sweep_id"], "--as", SUPERADMIN).code == 0
+    assert wisqu("cleanup", "approve", sweep["sweep_id"], "--as", ADMIN).code == 2
+    approved = wisqu("cleanup", "approve", sweep["sweep_id"], "--as", SUPERADMIN, "--json").json
+    assert approved["state"] == "hiding"
     assert wisqu("cleanup", "--environment", "prod", "--as", ADMIN).code == 0
     assert prod.visible(RagDocument) == set()
 
@@ -84,7 +130,7 @@ def test_bad_input_is_refused(wisqu: Wisqu, rows: Rows) -> None:
     del rows
     assert wisqu("cleanup", "--environment", "nowhere").code == 2
     assert wisqu("cleanup", "--environment", "dev", "--model", "documents").code == 2
-    assert wisqu("cleanup", "restore", "dev", "not-an-id", *WHY, "--as", DEVELOPER).code == 2
+    assert wisqu("cleanup", "restore", "not-an-id", *WHY, "--as", DEVELOPER).code == 2
     assert wisqu("cleanup", "--environment", "dev", "--force", "--as", DEVELOPER).code == 2
 
 
@@ -105,3 +151,18 @@ def test_holds(wisqu: Wisqu, rows: Rows) -> None:
     words = wisqu("hold", "place", "dev", "--words", "fasting", "--created-from", "2024-01-01", *WHY, "--as", ADMIN)
     assert words.code == 0, words.err
     assert "fasting" in wisqu("hold", "list", "dev").out
+
+
+def test_a_hold_on_everything_of_an_account(wisqu: Wisqu, services: Services) -> None:
+    person = a_person(services)
+    with services.environments["dev"].database.begin() as session:
+        address = session.get_one(User, person.id).email
+    placed = wisqu("hold", "place", "dev", "--user", address.upper(), *WHY, "--as", ADMIN, "--json").json
+    assert placed["rows"] == person.left()
+    listed = wisqu("hold", "list", "dev")
+    assert all(said in listed.out for said in (placed["id"], str(person.id), ADMIN))
+    assert wisqu("hold", "release", "dev", placed["id"], *WHY, "--as", ADMIN, "--json").json["released"]
+    unknown = wisqu("hold", "place", "dev", "--user", "nobody@example.org", *WHY, "--as", ADMIN)
+    assert (unknown.code, "no nobody@example.org among the users of dev" in unknown.err) == (2, True)
+    someday = wisqu("hold", "place", "dev", "--words", "fasting", "--until", "someday", *WHY, "--as", ADMIN)
+    assert (someday.code, "is no day; write it like 2026-12-31" in " ".join(someday.err.split())) == (2, True)

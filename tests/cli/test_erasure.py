@@ -11,12 +11,14 @@ def test_from_the_preview_to_the_second_time(wisqu: Wisqu, services: Services) -
     assert wisqu("erasure", "preview", "dev", person.id, "--json").json["rows"]["messages"] == 1
     shown = wisqu("erasure", "preview", "dev", person.id)
     assert "2 vectors go with them" in shown.out
+    assert f"dev: what is erased with the user {person.id}" in shown.out, "a title in one line, above a narrow table"
     asking = ("erasure", "request", "dev", person.id, "--reason", CASE)
     asked = wisqu(*asking, "--as", ADMIN, "--json").json["id"]
     assert wisqu(*asking, "--as", ADMIN).code == 2
     assert wisqu("erasure", "run", asked, "--as", ADMIN).code == 2
     assert wisqu("erasure", "certificate", asked).code == 2
-    assert wisqu("erasure", "approve", asked, "--as", ADMIN).code == 2
+    own = wisqu("erasure", "approve", asked, "--as", ADMIN)
+    assert (own.code, f"{ADMIN} may not approve this erasure" in own.err) == (2, True)
     assert "wisqu erasure run" in wisqu("erasure", "approve", asked, "--as", SUPERADMIN).out
     restore = person.saved()
     assert "is done: 6 rows" in wisqu("erasure", "run", asked, "--as", ADMIN).out

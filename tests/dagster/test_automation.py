@@ -87,7 +87,7 @@ def test_a_refused_and_a_failed_run_are_told_with_their_sentences(
         raise ValueError("no such luck")
 
     monkeypatch.setattr("wisqu_pipelines.accounts.service.TestAccountService.expire", broken)
-    fail(world, world.run("test_account_expiry", "expire_test_accounts", {}))
+    fail(world, world.run("test_account_expiry", "expire_test_accounts", {"dry_run": False}))
     assert "no such luck" in told(world)[Event.RUN_FAILED].body
     assert tick(world, "notifications_sensor")[1] == "2 messages were delivered.", "there is no target to wait for"
 
@@ -175,14 +175,14 @@ def test_developers_are_warned_once(world: World) -> None:
     soon = services.test_accounts("stage").create(developer, "trying the expiry", 3)
     services.test_accounts("stage").create(developer, "trying the expiry", 12)
     for _ in range(2):
-        assert world.run("test_account_expiry", "expire_test_accounts", {}).success
+        assert world.run("test_account_expiry", "expire_test_accounts", {"dry_run": False}).success
     (message,) = services.notifications.list()
     assert (message.event, message.address) == (Event.ACCOUNT_ENDS, DEVELOPER)
     assert soon.email in message.body
 
 
 def test_old_runs_are_purged_and_others_stay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = world.run("test_account_expiry", "expire_test_accounts", {}).run_id
+    first = world.run("test_account_expiry", "expire_test_accounts", {"dry_run": False}).run_id
     later = datetime.now(UTC) + timedelta(days=89)
     monkeypatch.setattr(SystemClock, "now", lambda self: later)
     assert output_metadata(world.run("run_purge", "purge_runs", {"dry_run": False}))["runs"] == 0

@@ -209,7 +209,10 @@ def test_assets_link_to_the_page_of_decisions_and_to_the_docs(
         assert all("approvals" in each for each in metadata)
         return {(name, str(value.value)) for each in metadata for name, value in each.items() if name in LINKS}
 
-    assert links() == {("approvals", "https://auth.wisqu.com/approvals")}
+    pages = {"architecture.md", "identity.md", "detection.md", "metrics.md"}
+    assert all((PROJECT / "docs" / each).exists() for each in pages)
+    assert links() == {("approvals", "https://auth.wisqu.com/approvals"), *(("docs", f"docs/{each}") for each in pages)}
     monkeypatch.setenv("WISQU_API__URL", "https://wisqu.example.org")
     monkeypatch.setenv("WISQU_DAGSTER__DOCS", "https://docs.example.org/wisqu")
-    assert links() == {("approvals", "https://wisqu.example.org/approvals"), ("docs", "https://docs.example.org/wisqu")}
+    read = {("docs", f"https://docs.example.org/wisqu/{each}") for each in pages}
+    assert links() == {("approvals", "https://wisqu.example.org/approvals"), *read}

@@ -1,9 +1,9 @@
 """The hourly job that ends test accounts."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from dagster import DefaultScheduleStatus, Definitions
+from dagster import DefaultScheduleStatus, Definitions, build_schedule_context
 from sqlalchemy import select, update
 
 from tests.dagster.conftest import World, output_metadata
@@ -14,6 +14,7 @@ from wisqu_pipelines.errors import StoreUnavailable
 from wisqu_pipelines.identity import demo_people, people
 
 JOB, OP = "test_account_expiry", "expire_test_accounts"
+REAL = {"dry_run": False}
 REASON = "Debugging issue 4711, a user cannot log in"
 
 
@@ -36,13 +37,20 @@ def live(world: World, environment: str) -> int:
 def test_what_has_expired_goes_in_every_environment(world: World) -> None:
     for environment in ("stage", "prod"):
         make_accounts(world, environment)
-    result = world.run(JOB, OP, {})
+    result = world.run(JOB, OP, REAL)
     assert result.success
     shown = output_metadata(result)
     assert {name: shown[name] for name in ("dev", "stage", "prod")} == {"dev": 0, "stage": 1, "prod": 1}
     assert (live(world, "stage"), live(world, "prod")) == (1, 1)
-    again = output_metadata(world.run(JOB, OP, {}))
+    again = output_metadata(world.run(JOB, OP, REAL))
     assert again["stage"] == 0
+
+
+def test_it_begins_as_a_dry_run(world: World) -> None:
+    make_accounts(world, "stage")
+    shown = output_metadata(world.run(JOB, OP, {}))
+    assert (shown["stage"], shown["dry run"], shown["developers warned"]) == (1, True, 0)
+    assert live(world, "stage") == 2
 
 
 def test_an_environment_that_is_away_keeps_no_other_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +64,7 @@ def test_an_environment_that_is_away_keeps_no_other_waiting(world: World, monkey
         return expire(service)
 
     monkeypatch.setattr(TestAccountService, "expire", away)
-    assert not world.run(JOB, OP, {}).success
+    assert not world.run(JOB, OP, REAL).success
     assert (live(world, "stage"), live(world, "prod")) == (2, 1)
 
 
@@ -66,3 +74,6 @@ def test_it_runs_every_hour_from_the_start() -> None:
     assert schedule.job_name == JOB
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("5 * * * *", "UTC")
     assert schedule.default_status == DefaultScheduleStatus.RUNNING
+    context = build_schedule_context(scheduled_execution_time=datetime(2026, 3, 29, 2, 5, tzinfo=UTC))
+    (asked,) = schedule.evaluate_tick(context).run_requests or ()
+    assert asked.run_config["ops"][OP]["config"] == REAL

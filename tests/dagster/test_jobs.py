@@ -180,8 +180,8 @@ def test_bad_input_of_a_preview_is_refused_with_the_services_sentence(world: Wor
     good = {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"}
     for bad, says in (
         ({"source_environment": "stage", "target_environment": "dev"}, "Nothing is promoted from stage to dev"),
-        ({"item_ids": [NOWHERE]}, f"There is no rag_documents {NOWHERE} in dev"),
-        ({"item_ids": ["../../etc/passwd"]}, "There is no rag_documents ../../etc/passwd in dev"),
+        ({"item_ids": [NOWHERE]}, f"There is no {NOWHERE} among the rag_documents of dev"),
+        ({"item_ids": ["../../etc/passwd"]}, "There is no ../../etc/passwd among the rag_documents of dev"),
         ({"reason": "x" * 5_000}, "5000 characters"),
     ):
         result = world.run("promotion_preview", "preview_promotion", {**good, **bad})

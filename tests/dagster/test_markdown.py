@@ -75,7 +75,15 @@ def test_numbers_stand_right_and_truth_is_spoken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "said"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (5 << 20, "5.0 MiB"), (3 << 50, "3072.0 TiB")]
+    ("size", "said"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (999_999, "1.0 MB"),
+        (5_240_000, "5.2 MB"),
+        (3 * 10**15, "3000.0 TB"),
+    ],
 )
 def test_sizes(size: int, said: str) -> None:
     assert markdown.size(size) == said

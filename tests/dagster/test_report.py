@@ -120,10 +120,10 @@ def test_progress_is_written_at_a_bounded_rate(caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.INFO)
     progress = LoggedProgress(logging.getLogger("test"))
     for done in range(1, 5_001):
-        progress("stage", done, 5_000, bytes=done * 1024, points=done)
+        progress("stage", done, 5_000, bytes=done * 1_000, points=done)
     progress("verify", 1, 10)
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[0] == "stage: 1 of 5000 (1.0 KiB, 1 points)"
-    assert re.fullmatch(r"stage: 5000 of 5000 \(4\.9 MiB, 5,000 points, [\d,]+ items/s\)", lines[-2])
+    assert lines[0] == "stage: 1 of 5000 (1.0 kB, 1 points)"
+    assert re.fullmatch(r"stage: 5000 of 5000 \(5\.0 MB, 5,000 points, [\d,]+ items/s\)", lines[-2])
     assert lines[-1] == "verify: 1 of 10"
     assert len(lines) <= 5

@@ -208,4 +208,4 @@ def _objects(world: FaultWorld, environment: Environment) -> dict[str, bytes]:
 
 def _points(world: FaultWorld, environment: Environment) -> dict[UUID, Point]:
     scrolled = environment.vectors.scroll(world.collection(environment), {}, vectors=True)
-    return {point.id: Point(point.id, tuple(point.vector), point.payload) for point in scrolled}
+    return {point.id: point for point in scrolled}

@@ -79,7 +79,7 @@ def test_it_says_what_the_databases_say_and_escapes_it(counted: Counted, dev: Ro
     assert "<img src=x onerror=alert(1)>" in page.text
     assert "\u202e" not in whole
     assert "secret@person.org" not in page.text
-    for told in ("dev->stage", "50%", "2.1 KiB", "emails", "dana@demo.wisqu.com"):
+    for told in ("dev->stage", "50%", "2.1 kB", "emails", "dana@demo.wisqu.com"):
         assert told in page.text, told
     assert whole.count("<svg") == 4  # promotions by day, what was promoted, test data, files by day
     figures = {name: value for value, name in re.findall(r"class='figure'><b>([^<]*)</b><span>([^<]*)</span>", whole)}

@@ -1,5 +1,6 @@
 """What every object store does."""
 
+import hashlib
 import io
 import itertools
 from collections.abc import Callable
@@ -376,6 +377,38 @@ def test_the_stores_troubles_end_many_copies(objects: Objects) -> None:
 
 
 # Many objects
+
+
+def test_many_are_looked_at_in_their_order(objects: Objects) -> None:
+    for number in range(60):
+        put(objects.store, objects.bucket, f"each/{number}", str(number).encode() * number)
+    names = [f"each/{number}" for number in range(70)]
+    found = list(objects.store.stat_many((objects.bucket, name) for name in names))
+    assert found == [objects.store.stat(objects.bucket, name) for name in names]
+    assert [each.size for each in found[:60] if each] == [len(str(number)) * number for number in range(60)]
+    hashes = list(objects.store.sha256_many((objects.bucket, name) for name in names))
+    assert hashes[:60] == [hashlib.sha256(str(number).encode() * number).hexdigest() for number in range(60)]
+    assert not any(found[60:])
+    assert hashes[60:] == [None] * 10
+
+
+def test_many_have_what_one_has(objects: Objects) -> None:
+    about = {"title": "تفسیر ", "empty": ""}
+    objects.store.put(objects.bucket, "a b+ü.md", io.BytesIO(b"data"), 4, content_type="text/markdown", metadata=about)
+    (found,) = objects.store.stat_many([(objects.bucket, "a b+ü.md")])
+    assert found is not None
+    assert (found.content_type, dict(found.metadata)) == ("text/markdown", about)
+    assert found == objects.store.stat(objects.bucket, "a b+ü.md")
+
+
+@pytest.mark.parametrize("method", ["stat_many", "sha256_many"])
+def test_looking_at_many_ends_with_the_stores_troubles_and_with_whoever_asked(objects: Objects, method: str) -> None:
+    put(objects.store, objects.bucket, "one", b"1")
+    with pytest.raises(StoreDenied):
+        list(getattr(objects.store, method)([(objects.neighbour_bucket, "one")] * 20))
+    places = iter([(objects.bucket, "one")] * 1_000)
+    assert next(getattr(objects.store, method)(places)) is not None
+    assert next(places)  # not all were even asked for
 
 
 def test_a_listing_knows_all_pages_and_a_delete_takes_them_all(objects: Objects) -> None:

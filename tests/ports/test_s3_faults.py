@@ -1,9 +1,11 @@
 """What the S3 adapter does when the network, or the server, does not do its part."""
 
 import gzip
+import hashlib
 import io
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from wisqu_pipelines.errors import (
     StoreFailed,
     StoreUnavailable,
 )
+from wisqu_pipelines.ports.objects import CopyRequest
 from wisqu_pipelines.settings import ObjectStoreSettings, Settings
 from wisqu_pipelines.storage import s3 as s3_module
 from wisqu_pipelines.storage.s3 import S3ObjectStore
@@ -195,6 +198,61 @@ def test_a_copy_that_fails_after_its_answer_has_begun_is_none(
 ) -> None:
     with through(account, lambda _: Answer(200, body)) as (store, _), pytest.raises(error):
         store.copy(s3.bucket, "from", s3.bucket, "to", source_etag="0" * 32, size=4)
+
+
+# Many at once
+
+
+@pytest.mark.parametrize(
+    "trouble", [Drop(), Forward(lose_answer=True), BUSY, NO_XML], ids=["dropped", "lost", "503", "502"]
+)
+def test_what_troubles_a_few_of_many_troubles_nobody_else(
+    s3: Objects, account: ObjectStoreSettings, trouble: Action
+) -> None:
+    data = [str(number).encode() * 1_000 for number in range(60)]
+    written = [s3.store.put(s3.bucket, f"from/{n}", io.BytesIO(each), len(each)) for n, each in enumerate(data)]
+    places = [(s3.bucket, each.key) for each in written]
+    copies = [CopyRequest(s3.bucket, each.key, each.etag, s3.bucket, f"to/{each.key}", each.size) for each in written]
+    sums = [hashlib.sha256(each).hexdigest() for each in data]
+    with through(account, first(3, trouble)) as (store, _):
+        outcomes = list(store.copy_many(copies))
+    assert [(each.request, each.etag, each.error) for each in outcomes] == [
+        (request, about.etag, None) for request, about in zip(copies, written, strict=True)
+    ]
+    with through(account, first(3, trouble)) as (store, _):
+        assert [each and each.etag for each in store.stat_many(places)] == [each.etag for each in written]
+    with through(account, first(3, trouble)) as (store, _):
+        assert list(store.sha256_many(places)) == sums
+
+
+def test_many_small_requests_are_one_each(s3: Objects, account: ObjectStoreSettings) -> None:
+    written = [s3.store.put(s3.bucket, f"from/{n}", io.BytesIO(b"data"), 4) for n in range(40)]
+    places = [(s3.bucket, each.key) for each in written]
+    copies = [CopyRequest(s3.bucket, each.key, each.etag, s3.bucket, f"to/{each.key}", 4) for each in written]
+    with through(account, lambda _: Forward()) as (store, proxy):
+        assert not any(each.error for each in store.copy_many(copies))
+        assert all(store.stat_many(places))
+        assert all(store.sha256_many(places))
+        assert Counter(each.method for each in proxy.seen) == {"PUT": 40, "HEAD": 40, "GET": 40}
+
+
+def test_an_object_that_breaks_off_is_read_again(s3: Objects, account: ObjectStoreSettings) -> None:
+    s3.store.put(s3.bucket, "key", io.BytesIO(LARGE), len(LARGE))
+    with through(account, first(1, Forward(cut_answer_at=MIB))) as (store, _):
+        assert list(store.sha256_many([(s3.bucket, "key")])) == [hashlib.sha256(LARGE).hexdigest()]
+
+
+@pytest.mark.usefixtures("collected_as_usual")
+def test_memory_is_bounded_however_many_bytes_are_hashed(s3: Objects) -> None:
+    size = 32 * MIB
+    s3.store.put(s3.bucket, "key", Endless(size), size)  # type: ignore[arg-type]
+    tracemalloc.start()
+    try:
+        assert all(s3.store.sha256_many([(s3.bucket, "key")] * 4))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < MIB
 
 
 # Long streams

@@ -17,7 +17,7 @@ from wisqu_pipelines.promotion.rollback import Rollback
 
 WRITES = (
     ("objects", "put"),
-    ("objects", "read"),
+    ("objects", "sha256_many"),
     ("vectors", "retrieve"),
     ("vectors", "present"),
     ("vectors", "upsert"),
@@ -89,7 +89,7 @@ def test_a_store_that_fails_leaves_nothing_and_the_next_run_succeeds(
         world.services.promotions.execute(promotion, run_id="first")
     state = world.services.promotions.status(promotion).state
     published = (store, method) in {
-        ("objects", "read"),
+        ("objects", "sha256_many"),
         ("vectors", "retrieve"),
         ("vectors", "set_payload"),
         ("cache", "delete"),

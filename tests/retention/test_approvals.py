@@ -47,6 +47,14 @@ def test_it_happens_with_somebody_elses_yes(prod: Rows) -> None:
         prod.retention.approve(sweep, SUPERADMIN)
 
 
+def test_the_same_list_is_not_asked_for_twice(prod: Rows) -> None:
+    sweep = waiting(prod)
+    assert prod.retention.run(person=DEVELOPER).sweep.sweep_id == sweep
+    assert [each.sweep_id for each in prod.retention.waiting()] == [sweep]
+    prod.document(OLD)
+    assert prod.retention.run(person=DEVELOPER).sweep.sweep_id != sweep, "another list is another question"
+
+
 def test_a_row_in_the_database_approves_nothing(prod: Rows) -> None:
     sweep = waiting(prod)
     change(prod, sweep, state="hiding", approved_by=uuid4(), approved_at=prod.ago(0), signature="e30.e30.e30")

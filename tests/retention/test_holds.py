@@ -47,6 +47,14 @@ def test_a_held_document_stays_with_its_file(rows: Rows) -> None:
     assert rows.visible(RagDocument) == set()
 
 
+def test_placing_a_hold_tells_how_much_that_one_holds(rows: Rows) -> None:
+    one, _ = rows.document(title="fasting"), rows.document(title="fasting too")
+    holds = rows.services.holds("dev")
+    assert holds.place(ADMIN, Held(words="fasting"), WHY)[1] == 2
+    assert holds.place(ADMIN, Held("rag_documents", one.id), WHY)[1] == 1, "and not what others hold"
+    assert {each.placed_by_email for each in holds.list()} == {ADMIN}
+
+
 def test_a_held_file_keeps_its_documents(rows: Rows) -> None:
     kept = rows.document()
     hold(rows, item_type="stored_files", item_id=kept.file_id)

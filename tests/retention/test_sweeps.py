@@ -25,8 +25,8 @@ from wisqu_pipelines.errors import (
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, TESTER
 from wisqu_pipelines.ports.clock import SystemClock
 from wisqu_pipelines.retention import purging
-from wisqu_pipelines.retention.marking import APPROVED, NEEDED, PROMOTED, PROMOTING
-from wisqu_pipelines.retention.models import SweepState
+from wisqu_pipelines.retention.marking import APPROVED, NEEDED, PROMOTED, PROMOTING, RESTORED
+from wisqu_pipelines.retention.models import Sweep, SweepState
 from wisqu_pipelines.storage.memory import ManualClock
 
 WHY = "Cleaning up after the spring release"
@@ -160,11 +160,11 @@ def test_what_was_hidden_can_be_restored(rows: Rows) -> None:
     with pytest.raises(SweepRefused, match="has not swept"):
         rows.retention.restore(sweep, DEVELOPER, WHY, [uuid4()])
     some = rows.retention.restore(sweep, DEVELOPER, WHY, [document.id])
-    assert (some.restored, some.hidden) == (2, 4), "a document comes back with its file"
+    assert (some.given_back, some.sweep.hidden) == (2, 4), "a document comes back with its file"
     assert rows.visible(RagDocument) == {document.id}
     assert rows.visible(StoredFile) == {document.file_id}
     rest = rows.retention.restore(sweep, DEVELOPER, WHY)
-    assert (rest.restored, rest.hidden) == (6, 0)
+    assert (rest.given_back, rest.sweep.restored, rest.sweep.hidden) == (4, 6, 0)
     assert rows.visible(RagDocument) == {document.id, other.id}
     assert rows.visible(Conversation) == {conversation}
     assert rows.stored() == (2, 2 * CHUNKS)
@@ -172,6 +172,45 @@ def test_what_was_hidden_can_be_restored(rows: Rows) -> None:
         rows.retention.restore(sweep, DEVELOPER, WHY)
     with pytest.raises(SweepNotFound):
         rows.retention.restore(uuid4(), DEVELOPER, WHY)
+
+
+def test_what_a_person_took_back_is_not_hidden_again_before_it_is_old_once_more(rows: Rows) -> None:
+    document = rows.document(OLD)
+    sweep = swept(rows)
+    rows.retention.restore(sweep, DEVELOPER, WHY)
+    told = rows.retention.run().sweep
+    assert told.rows == 0, "the next night leaves it alone"
+    assert {name: told.types[name].stays for name in ("rag_documents", "stored_files")} == {
+        "rag_documents": {RESTORED: 1},
+        "stored_files": {RESTORED: 1},
+    }
+    assert rows.visible(RagDocument) == {document.id}
+    days = rows.environment.settings.retention.days
+    with rows.environment.database.begin() as session:
+        session.execute(update(Sweep).where(Sweep.id == sweep).values(hidden_at=rows.ago(days + 1)))
+    assert rows.retention.foretell().rows == 2
+
+
+def test_a_dry_run_foretells_what_becomes_of_earlier_sweeps(rows: Rows) -> None:
+    rows.document(OLD)
+    sweep = swept(rows)
+    assert rows.retention.rehearse().earlier == (), "its grace time is not over"
+    rows.end_grace(sweep)
+    told = rows.retention.rehearse()
+    (standing,) = told.earlier
+    assert (standing.hidden, standing.hidden_bytes, standing.hidden_points) == (2, 36, CHUNKS)
+    assert f"The grace time of the sweep {sweep} is over" in told.as_markdown()
+    assert rows.count(RagDocument) == 1, "nothing is changed"
+    assert [each.sweep_id for each in rows.retention.run().earlier] == [sweep]
+
+
+def test_what_a_sweep_told_when_it_began_is_kept(rows: Rows) -> None:
+    rows.document(8, is_test_data=True)
+    rows.document(OLD, promotion_status="approved")
+    told = rows.retention.foretell()
+    kept = rows.retention.status(swept(rows))
+    assert kept.types == told.types
+    assert list(kept.types) == list(told.types), "in the order in which rows go"
 
 
 def test_what_was_hidden_long_enough_is_purged_from_every_store(rows: Rows) -> None:
@@ -277,6 +316,24 @@ def test_an_interrupted_purge_is_finished_by_the_next_run(
     (done,) = rows.retention.run().earlier
     assert done.state == SweepState.PURGED
     assert rows.stored() == (0, 0)
+
+
+def test_progress_says_how_much_there_is(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        rows.document(OLD)
+    monkeypatch.setattr(purging, "AT_ONCE", 2)
+    told: list[tuple[str, int, int]] = []
+
+    def tell(step: str, done: int, total: int, **_: int) -> None:
+        told.append((step, done, total))
+
+    sweep = rows.retention.run(progress=tell).sweep.sweep_id
+    assert sweep is not None
+    rows.end_grace(sweep)
+    rows.retention.run(progress=tell)
+    for kind in ("rag_documents", "stored_files"):
+        for act in ("looked at and hidden", "purged"):
+            assert [each[1:] for each in told if each[0] == f"{kind} {act}"] == [(2, 3), (3, 3)]
 
 
 def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import ItemRefused
 from wisqu_pipelines.holds.conditions import held
+from wisqu_pipelines.ports.progress import Progress, no_progress
 
 SESSIONS = "test-session/"
 """What the keys of test accounts' sessions begin with; the account's id follows, and the hash of the token."""
@@ -149,6 +150,7 @@ def remove(
     *,
     every_trace: bool = False,
     strays: Lying | None = None,
+    progress: Progress = no_progress,
 ) -> Removed:
     """Remove a closed account and everything of it.
 
@@ -159,6 +161,7 @@ def remove(
         every_trace: Also what else keeps the rows' words: before-images, marks, reviews, labels, and earlier and staged
             versions of files and vectors.
         strays: What lies in the stores of such rows without them.
+        progress: Told how far it is.
     """
     if what.with_owner:
         environment.sessions.delete_prefix(f"{SESSIONS}{what.owner}/")
@@ -169,7 +172,7 @@ def remove(
             lying = _lying(session, environment, what, every_trace=every_trace) | (strays or Lying())
         more = lying - emptied
         besides = traces.images_of(what.owner, what.conditions()) if every_trace else None
-        of_points, of_objects = contents.remove(environment, more.vectors, more.files, besides)
+        of_points, of_objects = contents.remove(environment, more.vectors, more.files, besides, progress)
         points, objects, emptied = points + of_points, objects + of_objects, emptied | lying
         with environment.database.begin() as session:
             account = session.get(User, what.owner, with_for_update=True) if what.with_owner else None
@@ -187,6 +190,7 @@ def remove(
             if account is not None:
                 session.expunge(account)
             environment.cache.delete(*(cached_item(each.type, each.id) for each in gone))
+            progress("rows removed", len(gone), len(gone))
             removed = Removed(what.owner, email, len(gone), objects, points, gone, told)
             audited(session, removed)
             return removed

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.accounts.removal import Belongings, Removed, close, is_held, remove
@@ -183,6 +183,13 @@ class TestAccountService:
             close(session, account, self._environment, self._clock.now())
         return self._remove(account_id, developer.id, "delete_test_account", why)
 
+    def over(self) -> Sequence[TestAccount]:
+        """What `expire` would delete now. Nothing is changed."""
+        now = self._clock.now()
+        with self._environment.database.begin() as session:
+            found = session.scalars(select(User).where(*_is_over(now)).order_by(User.id))
+            return [_info(each, now) for each in found]
+
     def expire(self) -> Sequence[Removed]:
         """Delete every test account whose time is over and that no hold keeps, and finish interrupted deletions."""
         now = self._clock.now()
@@ -191,7 +198,7 @@ class TestAccountService:
             with self._environment.database.begin() as session:
                 over = session.scalars(
                     select(User)
-                    .where(User.is_test_account, (User.test_expires_at <= now) | User.is_deleted, ~is_held(now))
+                    .where(*_is_over(now))
                     .order_by(User.id)
                     .limit(AT_ONCE)
                     .with_for_update(skip_locked=True)
@@ -251,6 +258,11 @@ class TestAccountService:
                 occurred_at=self._clock.now(),
             ),
         )
+
+
+def _is_over(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of test accounts whose time is over and that no hold keeps, and of those whose deletion was interrupted."""
+    return User.is_test_account.expression, (User.test_expires_at <= now) | User.is_deleted, ~is_held(now)
 
 
 def _info(account: User, now: datetime) -> TestAccount:

@@ -56,7 +56,7 @@ def _inventory_asset(declared: Declared, environment: str, kind: keys.Kind) -> A
         group_name=environment,
         kinds=set(kind.kinds),
         owners=[keys.OWNER],
-        metadata=keys.links(declared),
+        metadata=keys.links(declared, kind.page),
         tags={"wisqu/environment": environment},
         pool=keys.pool(environment),
     )

@@ -24,6 +24,8 @@ class Kind:
     """Kinds of the same environment that it is made of."""
     promoted: bool = False
     """Whether its content comes from another environment by promotion."""
+    page: str = "architecture.md"
+    """What of the docs is about it."""
 
 
 KINDS = {
@@ -49,7 +51,12 @@ KINDS = {
             upstream=("rag_documents",),
             promoted=True,
         ),
-        Kind("users", "The accounts, counted by role and type; nobody is named.", frozenset({"postgres"})),
+        Kind(
+            "users",
+            "The accounts, counted by role and type; nobody is named.",
+            frozenset({"postgres"}),
+            page="identity.md",
+        ),
         Kind(RECEIPTS, "The receipts of promotions into this environment (append-only).", frozenset({"postgres"})),
         Kind(
             "environment_access_logs",
@@ -76,10 +83,17 @@ def upstream_keys(declared: Declared, environment: str, kind: Kind) -> list[Asse
     return own + ([key(source, kind.name) for source in declared.sources_of(environment)] if kind.promoted else [])
 
 
-def links(declared: Declared) -> dict[str, MetadataValue]:
-    """Where to go from an asset: the page of what waits for a decision, and the docs."""
-    urls = {"approvals": declared.approvals_url, "docs": declared.docs_url}
-    return {name: MetadataValue.url(url) for name, url in urls.items() if url}
+def links(declared: Declared, page: str = "architecture.md") -> dict[str, MetadataValue]:
+    """Where to go from an asset: the page of what waits for a decision, and its page of the docs.
+
+    Args:
+        declared: Where they are.
+        page: The file in the project's folder `docs`; where the settings do not say where people read it, it is named.
+    """
+    docs = declared.docs_url
+    read = MetadataValue.url(f"{docs.rstrip('/')}/{page}") if docs else MetadataValue.path(f"docs/{page}")
+    approvals = declared.approvals_url
+    return {**({"approvals": MetadataValue.url(approvals)} if approvals else {}), "docs": read}
 
 
 def pool(environment: str) -> str:

@@ -5,7 +5,7 @@ import string
 from collections.abc import Sequence
 
 from wisqu_pipelines.errors import printable
-from wisqu_pipelines.metrics.telling import number, size
+from wisqu_pipelines.figures import number, size
 
 __all__ = ["number", "size", "table", "text"]
 

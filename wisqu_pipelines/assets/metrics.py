@@ -73,7 +73,7 @@ def _environment_asset(declared: Declared, environment: str) -> AssetsDefinition
         group_name=environment,
         kinds={"postgres", "pandas", "parquet"},
         owners=[keys.OWNER],
-        metadata=keys.links(declared),
+        metadata=keys.links(declared, "metrics.md"),
         tags={"wisqu/environment": environment},
         pool=keys.pool(environment),
     )
@@ -91,7 +91,7 @@ def _control_asset(declared: Declared, metric: Metric) -> AssetsDefinition:
         group_name=METRICS,
         kinds={"postgres", "pandas", "parquet"},
         owners=[keys.OWNER],
-        metadata=keys.links(declared),
+        metadata=keys.links(declared, "metrics.md"),
     )
     def metrics(context: AssetExecutionContext, wisqu: WisquResource) -> MaterializeResult[None]:
         with told_as_outcome(context.instance, context.run.run_id):

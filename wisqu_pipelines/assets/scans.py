@@ -55,7 +55,7 @@ def _scan_asset(declared: Declared, environment: str, partitions: MonthlyPartiti
         group_name=environment,
         kinds={"postgres", "qdrant"},
         owners=[keys.OWNER],
-        metadata=keys.links(declared),
+        metadata=keys.links(declared, "detection.md"),
         tags={"wisqu/environment": environment},
         pool=keys.pool(environment),
         partitions_def=partitions,

@@ -25,7 +25,8 @@ def waits(control: Database, source: Environment, target: str, kind: PromotableT
         kind: Their type.
     """
     model = kind.model
-    approved = (model.promotion_status == PromotionStatus.APPROVED, ~model.is_deleted, ~model.is_test_data)
+    is_approved = model.promotion_status == PromotionStatus.APPROVED
+    approved = (is_approved, model.is_promotable, ~model.is_deleted, ~model.is_test_data)
     with source.database.begin() as session:
         newest = session.scalar(select(func.max(model.updated_at)).where(*approved))
     if newest is None:

@@ -11,6 +11,10 @@ from wisqu_pipelines.catalog.before_images import named_in_before_images
 from wisqu_pipelines.catalog.cached import cached_searches
 from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.environments.stores import Environment
+from wisqu_pipelines.ports.progress import Progress, no_progress
+
+POINTS_AT_ONCE, OBJECTS_AT_ONCE = 50_000, 10_000
+"""Of one call of a store, which cuts it into requests: far more than a page of a sweep has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,12 @@ def remove(
     vectors: Collection[Vectors],
     files: Collection[File],
     besides: ColumnElement[bool] | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[int, int]:
     """Remove vectors and files, in bulk, with the cached searches that may have found them.
 
     What a rollback would restore stays, but for before-images for which `besides` is true: they go as well. What is
-    gone already is no error.
+    gone already is no error. `progress` is told how far it is.
 
     Returns:
         How many points and how many objects went.
@@ -59,9 +64,20 @@ def remove(
     for file in files:
         if file.object_name not in kept_objects:
             objects[environment.settings.get_bucket_name(file.bucket)].append(file.object_name)
+    of_points, of_objects = (sum(map(len, each.values())) for each in (points, objects))
+    done = 0
     for collection, ids in points.items():
-        environment.vectors.delete(collection, ids)
+        for first in range(0, len(ids), POINTS_AT_ONCE):
+            page = ids[first : first + POINTS_AT_ONCE]
+            environment.vectors.delete(collection, page)
+            done += len(page)
+            progress("vectors removed", done, of_points)
         environment.cache.delete_prefix(cached_searches(collection))
+    done = 0
     for bucket, names in objects.items():
-        environment.objects.delete(bucket, names)
-    return sum(map(len, points.values())), sum(map(len, objects.values()))
+        for first in range(0, len(names), OBJECTS_AT_ONCE):
+            some = names[first : first + OBJECTS_AT_ONCE]
+            environment.objects.delete(bucket, some)
+            done += len(some)
+            progress("files removed", done, of_objects)
+    return of_points, of_objects

@@ -60,11 +60,15 @@ def delete(
     account: Annotated[UUID, typer.Argument(metavar="ACCOUNT_ID", parser=_parse_account_id)],
     reason: Annotated[str | None, typer.Option("--reason", help="What for; kept in the audit.")] = None,
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a test account of your own, with its sessions, data, files and vectors."""
     with doors() as opened:
         who = opened.developer(required_person(opened, person), environment)
         gone = opened.test_accounts(environment).delete(who, account, reason)
+    if as_json:
+        print_json(gone)
+        return
     OUT.print(
         f"{gone.email} is gone, with {gone.rows} rows, {gone.files} files and {gone.points} vectors.", markup=False
     )

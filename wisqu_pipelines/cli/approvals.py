@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, PromotionId, Reason, doors, required_person
-from wisqu_pipelines.cli.output import OUT, print_json, size, table
+from wisqu_pipelines.cli.output import OUT, print_json, table
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.promotion.models import PromotionState
 
 app = typer.Typer(help="Say yes or no to plans.", no_args_is_help=True)

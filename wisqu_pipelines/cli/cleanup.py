@@ -1,18 +1,24 @@
 """`wisqu cleanup`: what is kept for how long."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, Reason, parse_id, person_id, required_person, services
-from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, size, table
-from wisqu_pipelines.errors import BadInput
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
+from wisqu_pipelines.errors import BadInput, StoreUnavailable, SweepNotFound
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.retention.kinds import KINDS
-from wisqu_pipelines.retention.models import SweepItem, SweepState
-from wisqu_pipelines.retention.report import SweepReport, told
+from wisqu_pipelines.retention.models import SweepState
+from wisqu_pipelines.retention.report import CleanupReport, SweepReport, told
+
+if TYPE_CHECKING:
+    from wisqu_pipelines.bootstrap import Services
+    from wisqu_pipelines.retention.service import RetentionService
 
 app = typer.Typer(
     help="Hide what nobody promoted and its time is over, and purge it after a grace time.",
@@ -21,15 +27,15 @@ app = typer.Typer(
 
 
 def _parse_sweep_id(text: str) -> UUID:
-    return parse_id(text, "'wisqu cleanup list ENVIRONMENT' shows the sweeps with theirs")
+    return parse_id(text, "'wisqu cleanup list' shows the sweeps with theirs")
 
 
 def _parse_item_id(text: str) -> UUID:
-    return parse_id(text, "'wisqu cleanup items ENVIRONMENT SWEEP' shows the items with theirs")
+    return parse_id(text, "'wisqu cleanup items SWEEP_ID' shows the items with theirs")
 
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 SweepId = Annotated[UUID, typer.Argument(metavar="SWEEP_ID", parser=_parse_sweep_id)]
+Where = Annotated[str | None, typer.Option("--environment", help="Where the sweep is. [default: wherever it is found]")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 
 
@@ -50,7 +56,13 @@ def cleanup(
     reason: Reason = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="FILE", help="Draw it as well, as a PNG; for one environment.")
+        Path | None,
+        typer.Option(
+            "--picture",
+            metavar="FILE",
+            dir_okay=False,
+            help="Draw what would go as well, as a PNG: with --dry-run and one environment.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -58,7 +70,11 @@ def cleanup(
     if context.invoked_subcommand is not None:
         _refuse_own_options(context)
         return
-    reports: list[tuple[SweepReport, Sequence[SweepReport]]] = []
+    if as_markdown and as_json:
+        raise BadInput(what="--markdown with --json", reason="it prints one or the other")
+    if picture is not None and not dry_run:
+        raise BadInput(what="--picture", reason="it draws what a dry run tells: add --dry-run")
+    reports: list[CleanupReport] = []
     with services() as opened, progress_bar() as progress:
         settings = opened.settings.environments
         names = environment or [name for name, each in settings.items() if dry_run or each.retention.automatic]
@@ -67,56 +83,70 @@ def cleanup(
         for name in names:
             retention = opened.retention(name)
             if dry_run:
-                reports.append((retention.foretell(model, test_data_only=test_data_only), ()))
+                reports.append(retention.rehearse(model, test_data_only=test_data_only, force=force))
                 continue
             who = person_id(opened, person)
             done = retention.run(
                 model, test_data_only=test_data_only, person=who, reason=reason, force=force, progress=progress
             )
-            reports.append((done.sweep, done.earlier))
+            reports.append(done)
     if picture is not None:
-        from wisqu_pipelines.jobs.sweep_picture import picture as drawn  # noqa: PLC0415 - drawing is slow to import
-
-        picture.write_bytes(drawn(reports[0][0]))
+        _draw(reports[0].sweep, picture)
     if as_markdown:
-        OUT.print("\n\n".join(new.as_markdown() for new, _ in reports), markup=False, soft_wrap=True)
+        OUT.print("\n\n".join(each.as_markdown() for each in reports), markup=False, soft_wrap=True)
     elif as_json:
-        print_json([{**new.as_dict(), "earlier": [each.as_dict() for each in earlier]} for new, earlier in reports])
+        print_json([each.as_dict() for each in reports])
     else:
         _show_all(reports)
 
 
-def _show_all(reports: Sequence[tuple[SweepReport, Sequence[SweepReport]]]) -> None:
-    for new, earlier in reports:
-        for each in earlier:
+def _draw(report: SweepReport, file: Path) -> None:
+    from wisqu_pipelines.jobs.sweep_picture import picture  # noqa: PLC0415 - drawing is slow to import
+
+    try:
+        file.write_bytes(picture(report))
+    except OSError as error:
+        raise BadInput(what="--picture", reason=f"{error.strerror}: {file}") from None
+
+
+def _show_all(reports: Sequence[CleanupReport]) -> None:
+    for report in reports:
+        for each in report.earlier:
             _show_standing(each)
-        _show(new)
+        _show(report.sweep)
 
 
 @app.command("list")
-def list_(environment: EnvironmentName, as_json: AsJson = False) -> None:
-    """List an environment's sweeps, newest first."""
+def list_(
+    environment: Annotated[
+        str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. [default: all]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the sweeps of one environment or of all, newest first."""
     with services() as opened:
-        found = opened.retention(environment).list()
+        names = [environment] if environment else list(opened.settings.environments)
+        found = {name: opened.retention(name).list() for name in names}
     if as_json:
-        print_json([each.as_dict() for each in found])
+        print_json([each.as_dict() for sweeps in found.values() for each in sweeps])
         return
-    rows = [
-        [each.sweep_id, each.state, each.rows, each.hidden, each.purged, each.restored, moment(each.purge_after)]
-        for each in found
-    ]
-    columns = ("!sweep", "state", "#marked", "#hidden", "#purged", "#restored", "purged after (UTC)")
-    OUT.print(table(f"Sweeps of {environment}", columns, rows))
+    columns = ("!sweep", "state", "begun (UTC)", "#marked", "#hidden", "#purged", "#restored", "purged after (UTC)")
+    for name, sweeps in found.items():
+        rows = []
+        for each in sweeps:
+            counts = (each.rows, each.hidden, each.purged, each.restored)
+            rows.append([each.sweep_id, each.state, moment(each.created_at), *counts, moment(each.purge_after)])
+        OUT.print(table(f"Sweeps of {name}", columns, rows) if rows else f"There are no sweeps of {cell(name)}.")
 
 
 @app.command()
-def items(environment: EnvironmentName, sweep: SweepId, as_json: AsJson = False) -> None:
+def items(sweep: SweepId, environment: Where = None, as_json: AsJson = False) -> None:
     """List what a sweep has marked."""
     with services() as opened:
-        retention = opened.retention(environment)
+        retention = _where(opened, sweep, environment)
         if as_json:
             about = retention.status(sweep).as_dict()
-            print_json_list(about, "items", map(_item, retention.items(sweep)))
+            print_json_list(about, "items", (each.told() for each in retention.items(sweep)))
             return
         shown = [
             [each.item_id, each.item_type, each.label, each.state, moment(each.created_at), each.detail]
@@ -126,36 +156,78 @@ def items(environment: EnvironmentName, sweep: SweepId, as_json: AsJson = False)
 
 
 @app.command()
-def approve(environment: EnvironmentName, sweep: SweepId, person: Person = None, reason: Reason = None) -> None:
+def approve(
+    sweep: SweepId, environment: Where = None, person: Person = None, reason: Reason = None, as_json: AsJson = False
+) -> None:
     """Let a sweep happen in an environment that is not cleaned up by itself; the next run carries it out."""
     with services() as opened:
-        report = opened.retention(environment).approve(sweep, required_person(opened, person), reason)
-    OUT.print(f"The sweep {sweep} of {report.rows} rows is approved: wisqu cleanup --environment {environment}")
+        report = _where(opened, sweep, environment).approve(sweep, required_person(opened, person), reason)
+    if as_json:
+        print_json(report.as_dict())
+        return
+    OUT.print(
+        f"The sweep {sweep} of {report.rows} rows is approved. Dagster's sensor carries it out, or: "
+        f"wisqu cleanup --environment {report.environment}"
+    )
 
 
 @app.command()
-def reject(environment: EnvironmentName, sweep: SweepId, reason: Why, person: Person = None) -> None:
+def reject(
+    sweep: SweepId, reason: Why, environment: Where = None, person: Person = None, as_json: AsJson = False
+) -> None:
     """Say no to a sweep that waits."""
     with services() as opened:
-        opened.retention(environment).reject(sweep, required_person(opened, person), reason)
+        report = _where(opened, sweep, environment).reject(sweep, required_person(opened, person), reason)
+    if as_json:
+        print_json(report.as_dict())
+        return
     OUT.print(f"The sweep {sweep} is rejected; nothing was hidden.")
 
 
 @app.command()
 def restore(
-    environment: EnvironmentName,
     sweep: SweepId,
     reason: Why,
     item_ids: Annotated[
         list[UUID] | None,
         typer.Option("--item-ids", metavar="ID", parser=_parse_item_id, help="Only this item; again for more."),
     ] = None,
+    environment: Where = None,
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Give back what a sweep has hidden and not purged."""
+    """Give back what a sweep has hidden and not purged; the next sweeps leave it alone."""
     with services() as opened:
-        report = opened.retention(environment).restore(sweep, required_person(opened, person), reason, item_ids)
-    OUT.print(f"{report.restored} rows are given back, {report.hidden} stay hidden.")
+        done = _where(opened, sweep, environment).restore(sweep, required_person(opened, person), reason, item_ids)
+    if as_json:
+        print_json({"given_back": done.given_back, "sweep": done.sweep.as_dict()})
+        return
+    OUT.print(f"{done.given_back} rows are given back, {done.sweep.hidden} stay hidden.")
+
+
+def _where(opened: "Services", sweep: UUID, environment: str | None) -> "RetentionService":
+    """The environment that a sweep is of. One that does not answer hides nothing of the others.
+
+    Raises:
+        UnknownEnvironment: there is no environment of the name that was given.
+        SweepNotFound: there is no such sweep there, or anywhere.
+        StoreUnavailable: it is not in the environments that answer.
+    """
+    if environment is not None:
+        return opened.retention(environment)
+    away: StoreUnavailable | None = None
+    for name in opened.settings.environments:
+        with suppress(SweepNotFound):
+            try:
+                retention = opened.retention(name)
+                retention.status(sweep)
+            except StoreUnavailable as error:
+                away = error
+                continue
+            return retention
+    if away is not None:
+        raise away
+    raise SweepNotFound(sweep_id=str(sweep), environment="any environment")
 
 
 def _refuse_own_options(context: typer.Context) -> None:
@@ -173,21 +245,16 @@ def _refuse_own_options(context: typer.Context) -> None:
         )
 
 
-def _item(item: SweepItem) -> dict[str, Any]:
-    names = ("item_type", "item_id", "label", "state", "created_at", "is_test_data", "bytes", "points", "detail")
-    return {name: getattr(item, name) for name in names}
-
-
 def _show(report: SweepReport) -> None:
-    would = "would hide" if report.is_dry_run else "marked"
+    would = "would ask to hide" if report.takes_approval else "would hide"
     rows = [
         [name, each.rows, each.test_data, size(each.bytes), each.points, told(each.ages), told(each.stays)]
         for name, each in report.types.items()
     ]
     columns = ("type", "#rows", "#test data", "#bytes", "#vectors", "days old", "due, and stay")
-    OUT.print(table(f"{report.environment}: a sweep {would}", columns, rows))
-    if report.stopped:
-        OUT.print(f"[yellow]The cap stops it:[/] {cell(report.stopped)}")
+    OUT.print(table(f"{report.environment}: a sweep {would if report.is_dry_run else 'marked'}", columns, rows))
+    for note in report.notes:
+        OUT.print(f"[yellow]{cell(note)}[/]")
     if report.sweep_id is None:
         if not report.is_dry_run:
             OUT.print("Nothing is due.")
@@ -196,13 +263,16 @@ def _show(report: SweepReport) -> None:
 
 
 def _show_standing(report: SweepReport) -> None:
+    if report.outlook:
+        OUT.print(report.outlook)
+        return
     told = f"The sweep {report.sweep_id} of {report.environment} is [bold]{report.state}[/]"
     match report.state:
         case SweepState.WAITING:
-            told += f". Next, somebody else: wisqu cleanup approve {report.environment} {report.sweep_id}"
-        case SweepState.HIDDEN:
+            told += f". Next, somebody else: wisqu cleanup approve {report.sweep_id}"
+        case SweepState.HIDDEN if report.hidden:
             told += f": {report.hidden} rows until {moment(report.purge_after)} UTC. To take it back: "
-            told += f"wisqu cleanup restore {report.environment} {report.sweep_id} --reason …"
+            told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case _:
             told += f": {report.purged} rows purged, {report.restored} restored, {report.kept} kept."
     OUT.print(told)

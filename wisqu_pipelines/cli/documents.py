@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, person_id, services
-from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, size, table
+from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, table
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.ingest.report import Outcome
 
 Environment = Annotated[str, typer.Option("--env", help="The environment.")]

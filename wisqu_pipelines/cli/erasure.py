@@ -7,8 +7,9 @@ from uuid import UUID
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, parse_id, required_person, services
-from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, size, table
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, progress_bar, table
 from wisqu_pipelines.erasure.report import ErasureReport
+from wisqu_pipelines.figures import size
 
 app = typer.Typer(
     help="Erase one person's data from an environment, and again after a restore from a backup.", no_args_is_help=True
@@ -74,8 +75,8 @@ def reject(erasure: ErasureId, reason: Why, person: Person = None, as_json: AsJs
 @app.command()
 def run(erasure: ErasureId, person: Person = None, as_json: AsJson = False) -> None:
     """Carry out an approved erasure, or finish one that was interrupted."""
-    with services() as opened:
-        report = opened.erasures.run(erasure, required_person(opened, person))
+    with services() as opened, progress_bar() as progress:
+        report = opened.erasures.run(erasure, required_person(opened, person), progress=progress)
     told = f"is done: {sum(report.rows.values())} rows. Its certificate: wisqu erasure certificate {report.id}"
     _told(report, as_json, told)
 
@@ -100,8 +101,9 @@ def list_(
 
 
 @app.command()
-def certificate(erasure: ErasureId) -> None:
-    """Print the certificate of an erasure that is done, with its digest, as JSON."""
+def certificate(erasure: ErasureId, as_json: AsJson = False) -> None:
+    """Print the certificate of an erasure that is done, with its digest: always as JSON, which the digest is of."""
+    del as_json
     with services() as opened:
         told: Mapping[str, object] = opened.erasures.certificate(erasure)
     print_json(dict(told))
@@ -110,8 +112,8 @@ def certificate(erasure: ErasureId) -> None:
 @app.command()
 def reapply(environment: EnvironmentName, person: Person = None, as_json: AsJson = False) -> None:
     """Erase again what a restore from a backup brought back."""
-    with services() as opened:
-        done = opened.erasures.reapply(environment, required_person(opened, person))
+    with services() as opened, progress_bar() as progress:
+        done = opened.erasures.reapply(environment, required_person(opened, person), progress=progress)
     if as_json:
         print_json([each.as_dict() for each in done])
     elif not done:

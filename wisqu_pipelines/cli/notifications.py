@@ -37,13 +37,16 @@ def list_(
 
 
 @app.command()
-def deliver() -> None:
+def deliver(as_json: AsJson = False) -> None:
     """Send what is due now; Dagster's sensor does it every 15 seconds."""
     with services() as opened:
         delivered, troubles = opened.notifications.deliver()
-    OUT.print(f"{delivered} messages were delivered.")
-    for trouble in troubles:
-        OUT.print(f"[red]{cell(trouble)}[/]")
+    if as_json:
+        print_json({"delivered": delivered, "troubles": troubles})
+    else:
+        OUT.print(f"{delivered} messages were delivered.")
+        for trouble in troubles:
+            OUT.print(f"[red]{cell(trouble)}[/]")
     if troubles:
         raise typer.Exit(1)
 
@@ -64,7 +67,7 @@ def try_targets(
     elif not taken:
         OUT.print("There are no targets: see notifications in wisqu.toml.")
     else:
-        rows = [[name, "taken" if each else "[red]not taken[/]"] for name, each in taken.items()]
+        rows = [[name, "taken" if each else "not taken"] for name, each in taken.items()]
         OUT.print(table("Targets", ("target", "test message"), rows))
     if not all(taken.values()):
         raise typer.Exit(1)

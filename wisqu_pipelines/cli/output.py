@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wisqu_pipelines.errors import printable
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.ports import progress as ports
 
 SHOWN_CHARACTERS = 300
@@ -73,16 +74,6 @@ def table(
     for row in rows:
         made.add_row(*(cell(each, characters) for each in row))
     return Group(Text(title, "bold"), made)  # a title of the table's own would be as narrow as the table
-
-
-def size(count: int) -> str:
-    """Bytes as people read them, in powers of 1,000."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
 
 
 def moment(at: datetime | None) -> str | None:

@@ -25,11 +25,12 @@ from wisqu_pipelines.cli.options import (
     required_person,
     services,
 )
-from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, size, table
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
 from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.errors import COMPOSED_CHARACTERS
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.promotion.models import Decision, Effect, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport

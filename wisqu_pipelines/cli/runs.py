@@ -18,8 +18,9 @@ from wisqu_pipelines.cli.options import (
     parse_promotion_id,
     required_person,
 )
-from wisqu_pipelines.cli.output import ERR, OUT, cell, print_json, progress_bar, size, table
+from wisqu_pipelines.cli.output import ERR, OUT, cell, print_json, progress_bar, table
 from wisqu_pipelines.errors import RollbackRefused
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult, RollbackPreview

@@ -8,8 +8,9 @@ import typer
 from pydantic import TypeAdapter
 
 from wisqu_pipelines.cli.options import AsJson, Person, Reason, required_person, services
-from wisqu_pipelines.cli.output import OUT, progress_bar, size, table
+from wisqu_pipelines.cli.output import OUT, progress_bar, table
 from wisqu_pipelines.environments.clocks import LARGEST_SKEW
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.storage_audit.report import Amount, AuditReport, Finding, nobody_listens
 
 SHOWN = 25

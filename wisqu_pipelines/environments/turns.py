@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.ports.progress import Progress, no_progress
@@ -26,4 +26,7 @@ def one_at_a_time(
             progress(f"waiting for {waits_for}", 0, 1)
             session.execute(select(func.pg_advisory_xact_lock(lock)))
             progress(f"waiting for {waits_for}", 1, 1)
+        # It idles for as long as the work takes. It also ends the query above, whose snapshot would keep the server
+        # from clearing away whatever is changed in the database meanwhile.
+        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from wisqu_pipelines.figures import size
+
 
 @dataclass(frozen=True, slots=True)
 class Copies:
@@ -32,6 +34,23 @@ class ErasurePreview:
     """Running ones that have something of it: it would be refused until they have ended."""
     copies: Sequence[Copies]
     """What stays elsewhere: the person asks there as well."""
+
+    def as_markdown(self) -> str:
+        """As a heading, a table, and what would stop it or stays."""
+        lines = [f"### {self.environment}: what is erased with the user {self.user_id}", "", "| what | how much |"]
+        lines += ["|---|--:|", *(f"| {name} | {count} |" for name, count in self.rows.items())]
+        lines += [f"| files | {size(self.bytes)} |", f"| vectors | {self.points} |", ""]
+        if self.is_held:
+            lines.append("- A legal hold is on it, or on something of it: it would be refused.")
+        lines += [
+            f"- The promotion {each} is under way with something of it: it would be refused."
+            for each in self.promotions
+        ]
+        lines += [
+            f"- {each.rows} {each.item_type} in {each.environment} are copies by promotion and stay: ask there as well."
+            for each in self.copies
+        ]
+        return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -14,6 +14,7 @@ from wisqu_pipelines.accounts.traces import Lying
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.models import EnvironmentRow, RagDocument, StoredFile, User
+from wisqu_pipelines.catalog.users import find_user
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
@@ -22,11 +23,12 @@ from wisqu_pipelines.erasure import involved
 from wisqu_pipelines.erasure.certificates import certificate, certified, digest, email_hash, places
 from wisqu_pipelines.erasure.models import APPROVAL_LASTS, OPEN, Erasure, ErasureState
 from wisqu_pipelines.erasure.report import ErasedAgain, ErasurePreview, ErasureReport
-from wisqu_pipelines.errors import ErasureNotFound, ErasureRefused, ItemNotFound, ItemRefused, NotPermitted
+from wisqu_pipelines.errors import ErasureNotFound, ErasureRefused, ItemRefused, NotPermitted
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.reasons import check_reason, required_reason
 from wisqu_pipelines.identity.signatures import SignedApprovals
 from wisqu_pipelines.ports.clock import Clock
+from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.settings import Settings
 
 ERASERS = ("admin", "superadmin")
@@ -64,7 +66,7 @@ class ErasureService:
         """
         place = self._environments[environment]
         with place.database.snapshot() as session:
-            account = _account(session, place, user)
+            account = find_user(session, user, environment)
             rows = _ids(session, Belongings(account.id))
             size = func.coalesce(func.sum(StoredFile.file_size_bytes), 0)
             points = func.coalesce(func.sum(RagDocument.point_count), 0)
@@ -104,7 +106,7 @@ class ErasureService:
         who = self._permitted(person, environment, "ask for an erasure")
         why = required_reason(reason, "an erasure")
         with place.database.begin() as session:
-            account = _account(session, place, user)
+            account = find_user(session, user, environment)
         with self._control.begin() as session:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"erasure of {account.id}", 0))))
             wanted = select(Erasure).where(
@@ -145,7 +147,7 @@ class ErasureService:
             self._require(erasure, "approved", ErasureState.REQUESTED)
             if erasure.requested_by == who:
                 raise NotPermitted(
-                    person=str(person),
+                    person=people.address(self._control, who),
                     act="approve this erasure",
                     environment=environment,
                     reason="they asked for it themselves, and it takes somebody else's yes",
@@ -172,12 +174,15 @@ class ErasureService:
                 self._write_down(there, "erasure_rejected", who, why, erasure)
             return _report(erasure)
 
-    def run(self, erasure_id: UUID, person: str | UUID | None = None) -> ErasureReport:
+    def run(
+        self, erasure_id: UUID, person: str | UUID | None = None, *, progress: Progress = no_progress
+    ) -> ErasureReport:
         """Carry out an approved erasure, or finish one that was interrupted. One that is done stays as it is.
 
         Args:
             erasure_id: Which.
             person: Who has it done; None: a door that knows no people.
+            progress: Told how far it is.
 
         Raises:
             ErasureNotFound, ErasureRefused: it is not there, not approved, or a running promotion has something of it.
@@ -195,7 +200,7 @@ class ErasureService:
                 self._require_approved(erasure)
             if not self._has_gone(place, erasure):
                 self._close(place, erasure, Belongings(erasure.user_id))
-                self._take(place, erasure, who)
+                self._take(place, erasure, who, progress)
             return self._finish(erasure_id)
 
     def list(self, environment: str | None = None, limit: int = 50) -> Sequence[ErasureReport]:
@@ -234,12 +239,15 @@ class ErasureService:
                 _refuse(f"The erasure {erasure.id}", "certified", f"it is {erasure.state}")
             return {"certificate": erasure.certificate, "digest": erasure.digest, "again": erasure.again}
 
-    def reapply(self, environment: str, person: str | UUID | None = None) -> Sequence[ErasedAgain]:
+    def reapply(
+        self, environment: str, person: str | UUID | None = None, *, progress: Progress = no_progress
+    ) -> Sequence[ErasedAgain]:
         """Erase again what a restore from a backup brought back; it needs no new approval. Nothing to do is fine.
 
         Args:
             environment: Where.
             person: Who has it done; None: a door that knows no people.
+            progress: Told how far it is.
 
         Raises:
             UnknownEnvironment: there is none of that name.
@@ -256,7 +264,8 @@ class ErasureService:
         with one_at_a_time(place.database, TURN):
             with self._control.begin() as session:
                 ledger = session.scalars(wanted).all()
-            for erasure in ledger:
+            for number, erasure in enumerate(ledger, 1):
+                progress("erasures looked at", number, len(ledger))
                 back, strays = self._is_back(place, erasure)
                 if back is None:
                     continue
@@ -265,7 +274,7 @@ class ErasureService:
                 except (ItemRefused, ErasureRefused) as error:
                     done.append(ErasedAgain(erasure.id, erasure.user_id, 0, 0, 0, str(error)))
                     continue
-                gone = self._take(place, erasure, who, back, strays)
+                gone = self._take(place, erasure, who, progress, back, strays)
                 done.append(ErasedAgain(erasure.id, erasure.user_id, gone.rows, gone.files, gone.points))
         return done
 
@@ -306,6 +315,7 @@ class ErasureService:
         place: Environment,
         erasure: Erasure,
         who: UUID | None,
+        progress: Progress,
         what: Belongings | None = None,
         strays: Lying | None = None,
     ) -> Removed:
@@ -330,7 +340,7 @@ class ErasureService:
             self._write_down(session, action, who, erasure.reason, erasure, digest=proof, **amounts)
 
         taken = what or Belongings(erasure.user_id)
-        return remove(place, taken, audited, every_trace=True, strays=strays)
+        return remove(place, taken, audited, every_trace=True, strays=strays, progress=progress)
 
     def _has_gone(self, place: Environment, erasure: Erasure) -> bool:
         """Whether the rows have gone with the certificate that the ledger has."""
@@ -400,17 +410,6 @@ class ErasureService:
                 occurred_at=self._clock.now(),
             ),
         )
-
-
-def _account(session: Session, place: Environment, user: str | UUID) -> User:
-    try:
-        named = User.id == UUID(str(user))
-    except ValueError:
-        named = func.lower(User.email) == str(user).strip().lower()
-    found = session.scalar(select(User).where(named))
-    if found is None:
-        raise ItemNotFound(type=str(User.__tablename__), item_id=str(user), environment=place.name)
-    return found
 
 
 def _ids(session: Session, what: Belongings) -> Mapping[str, Sequence[UUID]]:

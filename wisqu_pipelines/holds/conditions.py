@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -57,25 +58,34 @@ def in_force(now: datetime) -> ColumnElement[bool]:
 
 def held(model: type[EnvironmentRow], now: datetime) -> ColumnElement[bool]:
     """Whether a row of the model's table is held at a time."""
-    name = str(model.__tablename__)
-    held_one = [model.id.in_(_held_alone(name, now))]  # there may be many of these: they are looked up, not compared
-    of_item: ColumnElement[bool] = (LegalHold.item_type == name) & (LegalHold.item_id == model.id)
+    held_one = [model.id.in_(_held_alone(str(model.__tablename__), now))]  # there may be many: looked up, not compared
     if model in _PARENTS:
         parent, column = _PARENTS[model]
         held_one.append(column.in_(_held_alone(str(parent.__tablename__), now)))
+    return or_(*held_one, exists().where(in_force(now), ~_IS_ALONE, _matches(model)))
+
+
+def held_by(model: type[EnvironmentRow], hold_id: UUID) -> ColumnElement[bool]:
+    """Whether a row of the model's table is what one hold is of, in force or not."""
+    return exists().where(LegalHold.id == hold_id, _matches(model))
+
+
+def _matches(model: type[EnvironmentRow]) -> ColumnElement[bool]:
+    """Whether a row is what a hold is of."""
+    name = str(model.__tablename__)
+    of_item: ColumnElement[bool] = (LegalHold.item_type == name) & (LegalHold.item_id == model.id)
+    if model in _PARENTS:
+        parent, column = _PARENTS[model]
         of_item |= (LegalHold.item_type == str(parent.__tablename__)) & (LegalHold.item_id == column)
     of_type = LegalHold.item_id.is_(None) & or_(LegalHold.item_type.is_(None), LegalHold.item_type == name)
     words = [func.strpos(func.lower(_LABELS[model]), func.lower(LegalHold.words)) > 0] if model in _LABELS else []
-    of_many = exists().where(
-        in_force(now),
-        ~_IS_ALONE,
+    return and_(
         or_(of_item, of_type),
         or_(LegalHold.user_id.is_(None), LegalHold.user_id == _OWNERS[model]),
         or_(LegalHold.words.is_(None), *words),
         or_(LegalHold.created_from.is_(None), LegalHold.created_from <= model.created_at),
         or_(LegalHold.created_until.is_(None), LegalHold.created_until > model.created_at),
     )
-    return or_(*held_one, of_many)
 
 
 _IS_ALONE = LegalHold.item_id.is_not(None) & and_(

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.models import EnvironmentRow, User
+from wisqu_pipelines.catalog.users import find_user
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, HoldNotFound, HoldOver, ItemNotFound, UnknownType
-from wisqu_pipelines.holds.conditions import held, in_force
+from wisqu_pipelines.holds.conditions import held_by, in_force
 from wisqu_pipelines.holds.models import LegalHold
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.reasons import required_reason
@@ -47,6 +48,8 @@ class Hold:
     of: Held
     reason: str
     placed_by: UUID
+    placed_by_email: str | None
+    """None: nobody of that id is known any more."""
     placed_at: datetime
     until: datetime | None
     released_at: datetime | None
@@ -64,7 +67,7 @@ class HoldService:
         self._clock = clock
 
     def place(self, person: str | UUID, of: Held, reason: str, until: datetime | None = None) -> tuple[UUID, int]:
-        """Hold something; returns the hold's id, and how many rows it holds now.
+        """Hold something; returns the hold's id, and how many rows it holds now, deleted ones included.
 
         Args:
             person: Who says so.
@@ -98,7 +101,7 @@ class HoldService:
             session.add(made)
             session.flush()
             rows = sum(
-                session.scalar(select(func.count()).select_from(model).where(held(model, now))) or 0
+                session.scalar(select(func.count()).select_from(model).where(held_by(model, made.id))) or 0
                 for model in TYPES.values()
             )
             self._write_down(session, "hold_placed", made, who, why, now)
@@ -132,6 +135,8 @@ class HoldService:
         if not everything:
             wanted = wanted.where(in_force(now))
         with self._environment.database.begin() as session:
+            found = session.execute(wanted).all()
+            known = people.addresses(self._control, {hold.placed_by for hold, _ in found})
             return [
                 Hold(
                     id=hold.id,
@@ -139,14 +144,24 @@ class HoldService:
                     of=_of(hold),
                     reason=hold.reason,
                     placed_by=hold.placed_by,
+                    placed_by_email=known.get(hold.placed_by),
                     placed_at=hold.placed_at,
                     until=hold.until,
                     released_at=hold.released_at,
                     release_reason=hold.release_reason,
                     is_in_force=counts,
                 )
-                for hold, counts in session.execute(wanted)
+                for hold, counts in found
             ]
+
+    def user(self, named: str) -> UUID:
+        """The id of an account in the environment, by its id or its address, also if it is deleted.
+
+        Raises:
+            ItemNotFound: there is none.
+        """
+        with self._environment.database.begin() as session:
+            return find_user(session, named, self._environment.name).id
 
     def _permitted(self, person: str | UUID) -> UUID:
         name, act = self._environment.name, "place and release holds"

@@ -1,6 +1,6 @@
 """People: finding them, and asking what they may do where."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -80,6 +80,13 @@ def address(control: Database, person: UUID | None) -> str | None:
     with control.begin() as session:
         found = None if person is None else session.get(CentralUser, person)
         return None if found is None else found.email
+
+
+def addresses(control: Database, ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """The addresses of people, whose accounts may be closed by now; who is not known is left out."""
+    with control.begin() as session:
+        found = session.execute(select(CentralUser.id, CentralUser.email).where(CentralUser.id.in_(ids)))
+        return {row.id: row.email for row in found}
 
 
 def _named(person: str) -> ColumnElement[bool]:

@@ -19,7 +19,7 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets.progress import LoggedProgress
-from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME, PATH
 from wisqu_pipelines.errors import CiResultNotFound
 from wisqu_pipelines.jobs.promotion import POOL
 from wisqu_pipelines.promotion.results import PromotionPreview
@@ -43,6 +43,8 @@ def request_job(declared: Declared) -> JobDefinition:
     def request_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
         """Preview what waits, and tell those who may approve it."""
         asked: dict[str, Any] = context.op_config
+        path = f"{asked['source_environment']}->{asked['target_environment']}"
+        context.instance.add_run_tags(context.run_id, {PATH: path})
         with told_as_outcome(context.instance, context.run_id):
             previews = wisqu.services.automation.request(
                 asked["source_environment"],

@@ -19,11 +19,11 @@ from dagster import (
     op,
 )
 
-from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.assets.tags import ENVIRONMENT, HOUR, MAX_RUNTIME
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.retention.kinds import KINDS
-from wisqu_pipelines.retention.report import SweepReport
+from wisqu_pipelines.retention.report import CleanupReport
 
 POOL = "retention"
 
@@ -55,14 +55,16 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
     def sweep(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
         """Hide what is due, and purge what was hidden long enough; a dry run changes nothing."""
         asked: dict[str, Any] = context.op_config
+        context.instance.add_run_tags(context.run_id, {ENVIRONMENT: asked["environment"]})
         with told_as_outcome(context.instance, context.run_id):
             retention = wisqu.services.retention(asked["environment"])
             if asked["dry_run"]:
-                report = retention.foretell(asked["types"], test_data_only=asked["test_data_only"])
-                return Output(None, metadata=_metadata(report))
+                return Output(
+                    None, metadata=_metadata(retention.rehearse(asked["types"], test_data_only=asked["test_data_only"]))
+                )
             if asked["begin"]:
                 done = retention.run(asked["types"], test_data_only=asked["test_data_only"])
-                told, earlier = _metadata(done.sweep), done.earlier
+                told, earlier = _metadata(done), done.earlier
             else:
                 told, earlier = {}, tuple(retention.go_on())
             for each in earlier:
@@ -86,13 +88,14 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
     return cleanup
 
 
-def _metadata(report: SweepReport) -> dict[str, MetadataValue[Any]]:
+def _metadata(done: CleanupReport) -> dict[str, MetadataValue[Any]]:
     from wisqu_pipelines.assets.charts import embedded  # noqa: PLC0415 - drawing is slow to import
     from wisqu_pipelines.jobs.sweep_picture import picture  # noqa: PLC0415
 
+    report = done.sweep
     drawn = embedded(picture(report), f"what goes from {report.environment}, how old it is, and what stays")
     told: dict[str, MetadataValue[Any]] = {
-        "what": MetadataValue.md(f"{report.as_markdown()}\n\n{drawn}"),
+        "what": MetadataValue.md(f"{done.as_markdown()}\n\n{drawn}"),
         "rows": MetadataValue.int(report.rows),
         "dry run": MetadataValue.bool(report.is_dry_run),
     }

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from wisqu_pipelines.figures import number, size
 from wisqu_pipelines.metrics import registry, svg, telling
 from wisqu_pipelines.metrics.frames import Row
 from wisqu_pipelines.metrics.metric import Kind, Metric
@@ -109,12 +110,12 @@ def _figures(report: Report) -> str:
     well = _sum(paths, "succeeded")
     carried_out = well + _sum(paths, "failed") + _sum(paths, "rolled_back")
     figures = (
-        (telling.number(_sum(paths, "promotions")), "promotions planned"),
+        (number(_sum(paths, "promotions")), "promotions planned"),
         (telling.told(well / carried_out, Kind.SHARE) if carried_out else "–", "of those carried out stand"),
-        (telling.number(_sum(report.rows["promoted_types"], "items")), "items promoted"),
-        (telling.number(_sum(report.rows["test_data"], "rows")), "rows of test data"),
-        (telling.size(_sum(report.rows["storage"], "bytes")), "of files"),
-        (telling.number(_sum(report.rows["sweeps"], "purged")), "rows purged"),
+        (number(_sum(report.rows["promoted_types"], "items")), "items promoted"),
+        (number(_sum(report.rows["test_data"], "rows")), "rows of test data"),
+        (size(_sum(report.rows["storage"], "bytes")), "of files"),
+        (number(_sum(report.rows["sweeps"], "purged")), "rows purged"),
     )
     shown = "".join(
         f"<div class='figure'><b>{text(value)}</b><span>{text(name)}</span></div>" for value, name in figures
@@ -162,9 +163,7 @@ def _storage(report: Report) -> str:
     classes = {name: f"h{place % HUES}" for place, name in enumerate(report.environments) if name in series}
     if not series:
         return _section(report, "storage", "<p class='faint'>No day's snapshot has been taken yet.</p>")
-    chart = svg.sizes(
-        series, classes, lambda value: telling.size(round(value)), "Bytes of files by environment and day"
-    )
+    chart = svg.sizes(series, classes, lambda value: size(round(value)), "Bytes of files by environment and day")
     return _section(report, "storage", f"<h3>Files, day by day</h3>{chart}{_key(classes)}")
 
 
@@ -224,4 +223,4 @@ def _sum(rows: Iterable[Row], column: str) -> int:
 
 
 def _count(value: float) -> str:
-    return telling.number(round(value))
+    return number(round(value))

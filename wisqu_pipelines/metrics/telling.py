@@ -3,22 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from wisqu_pipelines.figures import number, size
 from wisqu_pipelines.metrics.metric import Kind
-
-
-def number(value: int) -> str:
-    """A whole number with its thousands set apart."""
-    return f"{value:,}"
-
-
-def size(value: int) -> str:
-    """A number of bytes as people say it (powers of 1024)."""
-    amount, unit = float(value), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{value} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def duration(value: float) -> str:

@@ -48,7 +48,7 @@ DEFAULT: Mapping[Event, Words] = MappingProxyType(
         Event.SWEEP_WANTED: Words(
             "A sweep of $rows rows waits for a yes in $environment",
             "$person asks to hide $rows rows in $environment, and to purge them when their grace time is over: $reason"
-            "\n\n$link\nwisqu cleanup approve $environment $id",
+            "\n\n$link\nwisqu cleanup approve $id",
         ),
         Event.ERASURE_WANTED: Words(
             "An erasure waits for a yes in $environment",

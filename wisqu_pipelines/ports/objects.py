@@ -85,6 +85,22 @@ class ObjectStore(Protocol):
         """What is known of an object, or None if there is none."""
         ...
 
+    def stat_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[ObjectInfo | None]:
+        """`stat` for many, given as buckets and keys, several at once: what it says of each, in their order.
+
+        They are taken as they are needed. Troubles of the store are raised and end it all.
+        """
+        ...
+
+    def sha256_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[str | None]:
+        """The SHA-256 (hex) of the bytes of many objects, given as buckets and keys, several at once, in their order.
+
+        None for one that is not there. No object is held in memory.
+
+        They are taken as they are needed. Troubles of the store are raised and end it all.
+        """
+        ...
+
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix`, read page by page; content type and metadata are not filled in.
 

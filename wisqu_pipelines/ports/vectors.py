@@ -2,8 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = Sequence[float] | npt.NDArray[np.float32]
+"""A vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +22,23 @@ class CollectionInfo:
     """Cosine, Dot, Euclid or Manhattan. An index that uses Cosine stores its vectors normalised."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Point:
-    """A vector and what is known about it."""
+    """A vector and what is known about it. Points are equal if id, payload and every number are."""
 
     id: UUID
-    vector: Sequence[float]
+    vector: Numbers
     """`dimension` numbers, single precision in the store; empty where vectors were not asked for."""
     payload: Mapping[str, Any] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Point):
+            return NotImplemented
+        same = self.id == other.id and self.payload == other.payload
+        return same and np.array_equal(np.asarray(self.vector), np.asarray(other.vector))
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +108,6 @@ class VectorIndex(Protocol):
         """Delete points; one that is not there is no error."""
         ...
 
-    def search(
-        self, collection: str, vector: Sequence[float], match: Mapping[str, Any], limit: int
-    ) -> Sequence[ScoredPoint]:
+    def search(self, collection: str, vector: Numbers, match: Mapping[str, Any], limit: int) -> Sequence[ScoredPoint]:
         """The `limit` nearest points among those that match, best first."""
         ...

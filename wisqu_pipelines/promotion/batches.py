@@ -12,6 +12,17 @@ def chunks(elements: Sequence[Element], size: int) -> Iterator[Sequence[Element]
         yield elements[start : start + size]
 
 
+def in_turn(lanes: Iterable[Iterator[Element]]) -> Iterator[Element]:
+    """The first of each lane, then the second of each, and so on; a lane that has ended is passed over."""
+    left = list(lanes)
+    while left:
+        for lane in tuple(left):
+            try:
+                yield next(lane)
+            except StopIteration:
+                left.remove(lane)
+
+
 def by_weight(elements: Iterable[Element], limit: int, weight: Callable[[Element], int]) -> Iterator[list[Element]]:
     """Pieces that together weigh at most `limit`, or hold one element that alone weighs more."""
     piece: list[Element] = []

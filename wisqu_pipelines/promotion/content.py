@@ -1,13 +1,13 @@
 """What an item is, as hashes: of its row, its file and its vectors."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+import orjson
 import rfc8785
 from sqlalchemy import ColumnElement, FromClause, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -27,8 +27,8 @@ _EXACT_INTEGERS = 2**53
 def canonical(value: Any) -> bytes:
     """The canonical JSON (RFC 8785) of a value; UUIDs as text, times as ISO 8601."""
     plain = _plain(value)
-    if _is_flat(plain):  # the standard library's encoder writes the same bytes for these, ten times as fast
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    if _is_flat(plain):  # orjson writes the same bytes for these, many times as fast
+        return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     return rfc8785.dumps(plain)
 
 

@@ -5,12 +5,10 @@ and what is left can only be finished. Where a reply was lost the target's recei
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
-from itertools import islice, zip_longest
-from threading import Event
+from itertools import islice
 from typing import NoReturn
 from uuid import uuid4
 
@@ -32,6 +30,7 @@ from wisqu_pipelines.errors import (
 )
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.approvals import check_policy, valid
+from wisqu_pipelines.promotion.batches import in_turn
 from wisqu_pipelines.promotion.freezes import FreezeService, check_open
 from wisqu_pipelines.promotion.ledger import LEASE, heed_cancellation, move
 from wisqu_pipelines.promotion.marking import tell_source
@@ -47,8 +46,9 @@ from wisqu_pipelines.promotion.staging import FILES_AT_ONCE, Staging
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.promotion.verification import Verification, VerificationReport
 from wisqu_pipelines.promotion.work import Work
+from wisqu_pipelines.side_by_side import side_by_side
 
-ITEMS_AT_ONCE = 128
+ITEMS_AT_ONCE = 256
 """Items staged and journalled together."""
 PAGES_AT_ONCE = 4
 """Such pages on their way."""
@@ -70,7 +70,6 @@ class Execution:
         self._staging = Staging(work.id, work.route)
         self._started = time.monotonic()
         self._doing = "check the plan"
-        self._stop = Event()
 
     def run(self, progress: Progress) -> PromotionResult:
         """Execute, or finish what an earlier run published.
@@ -107,7 +106,7 @@ class Execution:
             self._check_gate(session, promotion)
         self._check_plan()
         self._doing = "hold the source's rows"
-        hold(self._route.source, self._work.id, self._items.pages(self._work.id, effects=TAKEN))
+        hold(self._route.source, self._work.id, self._items.names(self._work.id, effects=TAKEN))
         self._doing = "stage files and vectors"
         self._stage(progress)
         return self._publish()
@@ -146,21 +145,18 @@ class Execution:
             for name in TYPES
         ]
         size = points = 0
-        with ThreadPoolExecutor(FILES_AT_ONCE) as files, ThreadPoolExecutor(PAGES_AT_ONCE) as pages:
-            try:
-                stage = partial(self._stage_page, files=files)
-                for page in _in_turn(pages, stage, _interleaved(lanes)):
+        with ThreadPoolExecutor(FILES_AT_ONCE) as files:
+            stage = partial(self._stage_page, files=files)
+            # Pages of each type in turn, so that files and vectors are on their way at the same time. Closed also by an
+            # error: nothing may still be staged while what was staged is swept.
+            with closing(side_by_side(stage, in_turn(lanes), PAGES_AT_ONCE)) as pages:
+                for page in pages:
                     staged += len(page)
                     size += sum(item.bytes for item in page)
                     points += sum(item.points for item in page)
                     progress("stage", staged, total, bytes=size, points=points)
-            except BaseException:
-                self._stop.set()
-                raise
 
     def _stage_page(self, items: list[PlannedItem], files: ThreadPoolExecutor) -> list[PlannedItem]:
-        if self._stop.is_set():
-            return []
         failures = self._staging.stage(items, files)
         if failures and self._route.path.on_item_error == "abort":
             raise next(iter(failures.values()))
@@ -316,7 +312,7 @@ class Execution:
         try:
             for page in self._items.pages(self._work.id, effects=MOVING):
                 self._staging.sweep(page)
-            release(self._route.source, self._work.id, self._items.pages(self._work.id, effects=TAKEN))
+            release(self._route.source, self._work.id, self._items.names(self._work.id, effects=TAKEN))
         except Failed as trouble:
             # It stays `executing`, free for the next run, which finds what is staged under the same names.
             with self._ledger.guarded(self._work.claim) as (_, promotion):
@@ -360,23 +356,3 @@ def _ending(failure: Exception) -> tuple[PromotionState, str]:
     if isinstance(failure, Refused):
         return PromotionState.REFUSED, "promotion_refused"
     return PromotionState.FAILED, "promotion_failed"
-
-
-def _interleaved(lanes: Iterable[Iterator[list[PlannedItem]]]) -> Iterator[list[PlannedItem]]:
-    """A page of each lane in turn, so that files and vectors are on their way at the same time."""
-    return (page for round_ in zip_longest(*lanes) for page in round_ if page is not None)
-
-
-def _in_turn(
-    pool: ThreadPoolExecutor,
-    act: Callable[[list[PlannedItem]], list[PlannedItem]],
-    pages: Iterator[list[PlannedItem]],
-) -> Iterator[list[PlannedItem]]:
-    """Act on several pages at once, and give them back in their order; the next is read when one is done."""
-    waiting: deque[Future[list[PlannedItem]]] = deque()
-    for page in pages:
-        waiting.append(pool.submit(act, page))
-        if len(waiting) > PAGES_AT_ONCE:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()

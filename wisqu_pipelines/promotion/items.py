@@ -1,9 +1,9 @@
 """The items of plans in the control database: written once, read page by page."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -15,12 +15,15 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionItem, PromotionJournal, Step
-from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, VectorsAt, plan_digest
+from wisqu_pipelines.promotion.plan import FileAt, Hashes, ItemName, Named, PlannedItem, VectorsAt, plan_digest
 from wisqu_pipelines.promotion.types import TYPES
 
 ITEMS_AT_ONCE = 1_000
 """Items of a plan in memory at a time."""
+NAMES_AT_ONCE = 2_000
+"""Names of such items."""
 _COLUMNS = tuple(PromotionItem.__table__.c[each.name] for each in fields(PlannedItem))
+_NAMES = tuple(PromotionItem.__table__.c[each.name] for each in fields(ItemName))
 _EFFECTS = {effect.value: effect for effect in Effect}
 _NOTHING = {"items": 0, "bytes": 0, "points": 0}
 _AMOUNTS = (
@@ -28,6 +31,9 @@ _AMOUNTS = (
     func.coalesce(func.sum(PromotionItem.bytes), 0).label("bytes"),
     func.coalesce(func.sum(PromotionItem.points), 0).label("points"),
 )
+
+
+Item = TypeVar("Item", bound=Named)
 
 
 class PlanItems:
@@ -81,8 +87,35 @@ class PlanItems:
             size: Items in one page; `ITEMS_AT_ONCE` if it is not given.
             session: A transaction to read in; otherwise each page has its own.
         """
-        at_once = size or ITEMS_AT_ONCE
-        rows = select(*_COLUMNS).order_by(PromotionItem.source_id).limit(at_once)
+        return self._pages(
+            _COLUMNS, _item, promotion_id, kinds, effects, passed, not_passed, only, size or ITEMS_AT_ONCE, session
+        )
+
+    def names(
+        self,
+        promotion_id: UUID,
+        *,
+        kinds: Sequence[str] = tuple(TYPES),
+        effects: Collection[Effect] = tuple(Effect),
+        not_passed: Collection[Step] = (),
+    ) -> Iterator[list[ItemName]]:
+        """What a plan's items are called, page by page: with the order and the filters of `pages`, for a fraction."""
+        return self._pages(_NAMES, _name, promotion_id, kinds, effects, None, not_passed, None, NAMES_AT_ONCE, None)
+
+    def _pages(
+        self,
+        columns: Sequence[ColumnElement[Any]],
+        make: Callable[[Row[Any]], Item],
+        promotion_id: UUID,
+        kinds: Sequence[str],
+        effects: Collection[Effect],
+        passed: Step | None,
+        not_passed: Collection[Step],
+        only: Collection[UUID] | None,
+        at_once: int,
+        session: Session | None,
+    ) -> Iterator[list[Item]]:
+        rows = select(*columns).order_by(PromotionItem.source_id).limit(at_once)
         wanted = _filtered(rows, promotion_id, effects, only=only)
         steps = {*not_passed, *([passed] if passed else [])}
         for kind in kinds:
@@ -92,7 +125,7 @@ class PlanItems:
             while more:
                 with self._control.begin() if session is None else nullcontext(session) as reading:
                     after = page if last is None else page.where(PromotionItem.source_id > last)
-                    items = [_item(row) for row in reading.execute(after)]
+                    items = [make(row) for row in reading.execute(after)]
                     done = _passed(reading, promotion_id, items, steps) if items and steps else {}
                 more = len(items) == at_once
                 last = items[-1].source_id if items else None
@@ -213,7 +246,7 @@ class PlanItems:
 
 
 def _passed(
-    session: Session, promotion_id: UUID, page: Sequence[PlannedItem], steps: Collection[Step]
+    session: Session, promotion_id: UUID, page: Sequence[Named], steps: Collection[Step]
 ) -> dict[UUID, set[str]]:
     """Which of these steps the items of a page have passed. By the page's range of ids, and not by a join: so the work
     for a page is the same however long the journal is, and whatever Postgres believes of its length.
@@ -300,6 +333,11 @@ def _merged(
 
 def _json(value: Any) -> Any:
     return bindparam(None, to_json(value).decode(), type_=Text)
+
+
+def _name(row: Row[Any]) -> ItemName:
+    kind, source_id, target_id, status = tuple(row)
+    return ItemName(kind, source_id, target_id, status)
 
 
 def _item(row: Row[Any]) -> PlannedItem:

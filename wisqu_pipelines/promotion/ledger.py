@@ -50,7 +50,7 @@ from wisqu_pipelines.promotion.models import (
     PromotionState,
     Step,
 )
-from wisqu_pipelines.promotion.plan import PlannedItem
+from wisqu_pipelines.promotion.plan import Named
 from wisqu_pipelines.promotion.types import TYPES
 
 LEASE = timedelta(seconds=60)
@@ -189,7 +189,7 @@ class Ledger:
             return
 
     def journal(
-        self, claim: Claim, items: Sequence[PlannedItem], step: Step, details: Mapping[UUID, str] | None = None
+        self, claim: Claim, items: Sequence[Named], step: Step, details: Mapping[UUID, str] | None = None
     ) -> None:
         """Write down that items have passed a step; again is no error.
 
@@ -223,8 +223,14 @@ class Ledger:
     def leave_dependents(self, claim: Claim) -> None:
         """Let what belongs to a skipped item stay behind as well."""
         owner, skipped = aliased(PromotionItem), aliased(PromotionJournal)
+        names = ["promotion_id", "item_type", "source_id", "step", "epoch", "detail"]
         for name, kind in TYPES.items():
             for column_name, owner_type in kind.belongs_to.items():
+                is_skipped = and_(
+                    skipped.promotion_id == claim.promotion_id,
+                    skipped.item_type == owner_type,
+                    skipped.step == Step.SKIPPED,
+                )
                 rows = (
                     select(
                         PromotionItem.promotion_id,
@@ -242,24 +248,17 @@ class Ledger:
                             cast(owner.source_id, Text) == PromotionItem.belongs_to[column_name].astext,
                         ),
                     )
-                    .join(
-                        skipped,
-                        and_(
-                            skipped.promotion_id == owner.promotion_id,
-                            skipped.item_type == owner.item_type,
-                            skipped.source_id == owner.source_id,
-                            skipped.step == Step.SKIPPED,
-                        ),
-                    )
+                    .join(skipped, and_(is_skipped, skipped.source_id == owner.source_id))
                     .where(
                         PromotionItem.promotion_id == claim.promotion_id,
                         PromotionItem.item_type == name,
                         PromotionItem.effect.in_(MOVING),
                     )
                 )
-                names = ["promotion_id", "item_type", "source_id", "step", "epoch", "detail"]
                 with self.guarded(claim) as (session, _):
-                    session.execute(upsert(PromotionJournal).from_select(names, rows).on_conflict_do_nothing())
+                    # Nearly always nothing was skipped, and then nobody has to look at every item.
+                    if session.scalar(select(skipped.source_id).where(is_skipped).limit(1)) is not None:
+                        session.execute(upsert(PromotionJournal).from_select(names, rows).on_conflict_do_nothing())
 
     @staticmethod
     def forget(session: Session, promotion_id: UUID) -> None:

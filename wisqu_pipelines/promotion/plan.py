@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 from wisqu_pipelines.errors import printable
@@ -55,6 +55,40 @@ class Hashes:
     def as_dict(self) -> dict[str, str | None]:
         """The hashes as JSON."""
         return {"row": self.row, "file": self.file, "vectors": self.vectors}
+
+
+class Named(Protocol):
+    """Whatever says which row an item is."""
+
+    @property
+    def item_type(self) -> str:
+        """Its type's name."""
+        ...
+
+    @property
+    def source_id(self) -> UUID:
+        """Its row at the source."""
+        ...
+
+    @property
+    def target_id(self) -> UUID:
+        """Its row in the target."""
+        ...
+
+    @property
+    def source_status(self) -> str:
+        """The `promotion_status` that its row at the source had when the plan was made."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ItemName:
+    """No more of an item than that."""
+
+    item_type: str
+    source_id: UUID
+    target_id: UUID
+    source_status: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from wisqu_pipelines.catalog.points import point_id
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, printable
+from wisqu_pipelines.ports.objects import ObjectInfo
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.promotion.batches import by_weight, chunks
 from wisqu_pipelines.promotion.content import edited_since_arrival, reference, row_hash, standing, vectors_hash
@@ -30,8 +31,6 @@ POINTS_AT_ONCE = 512
 """Points in one batch that is read and hashed."""
 BATCHES_AT_ONCE = 2
 """Such batches in memory."""
-STATS_AT_ONCE = 16
-"""Concurrent questions to the object store."""
 
 
 def target_id(source_id: UUID, item_type: str, target: str) -> UUID:
@@ -106,7 +105,7 @@ class Planner:
         with (
             self._source.database.snapshot() as here,
             self._target.database.snapshot() as there,
-            ThreadPoolExecutor(STATS_AT_ONCE) as files,
+            ThreadPoolExecutor(1) as files,
             ThreadPoolExecutor(BATCHES_AT_ONCE) as vectors,
         ):
             total = _count_approved(here, kind) if item_ids is None else len(item_ids)
@@ -164,7 +163,7 @@ class Planner:
 
     def _read_contents(self, drafts: Sequence[_Draft], files: ThreadPoolExecutor, vectors: ThreadPoolExecutor) -> None:
         """Look at the objects and read the points, both at the same time."""
-        looked = files.map(self._read_file, [draft for draft in drafts if draft.kind.has_file])
+        looked = files.submit(self._read_files, [draft for draft in drafts if draft.kind.has_file])
         collections: dict[str, list[_Draft]] = defaultdict(list)
         for draft in drafts:
             if draft.kind.has_vectors:
@@ -176,16 +175,22 @@ class Planner:
             else:
                 batches = by_weight(members, POINTS_AT_ONCE, lambda each: int(each.row.point_count))
                 list(vectors.map(lambda batch, base=base: self._read_points(base, batch), batches))
-        list(looked)
+        looked.result()
 
-    def _read_file(self, draft: _Draft) -> None:
+    def _read_files(self, drafts: Sequence[_Draft]) -> None:
+        buckets = [self._source.settings.get_bucket_name(draft.row.bucket) for draft in drafts]
+        places = [(bucket, draft.row.object_name) for bucket, draft in zip(buckets, drafts, strict=True)]
+        looked = self._source.objects.stat_many(places)
+        for draft, bucket, found in zip(drafts, buckets, looked, strict=True):
+            self._judge_file(draft, bucket, found)
+
+    @staticmethod
+    def _judge_file(draft: _Draft, bucket: str, found: ObjectInfo | None) -> None:
         row = draft.row
         try:
             check_filename(row.filename)
         except BadInput as error:
             draft.block(f"its filename '{printable(row.filename)}' is not usable: {error.details['reason']}")
-        bucket = self._source.settings.get_bucket_name(row.bucket)
-        found = self._source.objects.stat(bucket, row.object_name)
         if found is None:
             draft.block(f"its file is gone: there is no object {row.object_name} in bucket {bucket}")
         elif found.size != row.file_size_bytes:

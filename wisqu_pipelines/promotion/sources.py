@@ -13,10 +13,10 @@ from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.database.bulk import as_table, texts, uuids
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import PlanStale
-from wisqu_pipelines.promotion.plan import PlannedItem
+from wisqu_pipelines.promotion.plan import Named
 from wisqu_pipelines.promotion.types import TYPES
 
-Pages = Iterable[Sequence[PlannedItem]]
+Pages = Iterable[Sequence[Named]]
 """Items in pages of one type each."""
 
 
@@ -55,9 +55,7 @@ def release(source: Environment, promotion_id: UUID, pages: Pages) -> None:
         _set(source, page, None, TYPES[page[0].item_type].table.c.held_by_promotion_id == promotion_id)
 
 
-def mark(
-    source: Environment, promotion_id: UUID, page: Sequence[PlannedItem], audit: DeveloperAction | None = None
-) -> None:
+def mark(source: Environment, promotion_id: UUID, page: Sequence[Named], audit: DeveloperAction | None = None) -> None:
     """Mark rows that the promotion holds as promoted; again, it changes nothing.
 
     Args:
@@ -80,7 +78,7 @@ def give_back(source: Environment, promotion_id: UUID, pages: Pages, audit: Deve
 
 def _set(
     source: Environment,
-    page: Sequence[PlannedItem],
+    page: Sequence[Named],
     status: PromotionStatus | None,
     condition: ColumnElement[bool],
     audit: DeveloperAction | None = None,
@@ -109,7 +107,7 @@ def _is_noted(session: Session, audit: DeveloperAction) -> bool:
     return session.scalars(noted.limit(1)).first() is not None
 
 
-def _given(page: Sequence[PlannedItem]) -> TableValuedAlias:
+def _given(page: Sequence[Named]) -> TableValuedAlias:
     ordered = sorted(page, key=lambda item: item.source_id)  # two runs lock rows in one order
     return as_table(
         "given",

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_ids, staged
 from wisqu_pipelines.errors import ItemFailed, ObjectChanged, ObjectExists, ObjectMissing, PlanStale, WisquError
-from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.objects import CopyRequest, ObjectStore
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight
@@ -65,7 +64,7 @@ class Staging:
         else:
             arrived = list(files.map(self._carry, filed))
         if self._whole:
-            problems = files.map(self._read_back, filed)
+            problems = self._read_back(filed)
         else:
             problems = iter([self._size_problem(file, size) for (_, file), size in zip(filed, arrived, strict=True)])
         for (item, _), problem in zip(filed, problems, strict=True):
@@ -152,18 +151,16 @@ class Staging:
             return f"its file did not arrive in {self._target.name}"
         return None if size == file.size else f"{size} of the {file.size} bytes of its file arrived"
 
-    def _read_back(self, pair: tuple[PlannedItem, FileAt]) -> str | None:
-        """Why a staged file is not what was planned, or None if it is."""
-        item, file = pair
-        try:
-            bucket = self._target.settings.get_bucket_name(file.bucket)
-            with self._target.objects.read(bucket, self.object_name(item)) as read:
-                arrived = sha256_of(read)
-        except ObjectMissing:
-            return f"its file did not arrive in {self._target.name}"
-        if arrived == item.source_hashes.file:
-            return None
-        return f"the bytes that arrived have SHA-256 {arrived}, and its row says {item.source_hashes.file}"
+    def _read_back(self, filed: Sequence[tuple[PlannedItem, FileAt]]) -> Iterator[str | None]:
+        """Of each staged file: why it is not what was planned, or None if it is."""
+        places = [(self._target.settings.get_bucket_name(file.bucket), self.object_name(item)) for item, file in filed]
+        for (item, _), arrived in zip(filed, self._target.objects.sha256_many(places), strict=True):
+            if arrived is None:
+                yield f"its file did not arrive in {self._target.name}"
+            elif arrived != item.source_hashes.file:
+                yield f"the bytes that arrived have SHA-256 {arrived}, and its row says {item.source_hashes.file}"
+            else:
+                yield None
 
     def _stage_vectors(self, items: Iterable[PlannedItem]) -> dict[UUID, ItemFailed]:
         failures: dict[UUID, ItemFailed] = {}

@@ -1,7 +1,6 @@
 """What a promotion replaced: whether it is still there, for the day on which somebody wants it back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +16,6 @@ from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.promotion.unpublishing import Scope
 
-FILES_AT_ONCE = 16
-"""Concurrent questions to the object store."""
 POINTS_AT_ONCE = 10_000
 """Ids in one question to the vector index."""
 
@@ -30,14 +27,13 @@ def lost(scope: Scope, target: Environment) -> Iterator[str]:
     """Why items would not be again what they were before the promotion: a sentence for each whose file or vectors are
     gone. Their row would come back, and show readers something that is not there.
     """
-    with ThreadPoolExecutor(FILES_AT_ONCE) as files:
-        for page in scope.pages(effects=(Effect.UPDATE,)):
-            kind = TYPES[page[0].item_type]
-            replaced = list(_replaced(scope.promotion.id, target, page))
-            problems = files.map(lambda each: _lost_file(target, each), replaced) if kind.has_file else ()
-            yield from (each for each in problems if each)
-            if kind.has_vectors:
-                yield from _lost_vectors(target, replaced)
+    for page in scope.pages(effects=(Effect.UPDATE,)):
+        kind = TYPES[page[0].item_type]
+        replaced = list(_replaced(scope.promotion.id, target, page))
+        if kind.has_file:
+            yield from _lost_files(target, replaced)
+        if kind.has_vectors:
+            yield from _lost_vectors(target, replaced)
 
 
 def _replaced(promotion_id: UUID, target: Environment, page: Sequence[PlannedItem]) -> Iterator[Replaced]:
@@ -54,10 +50,11 @@ def _replaced(promotion_id: UUID, target: Environment, page: Sequence[PlannedIte
         yield items[target_id], image
 
 
-def _lost_file(target: Environment, replaced: Replaced) -> str | None:
-    item, image = replaced
-    found = target.objects.stat(target.settings.get_bucket_name(image["bucket"]), image["object_name"])
-    return None if found else _said(item, f"there is no object {image['object_name']} any more")
+def _lost_files(target: Environment, replaced: Sequence[Replaced]) -> Iterator[str]:
+    places = [(target.settings.get_bucket_name(image["bucket"]), image["object_name"]) for _, image in replaced]
+    for (item, image), found in zip(replaced, target.objects.stat_many(places), strict=True):
+        if found is None:
+            yield _said(item, f"there is no object {image['object_name']} any more")
 
 
 def _lost_vectors(target: Environment, replaced: Sequence[Replaced]) -> Iterator[str]:

@@ -5,27 +5,26 @@ a reader of the target finds, and the hashes that were approved.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_id, point_ids
 from wisqu_pipelines.database.bulk import among
-from wisqu_pipelines.errors import ObjectMissing
-from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.ports.vectors import Point
-from wisqu_pipelines.promotion.batches import by_weight
+from wisqu_pipelines.promotion.batches import by_weight, in_turn
 from wisqu_pipelines.promotion.content import same_point, standing, vectors_hash
 from wisqu_pipelines.promotion.models import MOVING, Step
 from wisqu_pipelines.promotion.plan import PlannedItem, VectorsAt
-from wisqu_pipelines.promotion.staging import FILES_AT_ONCE, POINTS_AT_ONCE, Staging
+from wisqu_pipelines.promotion.staging import POINTS_AT_ONCE, Staging
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
 from wisqu_pipelines.promotion.work import Work
+from wisqu_pipelines.side_by_side import side_by_side
 
 SAMPLE = 100
 """Items of each type that the policy `verify = "sample"` reads, or all if they are fewer: enough to find, in 99 of 100
@@ -37,6 +36,12 @@ NEAREST = 10
 SCORE_TOLERANCE = 1e-5
 """How far two scores of the same vector may be apart."""
 FINDINGS_KEPT = 50
+PAGES_AT_ONCE = 2
+"""Pages that are compared at the same time."""
+SEARCHES_AT_ONCE = 8
+
+Compared: TypeAlias = tuple[str, str | None]
+"""What was compared (a check's name), and what is wrong with it, if anything is."""
 
 
 @dataclass
@@ -102,38 +107,47 @@ class Verification:
             totals = {name: min(SAMPLE, count) for name, count in totals.items()}
         done = 0
         canaries: list[tuple[PlannedItem, VectorsAt]] = []
-        with ThreadPoolExecutor(FILES_AT_ONCE) as files:
-            for name in amounts:
-                for page in self._pages(name, totals[name]):
-                    done += len(page)
-                    self._compare(TYPES[name], page, files)
-                    if len(canaries) < CANARIES:
-                        canaries += [
-                            (item, item.vectors) for item in page[:: max(1, len(page) // CANARIES)] if item.vectors
-                        ]
-                    progress("verify", done, sum(totals.values()))
-            for problem in files.map(self._search, canaries[:CANARIES]):
-                self._report.add("retrieval", problem)
+        lanes = [self._pages(name, totals[name]) for name in amounts]
+        # Pages of each type in turn, so that files and vectors are read at the same time.
+        with closing(side_by_side(self._compared, in_turn(lanes), PAGES_AT_ONCE)) as pages:
+            for page, compared in pages:
+                for check, problem in compared:
+                    self._report.add(check, problem)
+                done += len(page)
+                if len(canaries) < CANARIES:
+                    canaries += [
+                        (item, item.vectors) for item in page[:: max(1, len(page) // CANARIES)] if item.vectors
+                    ]
+                progress("verify", done, sum(totals.values()))
+        for problem in side_by_side(self._search, canaries[:CANARIES], SEARCHES_AT_ONCE):
+            self._report.add("retrieval", problem)
         self._count(amounts)
         return self._report
 
     def _pages(self, kind: str, wanted: int) -> Iterator[list[PlannedItem]]:
         if self._level == "off":
             return
-        pages = self._work.ledger.items.pages(self._work.id, kinds=[kind], effects=MOVING, not_passed=(Step.SKIPPED,))
+        size = None if self._level == "full" else wanted
+        pages = self._work.ledger.items.pages(
+            self._work.id, kinds=[kind], effects=MOVING, not_passed=(Step.SKIPPED,), size=size
+        )
         if self._level == "full":
             yield from pages
             return
         # The ids are random, so that the first of them in order are a fair sample; another promotion has others.
         yield list(islice((item for page in pages for item in page), wanted))
 
-    def _compare(self, kind: PromotableType, page: Sequence[PlannedItem], files: ThreadPoolExecutor) -> None:
+    def _compared(self, page: Sequence[PlannedItem]) -> tuple[Sequence[PlannedItem], list[Compared]]:
+        """A page of one type, and what was compared of it."""
+        return page, list(self._comparisons(TYPES[page[0].item_type], page))
+
+    def _comparisons(self, kind: PromotableType, page: Sequence[PlannedItem]) -> Iterator[Compared]:
         rows = self._rows(kind, page)
         for item in page:
-            self._report.add("rows", self._row_problem(kind, item, rows.get(item.target_id)))
+            yield "rows", self._row_problem(kind, item, rows.get(item.target_id))
         filed = [(item, rows[item.target_id]) for item in page if item.file and item.target_id in rows]
-        for problem in files.map(self._file_problem, filed):
-            self._report.add("files", problem)
+        for problem in self._file_problems(filed):
+            yield "files", problem
         groups: dict[str, list[tuple[PlannedItem, Row[Any]]]] = {}
         for item in page:
             if item.vectors and item.target_id in rows:
@@ -141,7 +155,8 @@ class Verification:
                 groups.setdefault(row.collection, []).append((item, row))
         for base, members in groups.items():
             for batch in by_weight(members, POINTS_AT_ONCE, lambda pair: int(pair[1].point_count)):
-                self._compare_points(base, batch)
+                for problem in self._points_problems(base, batch):
+                    yield "vectors", problem
 
     def _rows(self, kind: PromotableType, page: Sequence[PlannedItem]) -> Mapping[UUID, Row[Any]]:
         table = kind.table
@@ -169,25 +184,23 @@ class Verification:
             return self._said(item, f"names other vectors in {there} than were staged")
         return None
 
-    def _file_problem(self, pair: tuple[PlannedItem, Row[Any]]) -> str | None:
-        item, row = pair
-        try:
-            bucket = self._target.settings.get_bucket_name(row.bucket)
-            with self._target.objects.read(bucket, row.object_name) as read:
-                arrived = sha256_of(read)
-        except ObjectMissing:
-            return self._said(item, f"has no file in {self._target.name}")
-        if arrived == item.source_hashes.file:
-            return None
-        return self._said(item, f"has a file in {self._target.name} whose bytes have SHA-256 {arrived}")
+    def _file_problems(self, filed: Sequence[tuple[PlannedItem, Row[Any]]]) -> Iterator[str | None]:
+        places = [(self._target.settings.get_bucket_name(row.bucket), row.object_name) for _, row in filed]
+        for (item, _), arrived in zip(filed, self._target.objects.sha256_many(places), strict=True):
+            if arrived is None:
+                yield self._said(item, f"has no file in {self._target.name}")
+            elif arrived != item.source_hashes.file:
+                yield self._said(item, f"has a file in {self._target.name} whose bytes have SHA-256 {arrived}")
+            else:
+                yield None
 
-    def _compare_points(self, base: str, batch: Sequence[tuple[PlannedItem, Row[Any]]]) -> None:
+    def _points_problems(self, base: str, batch: Sequence[tuple[PlannedItem, Row[Any]]]) -> Iterator[str | None]:
         ids = {item.source_id: point_ids(row.vector_version, row.point_count) for item, row in batch}
         collection = self._target.settings.get_collection_name(base)
         found = self._target.vectors.retrieve(collection, [each for group in ids.values() for each in group])
         for item, row in batch:
             points = [found[each] for each in ids[item.source_id] if each in found]
-            self._report.add("vectors", self._points_problem(item, row, points))
+            yield self._points_problem(item, row, points)
 
     def _points_problem(self, item: PlannedItem, row: Row[Any], points: Sequence[Point]) -> str | None:
         there = self._target.name
@@ -215,14 +228,14 @@ class Verification:
     def _count(self, amounts: Mapping[str, Mapping[str, int]]) -> None:
         """The receipt, the plan and the target's tables agree on how many rows there are."""
         for name, amount in amounts.items():
-            found = 0
             table = TYPES[name].table
-            for page in self._work.ledger.items.pages(
+            found = 0
+            for names in self._work.ledger.items.names(
                 self._work.id, kinds=[name], effects=MOVING, not_passed=(Step.SKIPPED,)
             ):
+                there = select(func.count()).where(among(table.c.id, [each.target_id for each in names]))
                 with self._target.database.snapshot() as session:
-                    ids = [item.target_id for item in page]
-                    found += len(session.scalars(select(table.c.id).where(among(table.c.id, ids))).all())
+                    found += session.scalars(there).one()
             wanted = amount["items"]
             problem = f"{self._target.name} has {found} of {wanted} {name}" if found != wanted else None
             self._report.add("counts", problem)

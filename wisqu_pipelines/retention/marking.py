@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -31,13 +32,14 @@ from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.retention.kinds import Kind
-from wisqu_pipelines.retention.models import ItemState, SweepItem
+from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem
 from wisqu_pipelines.settings import RetentionSettings
 
 HELD = "under a legal hold"
 PROMOTING = "in a promotion"
 PROMOTED = "promoted"
 APPROVED = "approved for promotion"
+RESTORED = "a person took it back"
 NEEDED = "something that stays belongs to it"
 GOING = (ItemState.MARKED, ItemState.HIDDEN)
 
@@ -57,9 +59,8 @@ class Scope:
 def is_due(kind: Kind, scope: Scope) -> ColumnElement[bool]:
     """Whether a row is old enough to go."""
     model = kind.model
-    days = scope.policy.types.get(kind.name, scope.policy.days)
     is_test = model.is_test_data & (model.created_at < scope.now - timedelta(days=scope.policy.test_data_days))
-    is_old = model.created_at < scope.now - timedelta(days=days)
+    is_old = model.created_at < scope.now - _kept(kind, scope)
     return ~model.is_deleted & (is_test if scope.test_data_only else or_(is_test, is_old))
 
 
@@ -71,6 +72,7 @@ def why_not(kind: Kind, scope: Scope) -> ColumnElement[str | None]:
         (or_(model.promotion_status == PromotionStatus.PROMOTING, among(model.id, scope.in_promotions)), PROMOTING),
         (or_(model.promotion_status == PromotionStatus.PROMOTED, model.source_id.is_not(None)), PROMOTED),
         (model.promotion_status == PromotionStatus.APPROVED, APPROVED),
+        (_was_taken_back(kind, scope), RESTORED),
         *((_is_needed(part, column, kind, scope), NEEDED) for part, column in kind.parts),
     ]
     return case(*reasons, else_=null())
@@ -93,6 +95,27 @@ def staying(session: Session, kind: Kind, scope: Scope) -> dict[str, int]:
     due = select(reason).select_from(kind.model).where(is_due(kind, scope)).subquery()
     found = session.execute(select(due.c.reason, func.count()).where(due.c.reason.is_not(None)).group_by(due.c.reason))
     return {str(name): count for name, count in found}
+
+
+def _kept(kind: Kind, scope: Scope) -> timedelta:
+    """How long rows of a kind are kept."""
+    return timedelta(days=scope.policy.types.get(kind.name, scope.policy.days))
+
+
+def _was_taken_back(kind: Kind, scope: Scope) -> ColumnElement[bool]:
+    """Whether a person took it back from a sweep that hid it less long ago than rows are kept: the next night is not to
+    hide it again.
+    """
+    taken_back = (
+        select(SweepItem.item_id)
+        .join(Sweep, Sweep.id == SweepItem.sweep_id)
+        .where(
+            SweepItem.item_type == kind.name,
+            SweepItem.state == literal_column(repr(ItemState.RESTORED.value)),  # no parameter: the index is of these
+            Sweep.hidden_at >= scope.now - _kept(kind, scope),
+        )
+    )
+    return kind.model.id.in_(taken_back)
 
 
 def _is_needed(part: Any, column: Any, kind: Kind, scope: Scope) -> ColumnElement[bool]:

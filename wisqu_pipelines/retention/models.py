@@ -60,7 +60,7 @@ class Sweep(EnvironmentBase):
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 (hex) over the types and ids of what was marked: what an approval is for."""
     totals: Mapped[dict[str, Any]]
-    """By type: `rows`, `bytes`, `points`."""
+    """By type: `rows`, `bytes`, `points`, `test_data`, `ages`, and how many rows were due and stayed (`stays`)."""
     created_at: Mapped[datetime]
     approved_by: Mapped[UUID | None]
     approved_at: Mapped[datetime | None]
@@ -96,8 +96,14 @@ class SweepItem(EnvironmentBase):
     vector_version: Mapped[UUID | None]
     detail: Mapped[str | None] = mapped_column(Text)
 
+    def told(self) -> dict[str, Any]:
+        """What people are told of it; where it lies is the stores' business."""
+        names = ("item_type", "item_id", "label", "state", "created_at", "is_test_data", "bytes", "points", "detail")
+        return {name: getattr(self, name) for name in names}
+
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in ItemState)})", name="state"),
         Index(None, "sweep_id", "state", "item_type", "item_id"),
         Index(None, "item_type", "item_id"),
+        Index("ix_retention_items_restored", "item_type", "item_id", postgresql_where=text("state = 'restored'")),
     )

@@ -5,11 +5,12 @@ that is interrupted leaves no row without its file, and its next run finds in th
 stores.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import case, delete, exists, null, select, update
+from sqlalchemy import any_, case, delete, exists, func, null, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog import contents
@@ -37,25 +38,34 @@ TAKEN_BACK = "it was restored, or deleted by somebody else"
 def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
     """Hide what is marked and still may go; returns how many rows."""
     hidden = 0
+    left = _left(environment, sweep.id, ItemState.MARKED)
     for kind in KINDS.values():
+        done = 0
         for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
             _forget_cached(environment, kind, page)  # which an earlier run has hidden, and perhaps not come to
-        for page in _pages(environment, sweep.id, kind, ItemState.MARKED):
+        last = UUID(int=0)
+        while True:
             with environment.database.begin() as session:
-                gone = _hide_page(session, sweep, kind, scope, page)
+                moved = _hide_page(session, sweep, kind, scope, last)
+            if not moved:
+                break
+            last = max(moved)
+            gone = [item_id for item_id, state in moved.items() if state == ItemState.HIDDEN]
             _forget_cached(environment, kind, gone)
             hidden += len(gone)
-            progress(f"{kind.name} hidden", hidden, hidden)
+            done += len(moved)
+            progress(f"{kind.name} looked at and hidden", done, left.get(kind.name, done))
     return hidden
 
 
 def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
     """Purge what is hidden and not held."""
-    gone = 0
+    gone: Counter[str] = Counter()
+    left = _left(environment, sweep.id, ItemState.HIDDEN, ItemState.REMOVING)
     empty = partial(_empty_stores, environment, sweep.id)
     for kind, count in side_by_side(empty, _leaving(environment, sweep, scope), STORES_AT_ONCE):
-        gone += count
-        progress(f"{kind.name} purged", gone, gone)
+        gone[kind.name] += count
+        progress(f"{kind.name} purged", gone[kind.name], left.get(kind.name, gone[kind.name]))
 
 
 def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None) -> int:
@@ -95,6 +105,15 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
     return given_back
 
 
+def _left(environment: Environment, sweep_id: UUID, *states: ItemState) -> Mapping[str, int]:
+    """How many items of each type are in these states."""
+    wanted = select(SweepItem.item_type, func.count()).where(
+        SweepItem.sweep_id == sweep_id, SweepItem.state.in_(states)
+    )
+    with environment.database.begin() as session:
+        return {str(name): count for name, count in session.execute(wanted.group_by(SweepItem.item_type))}
+
+
 def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemState) -> Iterator[Sequence[UUID]]:
     """The items of a kind in a state, by ids: those before the last ones are not looked at again."""
     wanted = (
@@ -113,9 +132,18 @@ def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemStat
         query = wanted.where(SweepItem.item_id > page[-1])
 
 
-def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, page: Sequence[UUID]) -> Sequence[UUID]:
-    """Hide the rows of a page that may still go, and write down of each item what became of it, in one statement."""
-    free = select(kind.model.id).where(among(kind.model.id, page), goes(kind, scope))
+def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, after: UUID) -> dict[UUID, str]:
+    """Hide the rows of the next page that may still go, in one statement: what became of each item of the page."""
+    of_sweep = (SweepItem.sweep_id == sweep.id, SweepItem.item_type == kind.name)
+    page = (
+        select(SweepItem.item_id)
+        .where(*of_sweep, SweepItem.state == ItemState.MARKED, SweepItem.item_id > after)
+        .order_by(SweepItem.item_id)
+        .limit(AT_ONCE)
+        .cte("page")
+    )
+    on_page = any_(func.array(select(page.c.item_id).scalar_subquery()))  # looked up by the index, however many
+    free = select(kind.model.id).where(kind.model.id == on_page, goes(kind, scope))
     hidden = (
         update(kind.model)
         .where(kind.model.id.in_(free.with_for_update(skip_locked=True, of=kind.model)))
@@ -126,7 +154,7 @@ def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, page: S
     is_hidden = SweepItem.item_id.in_(select(hidden.c.id))
     moved = session.execute(
         update(SweepItem)
-        .where(SweepItem.sweep_id == sweep.id, SweepItem.item_type == kind.name, among(SweepItem.item_id, page))
+        .where(*of_sweep, SweepItem.item_id == on_page)
         .values(
             state=case((is_hidden, ItemState.HIDDEN), else_=ItemState.KEPT),
             detail=case((is_hidden, null()), else_=CHANGED),
@@ -134,7 +162,7 @@ def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, page: S
         .returning(SweepItem.item_id, SweepItem.state)
         .execution_options(synchronize_session=False)
     )
-    return [item_id for item_id, state in moved if state == ItemState.HIDDEN]
+    return {item_id: state for item_id, state in moved}  # noqa: C416  (rows are not tuples to the type checker)
 
 
 def _move(
@@ -175,27 +203,22 @@ def _delete_rows(
         return gone
 
 
-def _leaving(
-    environment: Environment, sweep: Sweep, scope: Scope
-) -> Iterator[tuple[Kind, Sequence[UUID], Sequence[UUID]]]:
-    """What may leave the stores, kind by kind: the items, and those of them whose rows have gone just now."""
+def _leaving(environment: Environment, sweep: Sweep, scope: Scope) -> Iterator[tuple[Kind, Sequence[UUID]]]:
+    """The items that may leave the stores, kind by kind: their rows have gone."""
     for kind in KINDS.values():
         for page in _pages(environment, sweep.id, kind, ItemState.REMOVING):
-            yield kind, page, ()  # an earlier run has left them
+            yield kind, page  # an earlier run has left them
         for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
-            gone = _delete_rows(environment, sweep, kind, scope, page)
-            yield kind, gone, gone
+            yield kind, _delete_rows(environment, sweep, kind, scope, page)
 
 
 def _has_stores(kind: Kind) -> bool:
     return kind.model in {RagDocument, StoredFile}
 
 
-def _empty_stores(
-    environment: Environment, sweep_id: UUID, leaving: tuple[Kind, Sequence[UUID], Sequence[UUID]]
-) -> tuple[Kind, int]:
-    """Remove the vectors and files of rows that are gone; returns how many of them went just now."""
-    kind, ids, gone = leaving
+def _empty_stores(environment: Environment, sweep_id: UUID, leaving: tuple[Kind, Sequence[UUID]]) -> tuple[Kind, int]:
+    """Remove the vectors and files of rows that are gone; returns how many there were."""
+    kind, ids = leaving
     if _has_stores(kind) and ids:
         wanted = select(
             SweepItem.collection, SweepItem.vector_version, SweepItem.points, SweepItem.bucket, SweepItem.object_name
@@ -218,7 +241,7 @@ def _empty_stores(
         )
         with environment.database.begin() as session:
             _move(session, sweep_id, kind, ids, ItemState.PURGED)
-    return kind, len(gone)
+    return kind, len(ids)
 
 
 def _named_by_rows(session: Session, keys: set[str]) -> set[str]:

@@ -1,11 +1,12 @@
 """What retention answers with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.retention.models import SweepState
 
 AGES = (7, 30, 90, 365)
@@ -39,12 +40,16 @@ class SweepReport:
     """None: a dry run, or nothing was due."""
     state: SweepState | None
     is_dry_run: bool
+    """Nothing was done: it says what would be."""
     test_data_only: bool
     types: Mapping[str, TypeReport]
     created_at: datetime
     purge_after: datetime | None = None
     hidden: int = 0
     """How many rows it has hidden, and not given back."""
+    hidden_bytes: int = 0
+    """Of the files of these rows: what their purge frees."""
+    hidden_points: int = 0
     purged: int = 0
     restored: int = 0
     kept: int = 0
@@ -53,6 +58,10 @@ class SweepReport:
     requested_by: UUID | None = None
     approved_by: UUID | None = None
     reason: str | None = None
+    takes_approval: bool = False
+    """Whether it hides nothing before another person has approved its list."""
+    is_forced: bool = False
+    """Whether it goes past the cap."""
 
     @property
     def rows(self) -> int:
@@ -75,9 +84,35 @@ class SweepReport:
             "|---|--:|--:|--:|--:|---|---|",
         ]
         for name, each in self.types.items():
-            cells = (name, each.rows, each.test_data, each.bytes, each.points, told(each.ages), told(each.stays))
+            cells = (name, each.rows, each.test_data, size(each.bytes), each.points, told(each.ages), told(each.stays))
             lines.append(f"| {' | '.join(map(str, cells))} |")
-        return "\n".join([*lines, *(["", f"The cap stops it: {self.stopped}."] if self.stopped else [])])
+        return "\n".join([*lines, *(each for note in self.notes for each in ("", note))])
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What stands between the figures and what happens, in sentences."""
+        notes = []
+        if self.stopped:
+            cap = "It goes past the cap, which says" if self.is_forced else "The cap stops it"
+            notes.append(f"{cap}: {self.stopped}.")
+        if self.is_dry_run and self.takes_approval:
+            notes.append(
+                f"Nothing goes from {self.environment} by itself: somebody begins a sweep, and hides nothing before "
+                "somebody else has approved its list."
+            )
+        return notes
+
+    @property
+    def outlook(self) -> str | None:
+        """What the next run does with a sweep that a dry run has found; None: this is not one."""
+        if not self.is_dry_run or self.sweep_id is None:
+            return None
+        if self.state == SweepState.HIDDEN:
+            return (
+                f"The grace time of the sweep {self.sweep_id} is over: the next run purges what is not held of its "
+                f"{self.hidden} rows, which have {size(self.hidden_bytes)} of files and {self.hidden_points} vectors."
+            )
+        return f"The sweep {self.sweep_id} may begin: the next run hides what still may go of its {self.rows} rows."
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -106,8 +141,15 @@ class SweepReport:
             "purged": self.purged,
             "restored": self.restored,
             "kept": self.kept,
+            "hidden_bytes": self.hidden_bytes,
+            "hidden_points": self.hidden_points,
             "stopped": self.stopped,
+            "is_forced": self.is_forced,
+            "takes_approval": self.takes_approval,
             "digest": self.digest,
+            "requested_by": None if self.requested_by is None else str(self.requested_by),
+            "approved_by": None if self.approved_by is None else str(self.approved_by),
+            "reason": self.reason,
         }
 
 
@@ -117,11 +159,32 @@ def told(counts: Mapping[str, int]) -> str:
 
 
 @dataclass(frozen=True)
+class RestoreReport:
+    """What a restoring gave back."""
+
+    given_back: int
+    """How many rows, with what they are parts of."""
+    sweep: SweepReport
+    """As it stands now."""
+
+
+@dataclass(frozen=True)
 class CleanupReport:
-    """What one run of retention did."""
+    """What one run of retention did, or would do."""
 
     environment: str
     sweep: SweepReport
     """The new sweep, or what a dry run foretells."""
     earlier: tuple[SweepReport, ...] = ()
-    """Sweeps that it went on with: hidden, purged, or given up."""
+    """Sweeps that it went on with: hidden, purged, or given up. Of a dry run: those that it would go on with, as they
+    stand.
+    """
+
+    def as_markdown(self) -> str:
+        """The new sweep, and what becomes of earlier ones."""
+        outlooks = [each.outlook for each in self.earlier if each.outlook]
+        return "\n\n".join([self.sweep.as_markdown(), *outlooks])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self.sweep.as_dict(), "earlier": [each.as_dict() for each in self.earlier]}

@@ -16,7 +16,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.clocks import require_agreement
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.environments.turns import one_at_a_time
-from wisqu_pipelines.errors import CapReached, NotPermitted, SweepNotFound, SweepRefused
+from wisqu_pipelines.errors import BadSettings, CapReached, NotPermitted, SweepNotFound, SweepRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.models import CentralUser
 from wisqu_pipelines.identity.reasons import check_reason, required_reason
@@ -25,10 +25,10 @@ from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.promotion.models import Promotion, PromotionItem, PromotionState
 from wisqu_pipelines.retention import purging
-from wisqu_pipelines.retention.kinds import Kind, chosen
+from wisqu_pipelines.retention.kinds import KINDS, Kind, chosen
 from wisqu_pipelines.retention.marking import Scope, mark, staying
 from wisqu_pipelines.retention.models import APPROVAL_LASTS, ItemState, Sweep, SweepItem, SweepState
-from wisqu_pipelines.retention.report import AGES, CleanupReport, SweepReport, TypeReport
+from wisqu_pipelines.retention.report import AGES, CleanupReport, RestoreReport, SweepReport, TypeReport
 from wisqu_pipelines.settings import Settings
 
 SWEEPERS = ("developer", "admin", "superadmin")
@@ -47,6 +47,8 @@ AUDIENCE = "wisqu:sweeps"
 """What signed approvals of sweeps are for: they are none of anything else."""
 PURGED = "retention_purged"
 """What the environment's audit calls a purge."""
+UNPURGED = (ItemState.HIDDEN, ItemState.REMOVING)
+"""Items that a sweep has hidden and not given back or purged."""
 TURN = 0x57_49_53_51_55_03
 """The advisory lock of the environment's database that lets one run of retention at a time work on it."""
 
@@ -55,7 +57,14 @@ class RetentionService:
     """Sweeps one environment by its policy. Everything that it hides, purges or gives back is audited there."""
 
     def __init__(self, control: Database, environment: Environment, settings: Settings, clock: Clock) -> None:
-        """Sweep `environment`, asking `control` what promotions need and what people may do."""
+        """Sweep `environment`, asking `control` what promotions need and what people may do.
+
+        Raises:
+            BadSettings: its policy speaks of a type that is not swept: what was meant would go by another one.
+        """
+        if unknown := sorted({*environment.settings.retention.types} - {*KINDS}):
+            where, swept = f"environments.{environment.name}.retention.types", ", ".join(sorted(KINDS))
+            raise BadSettings(message=f"{where}: {', '.join(unknown)} is not swept; {swept} are")
         self._control = control
         self._environment = environment
         self._database = environment.database
@@ -63,12 +72,15 @@ class RetentionService:
         self._signatures = SignedApprovals(settings, AUDIENCE)
         self._clock = clock
 
-    def foretell(self, types: Sequence[str] | None = None, *, test_data_only: bool = False) -> SweepReport:
+    def foretell(
+        self, types: Sequence[str] | None = None, *, test_data_only: bool = False, force: bool = False
+    ) -> SweepReport:
         """What a sweep would do now: its own statements are carried out and undone. Nothing is changed.
 
         Args:
             types: Only rows of these types; None: of all.
             test_data_only: Only test data.
+            force: As if it went past the cap.
 
         Raises:
             UnknownType: there is no such type.
@@ -79,9 +91,26 @@ class RetentionService:
         with self._database.begin() as session:
             require_agreement(session, self._clock, self._database.name)
             undone = session.begin_nested()
-            report = self._mark(session, kinds, scope, None, None, is_forced=False)
+            report = self._mark(session, kinds, scope, None, None, is_forced=force)
             undone.rollback()
         return replace(report, sweep_id=None, state=None, is_dry_run=True)
+
+    def rehearse(
+        self, types: Sequence[str] | None = None, *, test_data_only: bool = False, force: bool = False
+    ) -> CleanupReport:
+        """What `run` would do now, with the earlier sweeps that it would go on with. Arguments and errors as of
+        `foretell`; nothing is changed.
+        """
+        foretold = self.foretell(types, test_data_only=test_data_only, force=force)
+        return CleanupReport(self._environment.name, foretold, tuple(self._pending()))
+
+    def _pending(self) -> Sequence[SweepReport]:
+        """The earlier sweeps that the next run goes on with, as they stand: approved ones that it hides, and hidden
+        ones whose grace time is over, which it purges.
+        """
+        with self._database.begin() as session:
+            found = [self._report(session, self._get(session, each, lock=False)) for each in self._unfinished(session)]
+        return [replace(each, is_dry_run=True) for each in found if each.state != SweepState.WAITING]
 
     def run(
         self,
@@ -115,24 +144,29 @@ class RetentionService:
         who = self._permitted(person, SWEEPERS, "clean up")
         if who is None and (force or not self._policy.automatic):
             raise NotPermitted(
-                person="nobody",
+                person="An unnamed caller",
                 act="clean up",
                 environment=self._environment.name,
-                reason="it is not cleaned up by itself: a person starts a sweep, and another one approves it",
+                reason="going past the cap takes a person's name"
+                if self._policy.automatic
+                else "it is not cleaned up by itself: a person starts a sweep, and another one approves it",
             )
         with one_at_a_time(self._database, TURN):
             with self._database.begin() as session:
                 require_agreement(session, self._clock, self._database.name)
-            earlier = [self._go_on(sweep, progress) for sweep in self._unfinished()]
+            earlier = [self._go_on(sweep, progress) for sweep in self._to_do()]
             scope = self._scope(test_data_only)
             with self._database.begin() as session:
                 begun = session.begin_nested()
                 report = self._mark(session, kinds, scope, None if who is None else who.id, why, is_forced=force)
                 stopped = report.stopped if not force else None
-                if stopped or not report.rows:
+                asked = self._asked(session, report)
+                if stopped or asked or not report.rows:
                     begun.rollback()
                 else:
                     begun.commit()
+                if asked:
+                    report = self._report(session, asked)
             if stopped:
                 raise CapReached(environment=self._environment.name, reason=stopped)
             if report.sweep_id is not None and report.rows and report.state == SweepState.HIDING:
@@ -148,7 +182,7 @@ class RetentionService:
         with one_at_a_time(self._database, TURN):
             with self._database.begin() as session:
                 require_agreement(session, self._clock, self._database.name)
-            return [self._go_on(sweep, progress) for sweep in self._unfinished()]
+            return [self._go_on(sweep, progress) for sweep in self._to_do()]
 
     def approved(self) -> Sequence[UUID]:
         """The sweeps that are approved and not hidden yet, oldest first."""
@@ -208,8 +242,9 @@ class RetentionService:
 
     def restore(
         self, sweep_id: UUID, person: str | UUID, reason: str, item_ids: Sequence[UUID] | None = None
-    ) -> SweepReport:
-        """Give back what a sweep has hidden and not purged: all of it, or some items with what they are parts of.
+    ) -> RestoreReport:
+        """Give back what a sweep has hidden and not purged: all of it, or some items with what they are parts of. No
+        sweep takes them again before they are once more as old as the policy says, counted from when they were hidden.
 
         Raises:
             SweepNotFound, SweepRefused: it is not there, has hidden nothing, or none of those items.
@@ -232,7 +267,7 @@ class RetentionService:
             if not count:
                 self._refuse(sweep, "restored", "nothing of that is hidden any more")
             self._write_down(session, "retention_restored", who.id, why, sweep, items=count)
-            return self._report(session, sweep)
+            return RestoreReport(count, self._report(session, sweep))
 
     def list(self, limit: int = 50) -> Sequence[SweepReport]:
         """The sweeps, newest first."""
@@ -313,7 +348,15 @@ class RetentionService:
             types[kind.name] = self._told(session, kind, scope)
         sweep.digest = _digest(session, sweep.id)
         sweep.totals = {
-            name: {"rows": each.rows, "bytes": each.bytes, "points": each.points} for name, each in types.items()
+            name: {
+                "rows": each.rows,
+                "bytes": each.bytes,
+                "points": each.points,
+                "test_data": each.test_data,
+                "ages": dict(each.ages),
+                "stays": dict(each.stays),
+            }
+            for name, each in types.items()
         }
         if by is not None and any(each.rows for each in types.values()):
             self._write_down(session, "retention_marked", by, reason, sweep)
@@ -330,7 +373,21 @@ class RetentionService:
             digest=sweep.digest,
             requested_by=by,
             reason=reason,
+            takes_approval=not self._policy.automatic,
+            is_forced=is_forced,
         )
+
+    def _asked(self, session: Session, report: SweepReport) -> Sweep | None:
+        """The sweep of the same list that waits for its approval already: people are not asked twice."""
+        if report.state != SweepState.WAITING or not report.rows:
+            return None
+        wanted = select(Sweep).where(
+            Sweep.state == SweepState.WAITING,
+            Sweep.digest == report.digest,
+            Sweep.id != report.sweep_id,
+            Sweep.created_at >= report.created_at - APPROVAL_LASTS,
+        )
+        return session.scalars(wanted.order_by(Sweep.created_at).limit(1)).first()
 
     def _told(self, session: Session, kind: Kind, scope: Scope) -> TypeReport:
         """What was marked of a kind, what stays, and what the cap says."""
@@ -371,7 +428,11 @@ class RetentionService:
 
     # Hiding and purging
 
-    def _unfinished(self) -> Sequence[UUID]:
+    def _to_do(self) -> Sequence[UUID]:
+        with self._database.begin() as session:
+            return self._unfinished(session)
+
+    def _unfinished(self, session: Session) -> Sequence[UUID]:
         """The sweeps that there is something to do for, oldest first."""
         now = self._clock.now()
         wanted = select(Sweep.id).where(
@@ -381,8 +442,7 @@ class RetentionService:
                 and_(Sweep.state == SweepState.WAITING, Sweep.created_at < now - APPROVAL_LASTS),
             )
         )
-        with self._database.begin() as session:
-            return session.scalars(wanted.order_by(Sweep.created_at)).all()
+        return session.scalars(wanted.order_by(Sweep.created_at)).all()
 
     def _go_on(self, sweep_id: UUID, progress: Progress) -> SweepReport:
         with self._database.begin() as session:
@@ -461,27 +521,35 @@ class RetentionService:
 
     def _report(self, session: Session, sweep: Sweep) -> SweepReport:
         session.flush()
+        item = SweepItem
         counted = session.execute(
-            select(SweepItem.state, func.count()).where(SweepItem.sweep_id == sweep.id).group_by(SweepItem.state)
+            select(item.state, func.count(), func.sum(item.bytes), func.sum(item.points))
+            .where(item.sweep_id == sweep.id)
+            .group_by(item.state)
         ).all()
-        states = {ItemState(state): count for state, count in counted}
+        states = {ItemState(state): (count, int(size), int(points)) for state, count, size, points in counted}
+        rows, size, points = (sum(states.get(each, (0, 0, 0))[n] for each in UNPURGED) for n in range(3))
         return SweepReport(
             environment=self._environment.name,
             sweep_id=sweep.id,
             state=SweepState(sweep.state),
             is_dry_run=False,
             test_data_only=bool(sweep.scope["test_data_only"]),
-            types={name: TypeReport(**amounts) for name, amounts in sweep.totals.items()},
+            types={name: TypeReport(**sweep.totals[name]) for name in KINDS if name in sweep.totals},
             created_at=sweep.created_at,
             purge_after=sweep.purge_after,
-            hidden=states.get(ItemState.HIDDEN, 0) + states.get(ItemState.REMOVING, 0),
-            purged=states.get(ItemState.PURGED, 0),
-            restored=states.get(ItemState.RESTORED, 0),
-            kept=states.get(ItemState.KEPT, 0),
+            hidden=rows,
+            hidden_bytes=size,
+            hidden_points=points,
+            purged=states.get(ItemState.PURGED, (0,))[0],
+            restored=states.get(ItemState.RESTORED, (0,))[0],
+            kept=states.get(ItemState.KEPT, (0,))[0],
             digest=sweep.digest,
             requested_by=sweep.requested_by,
             approved_by=sweep.approved_by,
             reason=sweep.reason,
+            takes_approval=not self._policy.automatic,
+            is_forced=sweep.is_forced,
         )
 
     def _get(self, session: Session, sweep_id: UUID, *, lock: bool = True) -> Sweep:

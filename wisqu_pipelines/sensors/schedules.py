@@ -15,12 +15,12 @@ def schedules(declared: Declared) -> Iterator[ScheduleDefinition]:
     when = declared.schedules
     for environment in declared.environments:
         begins = environment in declared.swept
-        what = "by its policy" if begins else "as people have approved; no sweep begins by itself there"
+        what = "Sweeps {} by its policy" if begins else "Hides what approved sweeps of {} list, and begins none"
         yield _schedule(
             f"retention_{environment}",
             "retention_cleanup",
             when.retention,
-            f"Sweeps {environment} {what}, and purges what was hidden long enough.",
+            f"{what.format(environment)}; purges what was hidden long enough.",
             {"sweep": {"environment": environment, "dry_run": False, "begin": begins}},
             {ENVIRONMENT: environment},
         )
@@ -40,8 +40,14 @@ def schedules(declared: Declared) -> Iterator[ScheduleDefinition]:
         "Deletes Dagster's own runs that ended long ago.",
         {"purge_runs": {"days": KEPT_DAYS, "dry_run": False}},
     )
+    yield _schedule(
+        "test_account_expiry",
+        "test_account_expiry",
+        when.test_account_expiry,
+        "Deletes expired test accounts, and tells developers which ones end soon.",
+        {"expire_test_accounts": {"dry_run": False}},
+    )
     for name, at, description in (
-        ("test_account_expiry", when.test_account_expiry, "Deletes expired test accounts."),
         ("storage_audit", when.storage_audit, "Audits every environment's stores, and removes nothing."),
         ("inventory", when.inventory, "Counts what lies in every environment's stores."),
         ("metrics", when.metrics, "Keeps a snapshot of all metrics."),

@@ -27,6 +27,11 @@ def check_key(key: str) -> None:
         raise BadInput(what=f"the object key '{key}'", reason=reason)
 
 
+def is_usable(key: str) -> bool:
+    """Whether `check_key` lets a key pass."""
+    return _reason(key) is None
+
+
 def _reason(key: str) -> str | None:
     plain = key.isascii() and key.isprintable()  # as nearly all are
     if not plain and any(unicodedata.category(each) in _UNLISTABLE or each in _NONCHARACTERS for each in key):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
+import numpy as np
 import orjson
 from qdrant_client import models
 from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
@@ -24,7 +25,7 @@ from wisqu_pipelines.errors import (
     StoreUnavailable,
     WisquError,
 )
-from wisqu_pipelines.ports.vectors import CollectionInfo, Point, ScoredPoint
+from wisqu_pipelines.ports.vectors import CollectionInfo, Numbers, Point, ScoredPoint
 from wisqu_pipelines.settings import VectorIndexSettings
 from wisqu_pipelines.storage.connections import PASSING_ERRORS
 from wisqu_pipelines.storage.qdrant_points import QdrantPoints, in_requests, plain
@@ -182,40 +183,35 @@ class QdrantVectorIndex:
 
     def set_payload(self, collection: str, ids: Sequence[UUID], payload: Mapping[str, Any]) -> None:
         """Set these payload fields on the points of those ids, and leave the other fields alone."""
-        for batch in _batches(ids, IDS_AT_ONCE):
-            # By filter: given as a list, one id that is not there makes Qdrant refuse them all.
-            there = models.Filter(must=[models.HasIdCondition(has_id=[str(each) for each in batch])])
-            self._write(
-                "set payload",
-                collection,
-                lambda there=there: self._client.set_payload(collection, dict(payload), there, wait=True).status,  # type: ignore[misc]
-                lambda batch=batch: all(  # type: ignore[misc]
-                    point.payload.get(key) == value
-                    for point in self.retrieve(collection, batch, vectors=False).values()
-                    for key, value in plain(payload).items()
-                ),
+
+        def shows(batch: Sequence[UUID]) -> bool:
+            return all(
+                point.payload.get(key) == value
+                for point in self.retrieve(collection, batch, vectors=False).values()
+                for key, value in plain(payload).items()
             )
+
+        for batch in _batches(ids, IDS_AT_ONCE):
+            write = partial(self._points.set_payload, collection, batch, payload)
+            self._write("set payload", collection, write, partial(shows, batch))
 
     def delete(self, collection: str, ids: Sequence[UUID]) -> None:
         """Delete points; one that is not there is no error."""
         for batch in _batches(ids, IDS_AT_ONCE):
-            points: list[Any] = [str(each) for each in batch]
-            self._write(
-                "delete",
-                collection,
-                lambda points=points: self._client.delete(collection, points, wait=True).status,  # type: ignore[misc]
-                lambda batch=batch: not self.present(collection, batch),  # type: ignore[misc]
-            )
+            write = partial(self._points.delete, collection, batch)
+            self._write("delete", collection, write, lambda batch=batch: not self.present(collection, batch))  # type: ignore[misc]
 
-    def search(
-        self, collection: str, vector: Sequence[float], match: Mapping[str, Any], limit: int
-    ) -> Sequence[ScoredPoint]:
+    def search(self, collection: str, vector: Numbers, match: Mapping[str, Any], limit: int) -> Sequence[ScoredPoint]:
         """The `limit` nearest points among those that match, best first."""
         answer = self._do(
             "search",
             collection,
             lambda: self._client.query_points(
-                collection, query=list(vector), query_filter=_filter(match), limit=limit, with_payload=True
+                collection,
+                query=np.asarray(vector, np.float64).tolist(),
+                query_filter=_filter(match),
+                limit=limit,
+                with_payload=True,
             ),
         )
         return [ScoredPoint(UUID(str(each.id)), each.score, each.payload or {}) for each in answer.points]
@@ -305,7 +301,7 @@ def _said(error: UnexpectedResponse) -> str:
         return error.reason_phrase
 
 
-def _check_dimension(made_for: CollectionInfo, vector: Sequence[float]) -> None:
+def _check_dimension(made_for: CollectionInfo, vector: Numbers) -> None:
     if len(vector) != made_for.dimension:
         raise CollectionMismatch(
             collection=made_for.name, found=f"dimension {made_for.dimension}", wanted=f"dimension {len(vector)}"

@@ -5,16 +5,18 @@ as single precision needs, and read as they are written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import httpx
+import numpy as np
 import orjson
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from wisqu_pipelines.ports.vectors import Point
+from wisqu_pipelines.ports.vectors import Numbers, Point
 from wisqu_pipelines.settings import VectorIndexSettings
 from wisqu_pipelines.storage.connections import BoundedPool
 
@@ -38,12 +40,21 @@ class QdrantPoints:
 
     def upsert(self, collection: str, points: Iterable[bytes]) -> models.UpdateStatus:
         """Write points, each as `packed` makes it, and wait until they are written."""
-        result = self._ask("PUT", collection, "?wait=true", b'{"points":[%b]}' % b",".join(points))
-        return models.UpdateStatus(_member(result, "status"))
+        return self._write("PUT", collection, "", b'{"points":[%b]}' % b",".join(points))
+
+    def set_payload(self, collection: str, ids: Sequence[UUID], payload: Mapping[str, Any]) -> models.UpdateStatus:
+        """Set payload fields on the points of those ids that are there."""
+        # By filter: given as a list, one id that is not there makes Qdrant refuse them all.
+        there = {"must": [{"has_id": ids}]}
+        return self._write("POST", collection, "/payload", orjson.dumps({"payload": dict(payload), "filter": there}))
+
+    def delete(self, collection: str, ids: Sequence[UUID]) -> models.UpdateStatus:
+        """Delete the points of those ids that are there."""
+        return self._write("POST", collection, "/delete", orjson.dumps({"points": ids}))
 
     def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool) -> list[Point]:
         """The points of those ids that are there."""
-        return [_point(each, each_id) for each, each_id in self._found(collection, ids, payload=True, vectors=vectors)]
+        return _points(self._found(collection, ids, payload=True, vectors=vectors))
 
     def present(self, collection: str, ids: Sequence[UUID]) -> set[UUID]:
         """Those of the ids whose points are there."""
@@ -58,7 +69,7 @@ class QdrantPoints:
             asked["filter"] = {"must": [{"key": key, "match": {"value": value}} for key, value in match.items()]}
         page = self._ask("POST", collection, "/scroll", orjson.dumps(asked))
         records = _listed(_member(page, "points"))
-        return [_point(each, UUID(str(_member(each, "id")))) for each in records], page.get("next_page_offset")
+        return _points((each, UUID(str(_member(each, "id")))) for each in records), page.get("next_page_offset")
 
     def _found(
         self, collection: str, ids: Sequence[UUID], *, payload: bool, vectors: bool
@@ -72,6 +83,10 @@ class QdrantPoints:
                 raise ValueError("an answer with a point that was not asked for")
             yield record, id_
 
+    def _write(self, method: str, collection: str, path: str, body: bytes) -> models.UpdateStatus:
+        """Change something, and wait until it is changed."""
+        return models.UpdateStatus(_member(self._ask(method, collection, f"{path}?wait=true", body), "status"))
+
     def _ask(self, method: str, collection: str, path: str, body: bytes) -> Any:
         """Send a request, once; returns what stands under `result`."""
         url = f"{self._url}/collections/{quote(collection, safe='')}/points{path}"
@@ -82,12 +97,12 @@ class QdrantPoints:
 
 
 def packed(point: Point) -> bytes:
-    """A point as a request carries it; its vector may be a numpy array.
+    """A point as a request carries it.
 
     Raises:
         TypeError: JSON has no form for something in its payload.
     """
-    vector = point.vector if hasattr(point.vector, "dtype") else list(point.vector)
+    vector = point.vector if isinstance(point.vector, np.ndarray) else list(point.vector)
     return orjson.dumps(
         {"id": point.id, "vector": vector, "payload": dict(point.payload)}, option=orjson.OPT_SERIALIZE_NUMPY
     )
@@ -119,8 +134,17 @@ def in_requests(points: Sequence[Point], most: int, size: int) -> Iterator[tuple
         yield points[start:], batch
 
 
-def _point(record: Any, id_: UUID) -> Point:
-    return Point(id_, record.get("vector") or (), record.get("payload") or {})
+def _points(found: Iterable[tuple[Any, UUID]]) -> list[Point]:
+    """Records with their ids as points. Vectors become one array: as lists they take eight times the memory, and are
+    made into arrays wherever they are looked at.
+    """
+    records = list(found)
+    vectors: Sequence[Numbers] = [record.get("vector") or () for record, _ in records]
+    with suppress(ValueError):  # of several lengths, as they may be in a collection of named vectors
+        vectors = list(np.array(vectors, np.float32))
+    return [
+        Point(id_, vector, record.get("payload") or {}) for (record, id_), vector in zip(records, vectors, strict=True)
+    ]
 
 
 def _member(answer: Any, name: str) -> Any:

@@ -1,14 +1,16 @@
 """The object store port on S3: MinIO, AWS, SeaweedFS, whatever speaks it and heeds conditions on writes."""
 
+import hashlib
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from io import BytesIO
-from itertools import islice
-from typing import BinaryIO, TypeVar
+from itertools import chain, islice
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from uuid import uuid4
+from xml.etree.ElementTree import ParseError
 
 from minio import Minio
 from minio.commonconfig import COMPLIANCE, ComposeSource
@@ -22,17 +24,20 @@ from urllib3.exceptions import HTTPError
 from wisqu_pipelines.errors import ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
 from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
-from wisqu_pipelines.side_by_side import side_by_side
 from wisqu_pipelines.storage import s3_answers
 from wisqu_pipelines.storage.connections import BoundedPool
 from wisqu_pipelines.storage.copies import copied
-from wisqu_pipelines.storage.keys import check_key
+from wisqu_pipelines.storage.digests import sha256_at
+from wisqu_pipelines.storage.keys import check_key, is_usable
 from wisqu_pipelines.storage.retries import with_retries
 from wisqu_pipelines.storage.s3_answers import USER_METADATA, WRITE_MARK, NotDeletedError
 from wisqu_pipelines.storage.s3_reading import Reading
 from wisqu_pipelines.storage.s3_signing import path_of
 from wisqu_pipelines.storage.s3_transport import CreateOnlyPool
-from wisqu_pipelines.storage.s3_wire import Wire
+from wisqu_pipelines.storage.s3_wire import Answer, Ask, Wire, WireError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 PART = 8 * 1024 * 1024
 """Bytes in one part of an upload, and what it holds in memory at a time. What is smaller goes in one request."""
@@ -40,12 +45,13 @@ COPY_PART = 256 * 1024 * 1024
 """Most bytes that the server copies for one request. S3 allows 5 GiB, but the answer must come before the timeout."""
 MOST_PARTS = 10_000
 """Parts of one object, as S3 allows."""
-COPIES_AT_ONCE = 16
-"""Copies that a server works on at a time."""
+MANY_AT_ONCE = 16
+"""Requests that a server works on at a time, where there are many."""
 AT_ONCE = 1_000
 """Keys in one request, as S3 allows."""
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
+Element = TypeVar("Element")
 Result = TypeVar("Result")
 
 
@@ -244,16 +250,10 @@ class S3ObjectStore:
         check_key(key)
         if size is None or size > COPY_PART:
             return self._copy_in_parts(source_bucket, source_key, bucket, key, source_etag)
-        headers = {
-            "x-amz-copy-source": path_of(source_bucket, source_key),
-            "x-amz-copy-source-if-match": f'"{source_etag}"',
-            "x-amz-metadata-directive": "COPY",
-            "if-none-match": "*",
-        }
+        ask = _copy(CopyRequest(source_bucket, source_key, source_etag, bucket, key, size))
 
         def copy(_: int) -> str:
-            answer = self._wire.request("PUT", bucket, key, headers)
-            return s3_answers.copied_etag(answer.body)
+            return s3_answers.copied_etag(self._wire.request(ask).body)
 
         try:
             return self._do("copy", copy, source_bucket, source_key)
@@ -267,8 +267,57 @@ class S3ObjectStore:
             return s3_answers.info(found).etag
 
     def copy_many(self, requests: Iterable[CopyRequest]) -> Iterator[CopyOutcome]:
-        """`copy` for many, `COPIES_AT_ONCE` at once."""
-        return side_by_side(partial(copied, self.copy), requests, COPIES_AT_ONCE)
+        """`copy` for many, `MANY_AT_ONCE` at once. What does not succeed at once is copied by itself, with all that
+        `copy` does about it.
+        """
+        waiting: deque[tuple[CopyRequest, bool]] = deque()
+
+        def asks() -> Iterator[Ask]:
+            for request in requests:
+                is_sent = request.size is not None and request.size <= COPY_PART and is_usable(request.key)
+                waiting.append((request, is_sent))
+                if is_sent:
+                    yield _copy(request)
+
+        answers = self._wire.many(asks(), MANY_AT_ONCE)
+        for answer in chain(answers, [None]):
+            while waiting and (answer is None or not waiting[0][1]):
+                yield copied(self.copy, waiting.popleft()[0])
+            if answer is not None:
+                yield self._copied(waiting.popleft()[0], answer)
+
+    def _copied(self, request: CopyRequest, answer: Answer | WireError) -> CopyOutcome:
+        if isinstance(answer, Answer):
+            with suppress(WireError, ParseError):
+                return CopyOutcome(request, s3_answers.copied_etag(answer.body))
+        return copied(self.copy, request)
+
+    def stat_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[ObjectInfo | None]:
+        """`stat` for many, `MANY_AT_ONCE` at once; what has no answer at once is asked for by itself."""
+        waiting: deque[tuple[str, str]] = deque()
+        asks = (Ask("HEAD", bucket, key) for bucket, key in _remembered(objects, waiting))
+        for answer in self._wire.many(asks, MANY_AT_ONCE):
+            yield self._stated(*waiting.popleft(), answer)
+
+    def _stated(self, bucket: str, key: str, answer: Answer | WireError) -> ObjectInfo | None:
+        if isinstance(answer, Answer):
+            with suppress(KeyError, ValueError):
+                return s3_answers.described(key, answer.headers)
+        return self.stat(bucket, key)
+
+    def sha256_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[str | None]:
+        """SHA-256 of many objects' bytes, `MANY_AT_ONCE` at once; what does not arrive at once is read by itself."""
+        waiting: deque[tuple[str, str]] = deque()
+        hashes: deque[_Hash] = deque()
+
+        def asks() -> Iterator[Ask]:
+            for bucket, key in _remembered(objects, waiting):
+                hashes.append(hashlib.sha256())
+                yield Ask("GET", bucket, key, sink=hashes[-1].update)
+
+        for answer in self._wire.many(asks(), MANY_AT_ONCE):
+            hashed, place = hashes.popleft(), waiting.popleft()
+            yield hashed.hexdigest() if isinstance(answer, Answer) else sha256_at(self, *place)
 
     def _copy_in_parts(self, source_bucket: str, source_key: str, bucket: str, key: str, source_etag: str) -> str:
         source = self._unchanged(source_bucket, source_key, source_etag)
@@ -344,6 +393,23 @@ class S3ObjectStore:
             return with_retries(act, s3_answers.is_transient) if repeatable else act(1)
         except s3_answers.VENDOR_ERRORS as error:
             raise s3_answers.translated(error, operation, bucket, key) from error
+
+
+def _copy(request: CopyRequest) -> Ask:
+    headers = {
+        "x-amz-copy-source": path_of(request.source_bucket, request.source_key),
+        "x-amz-copy-source-if-match": f'"{request.source_etag}"',
+        "x-amz-metadata-directive": "COPY",
+        "if-none-match": "*",
+    }
+    return Ask("PUT", request.bucket, request.key, headers)
+
+
+def _remembered(elements: Iterable[Element], waiting: deque[Element]) -> Iterator[Element]:
+    """The elements, each of which is waiting for what becomes of it from when it is taken."""
+    for each in elements:
+        waiting.append(each)
+        yield each
 
 
 def _parts(size: int) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """What S3 answers, in this project's terms: objects with their metadata, and errors."""
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import ParseError, fromstring
 
@@ -118,6 +119,24 @@ def info(found: Object) -> ObjectInfo:
         metadata={name: _decoded(value) for name, value in user.items() if name != WRITE_MARK},
         modified=found.last_modified,
     )
+
+
+def described(key: str, headers: Mapping[str, str]) -> ObjectInfo:
+    """An object as the headers of an answer describe it, by lower-case names.
+
+    Raises:
+        KeyError, ValueError: it is not an answer of S3.
+    """
+    found = Object(
+        "",
+        key,
+        last_modified=parsedate_to_datetime(headers["last-modified"]),
+        etag=headers["etag"],
+        size=int(headers["content-length"]),
+        content_type=headers.get("content-type"),
+        metadata=dict(headers),
+    )
+    return info(found)
 
 
 def copied_etag(answer: bytes) -> str:

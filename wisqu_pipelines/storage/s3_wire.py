@@ -6,18 +6,25 @@ spends less than half.
 
 import os
 import re
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from xml.etree.ElementTree import ParseError, fromstring
 
 import certifi
 import pycurl
 
 from wisqu_pipelines.settings import ObjectStoreSettings
+from wisqu_pipelines.side_by_side import AHEAD
 from wisqu_pipelines.storage.connections import CONNECT_SECONDS, READ_SECONDS
 from wisqu_pipelines.storage.s3_signing import Signer, path_of
 
+MOST_SECONDS = 1.0
+"""How long it waits for connections before it looks at clocks."""
+NO_CONNECTION_SECONDS = 0.005
+"""How long where there are none to wait for, as while a name is looked up."""
 _PASSING = {
     pycurl.E_COULDNT_CONNECT,
     pycurl.E_COULDNT_RESOLVE_HOST,
@@ -43,6 +50,23 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A request."""
+
+    method: str
+    """PUT, GET, HEAD."""
+    bucket: str
+    key: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case names."""
+    body: bytes = b""
+    content_type: str = ""
+    """Of the body."""
+    sink: Callable[[bytes], object] | None = None
+    """Is given the body of the answer piece by piece, also where it is no success; nobody: it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A success."""
 
@@ -61,58 +85,75 @@ class Wire:
         self._address = f"{scheme}://{host}"
         self._signer = Signer(settings.access_key, settings.secret_key, settings.region, host)
         self._idle: deque[pycurl.Curl] = deque()
+        self._idle_groups: deque[_Group] = deque()
 
     def close(self) -> None:
         """Close the connections that are idle; the next request opens new ones."""
         while self._idle:
             self._idle.pop().close()
+        while self._idle_groups:
+            self._idle_groups.pop().close()
 
-    def request(
-        self,
-        method: str,
-        bucket: str,
-        key: str,
-        headers: Mapping[str, str],
-        body: bytes = b"",
-        *,
-        content_type: str = "",
-    ) -> Answer:
+    def request(self, ask: Ask) -> Answer:
         """Send one request, once.
-
-        Args:
-            method: PUT, GET, HEAD.
-            bucket: Where.
-            key: Of which object.
-            headers: By lower-case names.
-            body: Bytes to send.
-            content_type: Of the body.
 
         Raises:
             WireError: it failed.
             ValueError: a header has a character that cannot be sent.
         """
-        path = path_of(bucket, key)
-        sent = self._signer.signed(method, path, "", headers, body) | {"content-type": content_type, "expect": ""}
-        if any(_UNSENDABLE.search(value) for value in sent.values()):
-            raise ValueError("a header has a control character")
         curl = self._idle.pop() if self._idle else pycurl.Curl()
         try:
-            answer, status = self._perform(curl, method, path, sent, body)
+            way = self._way(curl, ask)
+            curl.perform()
         except pycurl.error as error:
             curl.close()
-            raise WireError(None, f"curl {error.args[0]}", passing=error.args[0] in _PASSING) from None
+            raise _broken(error.args[0]) from None
         except BaseException:
             curl.close()
             raise
         self._idle.append(curl)
-        if status >= 300:
-            raise WireError(status, error_code(answer.body))
-        return answer
+        outcome = way.arrived()
+        if isinstance(outcome, WireError):
+            raise outcome
+        return outcome
 
-    def _perform(
-        self, curl: pycurl.Curl, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[Answer, int]:
-        found: dict[str, str] = {}
+    def many(self, asks: Iterable[Ask], at_once: int) -> Iterator[Answer | WireError]:
+        """Send requests, each once, so many at a time: all of them in this thread, because threads that wait for each
+        other's turns spend more processor time than the requests do. What becomes of each, in their order.
+
+        Asks are taken as they are needed. Whoever stops listening stops those that are on their way.
+
+        Raises:
+            ValueError: a header has a character that cannot be sent.
+        """
+        group = self._idle_groups.pop() if self._idle_groups else _Group()
+        coming = iter(asks)
+        waiting: deque[_Way] = deque()
+        try:
+            while True:
+                while len(group.flying) < at_once and len(waiting) < AHEAD * at_once:
+                    if (ask := next(coming, None)) is None:
+                        break
+                    waiting.append(group.start(partial(self._way, ask=ask)))
+                if not waiting:
+                    break
+                group.go_on(wait=waiting[0].outcome is None)
+                while waiting and (outcome := waiting[0].outcome) is not None:
+                    waiting.popleft()
+                    yield outcome
+        except BaseException:
+            group.close()
+            raise
+        self._idle_groups.append(group)
+
+    def _way(self, curl: pycurl.Curl, ask: Ask) -> "_Way":
+        """Make a request ready to be sent."""
+        path = path_of(ask.bucket, ask.key)
+        headers = self._signer.signed(ask.method, path, "", ask.headers, ask.body)
+        headers |= {"content-type": ask.content_type, "expect": ""}
+        if any(_UNSENDABLE.search(value) for value in headers.values()):
+            raise ValueError("a header has a control character")
+        way = _Way(curl)
         curl.reset()  # options only: the connection stays
         curl.setopt(pycurl.URL, self._address + path)
         curl.setopt(pycurl.PATH_AS_IS, 1)
@@ -123,14 +164,82 @@ class Wire:
         curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         curl.setopt(pycurl.LOW_SPEED_TIME, int(READ_SECONDS))
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" if value else f"{name}:" for name, value in headers.items()])
-        curl.setopt(pycurl.HEADERFUNCTION, _collector(found))
-        if method == "HEAD":
+        curl.setopt(pycurl.HEADERFUNCTION, way.head.append)
+        curl.setopt(pycurl.WRITEFUNCTION, way.content.append if ask.sink is None else ask.sink)
+        if ask.method == "HEAD":
             curl.setopt(pycurl.NOBODY, 1)
-        elif method != "GET":
-            curl.setopt(pycurl.CUSTOMREQUEST, method)
-            curl.setopt(pycurl.POSTFIELDS, body)
-        content = curl.perform_rb()
-        return Answer(found, content), curl.getinfo(pycurl.RESPONSE_CODE)
+        elif ask.method != "GET":
+            curl.setopt(pycurl.CUSTOMREQUEST, ask.method)
+            curl.setopt(pycurl.POSTFIELDS, ask.body)
+        return way
+
+
+@dataclass(slots=True, eq=False)
+class _Way:
+    """A request on its way."""
+
+    curl: pycurl.Curl
+    head: list[bytes] = field(default_factory=list)
+    content: list[bytes] = field(default_factory=list)
+    outcome: Answer | WireError | None = None
+
+    def arrived(self) -> Answer | WireError:
+        """What was answered."""
+        status, body = self.curl.getinfo(pycurl.RESPONSE_CODE), b"".join(self.content)
+        if status >= 300:
+            return WireError(status, error_code(body))
+        lines = (line.decode("latin-1").partition(":") for line in self.head)
+        return Answer({name.strip().lower(): value.strip() for name, colon, value in lines if colon}, body)
+
+
+class _Group:
+    """Requests that one thread has on their way together, and their connections."""
+
+    def __init__(self) -> None:
+        self._multi = pycurl.CurlMulti()
+        self._idle: list[pycurl.Curl] = []
+        self.flying: dict[pycurl.Curl, _Way] = {}
+
+    def start(self, ready: "Callable[[pycurl.Curl], _Way]") -> "_Way":
+        """Let one more go."""
+        curl = self._idle.pop() if self._idle else pycurl.Curl()
+        way = ready(curl)
+        self._multi.add_handle(curl)
+        self.flying[curl] = way
+        return way
+
+    def go_on(self, *, wait: bool) -> None:
+        """Do what can be done without waiting, or wait until something can be done; say of those that are over what
+        became of them.
+        """
+        self._multi.perform()
+        while not self._collect() and wait:
+            if self._multi.select(MOST_SECONDS) < 0:  # there is no connection yet to wait for
+                time.sleep(NO_CONNECTION_SECONDS)
+            self._multi.perform()
+
+    def _collect(self) -> bool:
+        is_any_over = False
+        left = 1
+        while left:
+            left, good, bad = self._multi.info_read()
+            for curl, code in [*((each, None) for each in good), *((each, code) for each, code, _ in bad)]:
+                is_any_over = True
+                way = self.flying.pop(curl)
+                way.outcome = way.arrived() if code is None else _broken(code)
+                self._multi.remove_handle(curl)
+                self._idle.append(curl)
+        return is_any_over
+
+    def close(self) -> None:
+        """Break off what is on its way, and close the connections."""
+        for curl in self.flying:
+            self._multi.remove_handle(curl)
+        for curl in (*self.flying, *self._idle):
+            curl.close()
+        self.flying.clear()
+        self._idle.clear()
+        self._multi.close()
 
 
 def error_code(body: bytes) -> str:
@@ -142,10 +251,5 @@ def error_code(body: bytes) -> str:
     return root.findtext("{*}Code") or "" if root.tag.endswith("Error") else ""
 
 
-def _collector(found: dict[str, str]) -> Callable[[bytes], None]:
-    def collect(line: bytes) -> None:
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            found[name.strip().lower()] = value.strip()
-
-    return collect
+def _broken(code: int | str) -> WireError:
+    return WireError(None, f"curl {code}", passing=code in _PASSING)

@@ -1,10 +1,11 @@
 """What becomes of a vector in an index: single precision, and of length 1 where the distance is the angle."""
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from wisqu_pipelines.ports.vectors import Numbers
 
 Vector: TypeAlias = npt.NDArray[np.float32]
 
@@ -19,7 +20,7 @@ _NEAR_ENOUGH = 1e-6
 without the change of a bit: from the same function."""
 
 
-def stored(vector: Sequence[float], distance: str) -> Vector:
+def stored(vector: Numbers, distance: str) -> Vector:
     """The vector as an index keeps it."""
     kept = np.asarray(vector, dtype=np.float32)
     if distance != COSINE:
@@ -30,7 +31,7 @@ def stored(vector: Sequence[float], distance: str) -> Vector:
     return (kept / np.float32(squared**0.5)).astype(np.float32)
 
 
-def is_stored_as(found: Sequence[float], given: Sequence[float], distance: str) -> bool:
+def is_stored_as(found: Numbers, given: Numbers, distance: str) -> bool:
     """Whether `found` is what became of `given`."""
     wanted = stored(given, distance)
     return len(found) == len(wanted) and bool(

@@ -81,6 +81,7 @@ def _shown(
         report=report,
         requested_by=people.address(services.control, report.requested_by),
         preview=services.erasures.preview(report.environment, report.user_id) if is_open else None,
+        is_own=report.requested_by == visit.identity.user_id,
         is_open=is_open,
         said=said,
         reason=reason,

@@ -22,6 +22,7 @@ from wisqu_pipelines.api.page.visit import HOME, Visit, forget, is_from_here, is
 from wisqu_pipelines.api.problems import status_of
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.errors import WisquError
+from wisqu_pipelines.identity import people
 from wisqu_pipelines.retention.report import SweepReport
 
 router = APIRouter(prefix=HOME, route_class=PageRoute, include_in_schema=False)
@@ -36,12 +37,15 @@ def waiting(request: Request, services: Opened) -> Response:
     if not roles_of(visit) & {*STAFF}:
         return page_for(visit, "nothing.html", FORBIDDEN)
     swept, unread = _sweeps(services, visit)
+    erased = [each for each in services.erasures.waiting() if roles_of(visit, each.environment) & {*ADMINS}]
+    asked = {each.requested_by for each in erased} | {each.requested_by for each in swept if each.requested_by}
     return page_for(
         visit,
         "waiting.html",
         promotions=[services.promotions.status(each) for each in services.approvals.pending()],
         sweeps=swept,
-        erasures=[each for each in services.erasures.waiting() if roles_of(visit, each.environment) & {*ADMINS}],
+        erasures=erased,
+        people=people.addresses(services.control, asked),
         unread=unread,
     )
 

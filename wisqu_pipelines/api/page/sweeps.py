@@ -24,6 +24,7 @@ from wisqu_pipelines.api.page.visit import HOME, Visit, visit_of
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.retention.models import SweepState
+from wisqu_pipelines.retention.report import told
 from wisqu_pipelines.retention.service import APPROVERS
 
 MOST_PAGES = 10
@@ -81,6 +82,7 @@ def _shown(
         "sweep.html",
         status,
         report=report,
+        told=told,
         environment=environment,
         requested_by=people.address(services.control, report.requested_by),
         items=items,
@@ -88,6 +90,7 @@ def _shown(
         pages=min(MOST_PAGES, max(1, -(-report.rows // ITEMS_ON_A_PAGE))),
         shown=MOST_PAGES * ITEMS_ON_A_PAGE,
         grace_days=services.settings.environment(environment).retention.grace_days,
+        is_own=report.requested_by == visit.identity.user_id,
         is_open=report.state == SweepState.WAITING and bool(roles_of(visit, environment) & {*APPROVERS}),
         said=said,
         reason=reason,

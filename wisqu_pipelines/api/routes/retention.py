@@ -1,11 +1,12 @@
 """Sweeps by an environment's retention policy, and legal holds."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from starlette.responses import StreamingResponse
 
 from wisqu_pipelines.api.access import ADMINS, DEVELOPERS, STAFF, Opened, Who, in_environment, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
@@ -22,7 +23,7 @@ from wisqu_pipelines.api.schemas import (
     ReasonText,
 )
 from wisqu_pipelines.holds.service import LONGEST_WORDS, Held, Hold
-from wisqu_pipelines.retention.report import CleanupReport, SweepReport
+from wisqu_pipelines.retention.report import CleanupReport, RestoreReport, SweepReport
 
 router = APIRouter(prefix="/v1", tags=["retention"], route_class=IdempotentRoute)
 _SWEEPS = "/environments/{environment}/sweeps"
@@ -85,9 +86,12 @@ def foretell(
     services: Opened,
     types: Annotated[list[ItemType] | None, Query(max_length=20, examples=[["rag_documents"]])] = None,
     test_data_only: Annotated[bool, Query()] = False,
-) -> SweepReport:
-    """What a sweep would do now; nothing is changed."""
-    return services.retention(environment).foretell(types, test_data_only=test_data_only)
+    force: Annotated[bool, Query()] = False,
+) -> CleanupReport:
+    """What a run would do now: the sweep that it would begin, and the earlier ones that it would go on with. Nothing is
+    changed.
+    """
+    return services.retention(environment).rehearse(types, test_data_only=test_data_only, force=force)
 
 
 @route(router, "GET", _SWEEPS, in_environment(*STAFF))
@@ -112,6 +116,16 @@ def one_sweep(environment: EnvironmentName, sweep_id: Id, services: Opened) -> S
     return services.retention(environment).status(sweep_id)
 
 
+@route(router, "GET", _SWEEPS + "/{sweep_id}/items", in_environment(*STAFF), response_class=StreamingResponse)
+def sweep_items(environment: EnvironmentName, sweep_id: Id, services: Opened) -> StreamingResponse:
+    """Everything that a sweep has marked and what became of it, a line of JSON each."""
+    retention = services.retention(environment)
+    retention.status(sweep_id)  # one that is not there is a problem, not a broken stream
+    adapter = TypeAdapter(dict[str, Any])
+    lines = (adapter.dump_json(each.told()) + b"\n" for each in retention.items(sweep_id))
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
 @route(router, "POST", _SWEEPS + "/{sweep_id}/approve", in_environment(*ADMINS))
 def approve_sweep(
     environment: EnvironmentName, sweep_id: Id, body: OptionalReason, services: Opened, who: Who
@@ -129,7 +143,7 @@ def reject_sweep(environment: EnvironmentName, sweep_id: Id, body: Reason, servi
 @route(router, "POST", _SWEEPS + "/{sweep_id}/restore", in_environment(*DEVELOPERS))
 def restore_sweep(
     environment: EnvironmentName, sweep_id: Id, body: RestoreRequest, services: Opened, who: Who
-) -> SweepReport:
+) -> RestoreReport:
     """Give back what a sweep has hidden and not purged."""
     return services.retention(environment).restore(sweep_id, who.user_id, body.reason, body.item_ids)
 

@@ -20,7 +20,8 @@ from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
 from wisqu_pipelines.cli.demo import corpus
 from wisqu_pipelines.cli.demo.dagster_runs import DagsterRuns
 from wisqu_pipelines.cli.demo.proofs import fingerprint, parity
-from wisqu_pipelines.cli.output import ERR, OUT, cell, progress_bar, size, table
+from wisqu_pipelines.cli.output import ERR, OUT, cell, progress_bar, table
+from wisqu_pipelines.figures import size
 from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.ingest.report import IngestReport, Outcome
 from wisqu_pipelines.promotion.results import PromotionReport

@@ -1,6 +1,7 @@
 """`python -m wisqu_pipelines.devstack.qdrant_edge --port P --data DIR --api-key-file FILE`."""
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -38,6 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, _stop)
     try:
         with Store(arguments.data) as store:
+            gc.freeze()  # what is loaded stays, and need not be looked through for garbage again and again
             uvicorn.run(
                 application(store, api_key),
                 host=arguments.host,

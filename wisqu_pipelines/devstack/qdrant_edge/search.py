@@ -1,5 +1,7 @@
 """The nearest points to a vector, or to another point."""
 
+from typing import Any
+
 import qdrant_edge as engine
 from qdrant_client.http import models
 
@@ -10,7 +12,7 @@ from wisqu_pipelines.devstack.qdrant_edge.errors import InvalidError, NotFoundEr
 QUERY_MEMBERS = {"query", "filter", "params", "score_threshold", "limit", "offset", "with_vector", "with_payload"}
 
 
-def search(collection: Collection, asked: models.QueryRequest) -> models.QueryResponse:
+def search(collection: Collection, asked: models.QueryRequest) -> dict[str, Any]:
     """Answer one query.
 
     Raises:
@@ -47,7 +49,7 @@ def search(collection: Collection, asked: models.QueryRequest) -> models.QueryRe
             with_vector=translate.wanted_vector(asked.with_vector),
         )
     )
-    return models.QueryResponse.model_construct(points=[translate.scored(each) for each in found])
+    return {"points": [translate.scored(each) for each in found]}
 
 
 def _vector_of(collection: Collection, point: translate.PointId) -> list[float]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import orjson
 import qdrant_edge as engine
-from pydantic_core import to_json
+from pydantic import BaseModel
 from qdrant_client.http import models
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -191,7 +192,12 @@ def _refused(error: ApiError, started: float) -> Response:
 
 
 def _json(document: dict[str, Any], status: int) -> Response:
-    return Response(to_json(document, exclude_none=True), status, media_type="application/json")
+    content = orjson.dumps(document, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(content, status, media_type="application/json")
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_none=True)
 
 
 async def _no_such_route(request: Request, _error: Exception) -> Response:
@@ -325,7 +331,7 @@ class _Routes:
 
     # Reading
 
-    def retrieve(self, call: Call) -> list[models.Record]:
+    def retrieve(self, call: Call) -> list[dict[str, Any]]:
         collection = self._store[call.collection]
         asked = translate.read(models.PointRequest, call.document(), {"ids", "with_payload", "with_vector"})
         found = collection.shard.retrieve(
@@ -335,7 +341,7 @@ class _Routes:
         )
         return [translate.record(each) for each in found]
 
-    def scroll(self, call: Call) -> models.ScrollResult:
+    def scroll(self, call: Call) -> dict[str, Any]:
         collection = self._store[call.collection]
         members = {"offset", "limit", "filter", "with_payload", "with_vector"}
         asked = translate.read(models.ScrollRequest, call.document(), members)
@@ -348,10 +354,10 @@ class _Routes:
                 with_vector=translate.wanted_vector(asked.with_vector),
             )
         )
-        return models.ScrollResult.model_construct(
-            points=[translate.record(each) for each in found],
-            next_page_offset=None if following is None else translate.shown_id(following),
-        )
+        return {
+            "points": [translate.record(each) for each in found],
+            "next_page_offset": None if following is None else translate.shown_id(following),
+        }
 
     def count(self, call: Call) -> models.CountResult:
         collection = self._store[call.collection]
@@ -359,11 +365,11 @@ class _Routes:
         request = engine.CountRequest(asked.exact is not False, translate.optional_filter(asked.filter))
         return models.CountResult(count=collection.shard.count(request))
 
-    def query(self, call: Call) -> models.QueryResponse:
+    def query(self, call: Call) -> dict[str, Any]:
         collection = self._store[call.collection]
         return search(collection, translate.read(models.QueryRequest, call.document(), QUERY_MEMBERS))
 
-    def query_batch(self, call: Call) -> list[models.QueryResponse]:
+    def query_batch(self, call: Call) -> list[dict[str, Any]]:
         collection = self._store[call.collection]
         searches = translate.read(models.QueryRequestBatch, call.document(), {"searches"}).searches
         for each in searches:

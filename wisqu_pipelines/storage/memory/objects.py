@@ -21,6 +21,7 @@ from wisqu_pipelines.errors import (
 from wisqu_pipelines.ports.clock import Clock, SystemClock
 from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
 from wisqu_pipelines.storage.copies import copied
+from wisqu_pipelines.storage.digests import sha256_at
 from wisqu_pipelines.storage.keys import check_key
 
 STORE = "object store"
@@ -94,6 +95,14 @@ class MemoryObjectStore:
         with self._server.lock:
             found = self._server.buckets.get(bucket, {}).get(key)
         return None if found is None else found.info
+
+    def stat_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[ObjectInfo | None]:
+        """`stat` for many."""
+        return (self.stat(bucket, key) for bucket, key in objects)
+
+    def sha256_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[str | None]:
+        """SHA-256 of the bytes of many objects."""
+        return (sha256_at(self, bucket, key) for bucket, key in objects)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """The objects whose key starts with `prefix`, in key order."""

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from wisqu_pipelines.errors import CollectionMismatch, CollectionMissing, StoreFailed
-from wisqu_pipelines.ports.vectors import CollectionInfo, Point, ScoredPoint
+from wisqu_pipelines.ports.vectors import CollectionInfo, Numbers, Point, ScoredPoint
 from wisqu_pipelines.storage.stored_vectors import Vector, stored
 
 _SCORES: Mapping[str, Callable[[Vector, Vector], float]] = {
@@ -97,9 +97,7 @@ class MemoryVectorIndex:
             for each in ids:
                 points.pop(each, None)
 
-    def search(
-        self, collection: str, vector: Sequence[float], match: Mapping[str, Any], limit: int
-    ) -> Sequence[ScoredPoint]:
+    def search(self, collection: str, vector: Numbers, match: Mapping[str, Any], limit: int) -> Sequence[ScoredPoint]:
         """The `limit` nearest points among those that match, best first."""
         with self._lock:
             info = self._collection(collection).info
@@ -132,7 +130,7 @@ def _matches(found: Any, wanted: Any) -> bool:
     return type(found) is type(wanted) and found == wanted
 
 
-def _check_dimension(info: CollectionInfo, vector: Sequence[float]) -> None:
+def _check_dimension(info: CollectionInfo, vector: Numbers) -> None:
     if len(vector) != info.dimension:
         raise CollectionMismatch(
             collection=info.name, found=f"dimension {info.dimension}", wanted=f"dimension {len(vector)}"
@@ -144,7 +142,7 @@ def _made_for(info: CollectionInfo) -> str:
 
 
 def _point(point_id: UUID, about: tuple[Vector, dict[str, Any]], vectors: bool) -> Point:
-    return Point(point_id, about[0].tolist() if vectors else (), _plain(about[1]))
+    return Point(point_id, about[0].copy() if vectors else (), _plain(about[1]))
 
 
 def _plain(payload: Mapping[str, Any]) -> dict[str, Any]:
