@@ -16,9 +16,9 @@ def tell_source(work: Work, published: EnvironmentPromotion) -> None:
     Raises:
         ClaimLost: another run has taken it over.
     """
-    for page in work.ledger.items.names(work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
-        mark(work.route.source, work.id, page, _sent(work, published))
-        work.ledger.journal(work.claim, page, Step.SOURCE_MARKED)
+    for names in work.ledger.items.names(work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
+        mark(work.route.source, work.id, names, _sent(work, published))
+        work.ledger.journal(work.claim, names, Step.SOURCE_MARKED)
 
 
 def _sent(work: Work, published: EnvironmentPromotion) -> DeveloperAction:

@@ -52,9 +52,9 @@ def _replaced(promotion_id: UUID, target: Environment, page: Sequence[PlannedIte
 
 def _lost_files(target: Environment, replaced: Sequence[Replaced]) -> Iterator[str]:
     places = [(target.settings.get_bucket_name(image["bucket"]), image["object_name"]) for _, image in replaced]
-    for (item, _), (_, name), found in zip(replaced, places, target.objects.stat_many(places), strict=True):
+    for (item, image), found in zip(replaced, target.objects.stat_many(places), strict=True):
         if found is None:
-            yield _said(item, f"there is no object {name} any more")
+            yield _said(item, f"there is no object {image['object_name']} any more")
 
 
 def _lost_vectors(target: Environment, replaced: Sequence[Replaced]) -> Iterator[str]:
