@@ -3,21 +3,23 @@ against Postgres's own COPY from database to database.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from benchmarks.ratios import Act, Prepare, Ratio, compare
 from benchmarks.rivals import rows as rivals
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.catalog.models import StoredFile
+from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.promotion.content import row_hash
 from wisqu_pipelines.promotion.ledger import Ledger
-from wisqu_pipelines.promotion.models import Effect, Promotion
-from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem
-from wisqu_pipelines.promotion.publishing import going, publish
+from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval
+from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, policy_of
+from wisqu_pipelines.promotion.publishing import publish
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.promotion.sources import hold, mark
 from wisqu_pipelines.promotion.staging import Staging
@@ -83,8 +85,8 @@ def _published(services: Services) -> Prepare:
             )
             with work.route.target.database.begin() as there:
                 publish(work, there, staging, about)
-            for page in going(work):
-                mark(work.route.source, work.id, page)
+            for names in work.ledger.items.names(work.id):
+                mark(work.route.source, work.id, names)
             assert about.success_count == ROWS
 
         return act
@@ -117,7 +119,7 @@ def _work(services: Services) -> Work:
             plan_digest="0" * 64,
             selection={},
             totals={},
-            policy={"approvals": 0},
+            policy=policy_of(path),
             requested_via="bench",
             created_at=services.clock.now(),
         )
@@ -125,10 +127,25 @@ def _work(services: Services) -> Work:
         session.flush()
         for page in _pages(services):
             ledger.items.add(session, promotion.id, page)
+        session.add(_approval(session, promotion))
+        session.flush()
         promotion.state = "approved"
     claim = ledger.claim(promotion.id, "bench")
-    hold(route.source, promotion.id, ledger.items.pages(promotion.id))
+    hold(route.source, promotion.id, ledger.items.names(promotion.id))
     return Work(claim, promotion, route, ledger, ApprovalSignatures(services.settings), services.clock)
+
+
+def _approval(session: Session, promotion: Promotion) -> PromotionApproval:
+    """What the database wants to see before it lets a promotion be claimed."""
+    return PromotionApproval(
+        promotion_id=promotion.id,
+        user_id=people.find(session, demo_people.ADMIN).id,
+        plan_digest=promotion.plan_digest,
+        decision="approve",
+        role="admin",
+        decided_at=promotion.created_at,
+        expires_at=promotion.created_at + timedelta(days=1),
+    )
 
 
 def _pages(services: Services) -> Iterator[list[PlannedItem]]:
