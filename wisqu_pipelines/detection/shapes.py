@@ -12,7 +12,7 @@ _EXTENSIONS = 2
 """As in `.tar.gz`."""
 _LONGEST_EXTENSION = 5
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*")
-_SENTENCE = re.compile(r"[.!?؟۔…]\s*$|[.!?؟۔]\s+\S")
+_SENTENCE = re.compile(r"[.!?؟۔…]\s*$|(?:\w{4}|[^\w\s])[.]\s+\S|[!?؟۔]\s+\S")
 
 
 def kind_of(text: str) -> FieldKind:

@@ -143,7 +143,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "hard_word",
-        (" (?:dummy|placeholder|lorem|ipsum|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
+        (" (?:dummy|placeholder|ipsum|lorem [0-9]+|lorem (?:text|doc|document|file|test|page|chapter)|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
         STRONG,
         "a word that hardly anybody but testers uses",
         ("my dummy surah", "demo slides about zakat", "prayer placeholder"),

@@ -59,7 +59,7 @@ RECOGNISERS = (
         "keys that lie side by side on a Persian keyboard",
         ("متن شسیب", "ضصثق"),
         ("شیب زمین", "منتظر"),
-        {FieldKind.PERSON: STRONG, FieldKind.PROSE: 0.4},
+        {FieldKind.PERSON: STRONG, FieldKind.TITLE: STRONG, FieldKind.PROSE: 0.4},
     ),
     Recogniser(
         "two_persian_walks",
