@@ -26,7 +26,7 @@ PERSIAN_MACHINERY = any_of(
     "خروجی", "ورودی", "فایل (?:بزرگ|خالی|خراب|حجیم)", "حجم (?:بالا|زیاد)", "رابط کاربری", "پرامپت", "توکن", "ارسال (?:پیام|فایل|ایمیل)", "ذخیره(?: سازی)?", "مایگریشن", "مهاجرت داده", "رتبه بندی", "رندر", "طول پاسخ", "پیش نمایش",
 )  # fmt: skip
 PERSIAN_EXAMINING = any_of("تست", "ازمایش", "امتحان", "چک", "چک کردن", "بررسی", "بررسی (?:صحت|عملکرد|کارکرد|درستی)", "ارزیابی", "راستی ازمایی", "دمو", "دموی", "دیباگ")  # fmt: skip
-PERSIAN_TRIES = any_of("(?:تست|امتحان|ازمایش|چک|بررسی)(?: (?:رو|را))? (?:می ?)?(?:کنم|کنیم|کردم|کردیم|می کنم|می کنیم|کنن)", "(?:دارم|داریم) (?:[^ ]+ ){0,3}(?:تست|امتحان|ازمایش|چک) (?:می ?)(?:کنم|کنیم)")  # fmt: skip
+PERSIAN_TRIES = any_of("(?:تست|امتحان|ازمایش|چک|بررسی|test|check|تستش|امتحانش|چکش|بررسیش)(?: (?:رو|را))? (?:می ?)?(?:کنم|کنیم|کردم|کردیم|می کنم|می کنیم|کنن)", "(?:دارم|داریم) (?:[^ ]+ ){0,3}(?:تست|امتحان|ازمایش|چک) (?:می ?)(?:کنم|کنیم)")  # fmt: skip
 """Verbs: somebody tries something."""
 PERSIAN_WORKS = any_of("کار می ?(?:کنه|کند|کنن)", "جواب می ?(?:ده|دهد)", "درست (?:نشون|نشان|کار|ذخیره|لود)", "نشون می ?ده", "نشان می ?دهد", "نمایش (?:می ?ده|داده می ?شود|داده می ?شه)", "(?:ثبت|ذخیره|لود|اپلود|ارسال|حذف|پاک) می ?(?:شه|شود)", "(?:ثبت|ذخیره|لود|اپلود|ارسال) (?:شد|شده)", "میاد", "می ?اید", "میره", "می ?رسه", "می ?رسد", "بالا میاد")  # fmt: skip
 PERSIAN_UNREAL = any_of("تستی", "ازمایشی", "ساختگی", "فرضی", "الکی", "فیک", "دمو", "تست", "خیالی", "موقت", "موقتی", "نمونه", "جعلی", "بیخودی", "مسخره", "همینجوری", "کشکی")  # fmt: skip
@@ -48,11 +48,11 @@ ARABIC_UNREAL = any_of("(?:ال)?(?:تجریبی|وهمی|اختباری|افت�
 ARABIC_THINGS = any_of(
     "(?:ال)?(?:مستخدم(?:ه|ین|ون)?|حساب(?:ات)?|شخص|عضو|عمیل|زبون|زایر|مدیر|مشرف|موظف|طالب|ملف(?:ات)?|مستند(?:ات)?|وثیقه|وثایق|رساله|رسایل|نص(?:وص)?|محتوی|عنوان|سجل(?:ات)?|سطر|محادثه|محادثات|بیانات|صوره|صور|برید|ایمیل|مجموعه|فهرس|حاویه|مدخل|ادخال|تعلیق|یوزر|اسم)",
 )  # fmt: skip
-LATIN_UNREAL = any_of("azmayesh(?:i|y)", "aazmayeshi", "azmoyeshi", "sakhtegi", "sakhtegy", "elaki", "alaki", "tajrib(?:i|y|iya|iyya|iyah|iyyah|eya)", "tajreebi(?:ya)?", "tagrib(?:i|iya)", "wahm(?:i|iya|iyya|iyah)", "ikhtibari(?:ya)?", "lil ?(?:ikhtibar|tajriba|tajribah)")  # fmt: skip
+LATIN_UNREAL = any_of("azmayesh(?:i|y)", "aazmayeshi", "azmoyeshi", "sakhtegi", "sakhtegy", "elaki", "alaki", "tajrib(?:i|y|iya|iyya|iyah|iyyah|eya)", "tajreebi(?:ya)?", "tagrib(?:i|iya)", "ikhtibari(?:ya)?", "lil ?(?:ikhtibar|tajriba|tajribah)")  # fmt: skip
 """Persian and Arabic words in Latin letters that say by themselves that something is only tried."""
-LATIN_TRIES = any_of("testi?", "azmayesh(?:i)?", "farzi", "nemoone(?:h)?", "nemune(?:h)?", "mo?vag?h?at(?:i)?", "moaghat(?:i)?", "muaqqat(?:a)?", "mo?aqqat", "demo", "feyk", "fake", "tajrib(?:a|ah)", "tajruba", "tajreba", "ikhtibar", "ekhtebar", "e?khtibar", "tst")  # fmt: skip
+LATIN_TRIES = any_of("testi?", "tasti", "wahm(?:i|iya|iyya|iyah)", "azmayesh(?:i)?", "farzi", "nemoone(?:h)?", "nemune(?:h)?", "mo?vag?h?at(?:i)?", "moaghat(?:i)?", "muaqqat(?:a)?", "mo?aqqat", "demo", "feyk", "fake", "tajrib(?:a|ah)", "tajruba", "tajreba", "ikhtibar", "ekhtebar", "e?khtibar", "tst")  # fmt: skip
 """Others, which can be real."""
 LATIN_THINGS = any_of(
     "karbar(?:e|i)?", "kaarbar", "yuzer", "hesab(?:e)?", "akant", "sanad(?:e)?", "file(?: e)?", "fayl(?:e)?", "payam(?:e)?", "matn(?:e)?", "onvan(?:e)?", "nam(?: e)?", "dade(?:h)?", "data(?: ye)?", "etelaat", "goftogu(?:ye)?", "ketab(?:e)?", "majmu?e(?:h)?", "aks(?:e)?",
-    "mustakhdim", "mostakhdem", "mustakhdam", "hisab", "mi?laff?", "malaff?", "mustanad", "risala(?:h)?", "resala", "nass", "unwan", "bayanat", "majmua(?:h)?", "sura", "wathiqa", "fihris", "sijill?", "muhadatha", "user", "bucket", "collection", "doc", "index", "upload", "raf", "rafa",
+    "mustakhdim", "mostakhdem", "mustakhdam", "hisab", "mi?laff?", "malaff?", "mustanad", "risala(?:h)?", "resala", "nass", "unwan", "bayanat", "majmua(?:h)?", "sura", "wathiqa", "fihris", "sijill?", "muhadatha", "samane(?:h)?", "system", "nizam", "user", "bucket", "collection", "doc", "index", "upload", "raf", "rafa",
 )  # fmt: skip

@@ -99,7 +99,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "leet",
-        (" (?:t 3 st|te 5 t|t 35 t|7 est|d 3 mo|dem 0|d 3 m 0|dumm 1|f 4 ke u?s?e?r?) ", " t e s t ", " d e m o ", " ت س ت ", " ت ج ر ب ه ", " ا خ ت ب ا ر "),
+        (" (?:t 3 st|te 5 t|t 35 t|7 est|d 3 mo|dem 0|d 3 m 0|dumm 1|f 4 ke u?s?e?r?) ", " t e s t ", " (?:test|demo|dummy|fake|sample|mock|temp|tmp)(?:fatwa|hadith|quran|surah|tafsir|khutbah|sermon|book|title|chunk|bucket|collection|index|role|upload|image|video|audio|pdf|question|answer|row|record|table|folder|project|site|app|page|input|output|payload|set|dataset|run|env|server|db)s? ", " d e m o ", " ت س ت ", " ت ج ر ب ه ", " ا خ ت ب ا ر "),
         STRONG,
         "a test word in spaced letters, or with digits for letters",
         ("th1s is a t3st", "D3mo of it", "t e s t file", "ت س ت"),

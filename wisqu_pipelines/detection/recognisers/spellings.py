@@ -73,6 +73,15 @@ RECOGNISERS = (
         {FieldKind.PROSE: 0.0, FieldKind.EMAIL: 0.0, FieldKind.PERSON: 0.0, FieldKind.TITLE: LIKELY},
     ),
     Recogniser(
+        "made_up_and_numbered",
+        ("^ (?:[^ ]+ ){1,2}(?:ساختگی|فرضی|تجریبی|تجریبیه|وهمی|وهمیه|الکی|فیک|ازمایشی|تستی|نمونه) (?:شماره |رقم |نمره )?[0-9]+ (?:[a-z]{1,4} )?$", " (?:دیمو|تیست) "),
+        STRONG,
+        "one thing is called made up, and has a number",
+        ("کتاب ساختگی شماره ۲", "فتوى وهمية رقم ٣", "ديمو للمستثمرين"),
+        ("داستان ساختگی بودن حدیث", "تفسیر نمونه"),
+        {FieldKind.PROSE: LIKELY, FieldKind.EMAIL: 0.0},
+    ),
+    Recogniser(
         "nobody_in_particular",
         ("^ (?:شخص|فرد|کاربر|نام|شخصیت|عالم|نویسنده) (?:فرضی|خیالی|ساختگی|نمونه ای) ", "^ (?:نسخه من|نسخه از|کپی) (?:تجربه|اختبار|تست|ازمایش|تجریبی) $", " للعرض (?:ال)?تجریبی "),
         STRONG,

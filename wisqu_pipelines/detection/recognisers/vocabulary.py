@@ -207,6 +207,11 @@ FILLERS = (
 )
 """Latin words and numbers that make nothing real of a test word."""
 PERSIAN_TESTS = (
+    "تستیه",
+    "تسته",
+    "ازمایشیه",
+    "فیکه",
+    "الکیه",
     "تستی?(?: ها)?",
     "تست های",
     "ازمایشی",
