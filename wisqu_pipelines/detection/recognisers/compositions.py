@@ -117,7 +117,7 @@ RECOGNISERS = (
     Recogniser(
         "account_of_a_test",
         ("^ (?:[a-z]+ ){0,2}(?:qa|uat|e 2 e|staging|selenium|cypress|playwright|load) (?:tester|reviewer|bot|robot|user|runner|agent|admin)(?: [a-z0-9]+)? $", " mc (?:test|fak|dumm|demo|sampl)[a-z]* ", "^ (?:user|account|student|customer|client|admin|tester) (?:zero|one|two|three|four|five|six|seven|eight|nine|ten)(?: test)? $", "^ (?:n a )+$", "^ (?:temp|temporary|tmp|throw ?away|burner) (?:user|account|profile|login)(?: [^ ]+)? $", "^ (?:tester|qa) [0-9]+ $", "^ (?:sample|fake|example|test|dummy|mock|demo) (?:names?|person|people|user|author|scholar|customer|client|admin|reader)(?: [0-9]+)? $", "^ (?:user|guest|admin|member|visitor|anonymous|default) (?:user|account|member|guest)?(?: ?[0-9]+) $", " (?:test|tester|exampl|example|sampl|sample|dumm|fak|demo)e?(?:son|erson|sson|ovich|owski|stein|face|burger|inator) ",
-         "^ (?:performance|load|manual|beta|app|system|automation|software|penetration|security|mobile|api|ui|site|wisqu|junior|senior|lead|qa|user) testers?(?: [0-9]+)? $", "^ [a-z]+ q tester $", "^ (?:joe|jane|john) (?:schmoe|shmoe|blow|public|sixpack|average|sample|tester|test) $", "^ a n other $", "^ alice (?:and )?bob $", " qa (?:automation|robot|bot|team|tester|lead|engineer|user|account|department|check|run|suite|smoke|env|session|round|pass|sign ?off|reviewer|machine)(?: |s )", "^ (?:نام|اسم) (?:و )?(?:فامیل|فامیلی|نام خانوادگی)(?: شما)? $", "^ کاربر (?:بی نام|ناشناس|پیش فرض|دوم|سوم|بدون نام)(?: [0-9]+)? $", "^ (?:ال)?اسم(?:ک)? (?:هنا|بالکامل|الکامل|المستعار) $", "^ (?:شخص|فرد|کاربر|یوزر|اکانت|مشتری|عضو|مهمان)(?: کاربری)? (?:شماره )?[0-9]+ $", "^ (?:no ?body|no ?one|any ?body|some ?body|any ?one|some ?one) (?:nowhere|known|someone|here|test|user) $", "^ (?:نام|اسم)(?: کاربری| خانوادگی| مستعار)? (?:نمونه|مثال|دلخواه|الکی|شما|کاربر|تست)(?: [0-9]+)? $",
+         "^ (?:performance|load|manual|beta|app|system|automation|software|penetration|security|mobile|api|ui|site|wisqu|junior|senior|lead|qa|user) testers?(?: [0-9]+)? $", "^ [a-z]+ q tester $", "^ (?:joe|jane|john) (?:schmoe|shmoe|blow|public|sixpack|average) $", "^ a n other $", "^ alice (?:and )?bob $", " qa (?:automation|robot|bot|team|tester|lead|engineer|user|account|department|check|run|suite|smoke|env|session|round|pass|sign ?off|reviewer|machine)(?: |s )", "^ (?:نام|اسم) (?:و )?(?:فامیل|فامیلی|نام خانوادگی)(?: شما)? $", "^ کاربر (?:بی نام|ناشناس|پیش فرض|دوم|سوم|بدون نام)(?: [0-9]+)? $", "^ (?:ال)?اسم(?:ک)? (?:هنا|بالکامل|الکامل|المستعار) $", "^ (?:شخص|فرد|کاربر|یوزر|اکانت|مشتری|عضو|مهمان)(?: کاربری)? (?:شماره )?[0-9]+ $", "^ (?:no ?body|no ?one|any ?body|some ?body|any ?one|some ?one) (?:nowhere|known|someone|here|test|user) $", "^ (?:نام|اسم)(?: کاربری| خانوادگی| مستعار)? (?:نمونه|مثال|دلخواه|الکی|شما|کاربر|تست)(?: [0-9]+)? $",
          " (?:مختبر|فاحص|فریق|موظف|مهندس) (?:ال)?جوده ", "^ تستر (?:qa|کیو ?ای|کیوای|کیفیت|[0-9]+)(?: [0-9]+)? $", " (?:تستی|ازمایشی|فیک|دمو|الکی) ?(?:زاده|پور|نژاد|نیا|یان) ", f"^ {_FIRST_NAMES} (?:testi|azmayeshi|elaki|tajribi)(?: [0-9]+)? $",
          "^ (?:حساب|اکانت|کاربر|یوزر|مستخدم) (?:موقت|موقتی|موقته|یک بار مصرف)(?: [0-9]+)? $"),
         STRONG,
@@ -155,6 +155,15 @@ RECOGNISERS = (
         ("karbar azmayeshi", "mustakhdim tajribi", "sanad-e azmayeshi", "tajriba-bucket-1", "salam, daram test mikonam", "Hadha ikhtibar", "ketab-e-testi.pdf", "hadhihi risala tajribiya"),
         ("azmayesh khoon", "Tafsir-e Nemooneh", "ezdevaj-e movaghat", "tajarib al-umam", "Hasan Farzi", "azmoun", "ikhtibar al-dam", "Azmayeshgah"),
         {FieldKind.EMAIL: 0.0},
+    ),
+    Recogniser(
+        "mailbox_in_words_of_others",
+        (f"^(?: [^ ]+){{0,2}} {LATIN_THINGS} (?:e |ye )?{LATIN_TRIES} ", f"^(?: [^ ]+){{0,2}} {LATIN_TRIES} (?:e |ye )?{LATIN_THINGS} "),
+        STRONG,
+        "a mailbox that is called tried or made up, in Persian or Arabic with Latin letters",
+        ("azmayesh.samane@wisqu.ir", "mustakhdim.wahmi@gmail.com", "ikhtibar.raf@wisqu.org"),
+        ("azmayesh@sorbonne.fr", "a.farzi@ut.ac.ir", "nemoone.dowlati@medu.ir", "wahmi.k@gmail.com"),
+        only_in(FieldKind.EMAIL),
     ),
     Recogniser(
         "software_is_examined_fa",

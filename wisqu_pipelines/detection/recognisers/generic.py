@@ -49,6 +49,15 @@ RECOGNISERS = (
         {FieldKind.PROSE: LIKELY},
     ),
     Recogniser(
+        "sample_file",
+        (nothing_but(any_of("samples?", "examples?", "fake", "mock", "junk", "garbage", "bla+h?", "نمونه", "مثال", "عینه", "فرضی"), FILLER),),
+        STRONG,
+        "a file that is called a sample, and nothing else is said of it",
+        ("SAMPLE_PDF_10MB.pdf", "نمونه فایل فارسی.pdf", "mock_api_input.json", "example users 3"),
+        ("sample sermons.pdf", "تفسیر نمونه", "نمونه قرارداد", "mock exam"),
+        only_in(FieldKind.FILENAME, FieldKind.IDENTIFIER),
+    ),
+    Recogniser(
         "soft_word_and_number",
         (f"^ {SOFT}(?: {SOFT})*(?: [0-9]+)+(?: {any_of('pdf', 'docx?', 'txt', 'md', 'jpe?g', 'png', 'csv', 'html?')})? $",),
         STRONG,
