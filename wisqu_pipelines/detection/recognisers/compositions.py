@@ -28,7 +28,7 @@ _NUMBERED = "(?: [0-9]+)*(?: [a-z]{1,4})?"
 _FIRST_NAMES = any_of(
     "ali", "reza", "mo?ham?mad", "mohammed", "muhammad", "ahmad", "ahmed", "has?san", "hus?sein", "hossein", "mahdi", "mehdi", "amir", "saeed", "said", "omar", "khal[ie]d", "yus+[ue]f", "ibrahim", "abdullah", "mar[yi]+am", "zahra", "sara", "fat[ie]m[ae]h?", "layla", "leila", "aisha", "nur", "noor", "karim",
 )  # fmt: skip
-_TOOLS = any_of("selenium", "cypress", "playwright", "pytest", "postman", "jmeter", "locust", "puppeteer", "jenkins", "webdriver", "testcafe", "artillery", "testcontainers?", "github actions?", "gitlab ci")  # fmt: skip
+_TOOLS = any_of("selenium", "cypress", "playwright", "pytest", "postman", "jmeter", "locust", "puppeteer", "webdriver", "testcafe", "artillery", "testcontainers?", "github actions?", "gitlab ci")  # fmt: skip
 
 GROUP = "compositions"
 RECOGNISERS = (
@@ -242,7 +242,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "mashed_keys",
-        ("^ (?:[a-z]{0,3}[sdfghjkl]{4,}[a-z]{0,6} |[qwrtypsdfghjklzxcvbnm]{5,} )+(?:(?:[a-z]{1,6}|[0-9]+) ){0,2}$", " [a-z]{0,4}[sdfghjkl]{5,}[a-z]{0,6} ", "^ (?:[asdfghjkl]{4,}[a-z]{0,4} )*[asdfghjkl]*[dfghjk]{3}[asdfghjkl]* (?:[asdfghjklqwe]{4,} )+$"),
+        ("^ (?:[asdfghjkl]{0,3}[sdfghjkl]{4,}[asdfghjklqwe]{0,6} |[qwrtpsdfghjklzxcvbnm]{5,} )+(?:(?:[a-z]{1,6}|[0-9]+) ){0,2}$", " [asdfghjkl]{0,4}[sdfghjkl]{5,}[asdfghjklqwe]{0,6} ", "^ (?:[asdfghjkl]{4,}[a-z]{0,4} )*[asdfghjkl]*[dfghjk]{3}[asdfghjkl]* (?:[asdfghjklqwe]{4,} )+$"),
         STRONG,
         "keys of one row, mashed",
         ("asdkjh asdkjh", "sdfkjhsdf", "lkjhfg 12"),
