@@ -13,7 +13,7 @@ _SPELT = re.compile(r"(?:\w\.){2,}\w")
 _EXTENSIONS = 2
 """As in `.tar.gz`."""
 _LONGEST_EXTENSION = 5
-_IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*")
+_IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*|[^\W\d_]+_\w+")
 _SENTENCE = re.compile(r"[.!?؟۔…]\s*$|(?:\w{4}|[^\w\s])[.]\s+\S|[!?؟۔]\s+\S")
 
 

@@ -9,7 +9,7 @@ _SOFT_LATIN = any_of(
 )
 _THINGS = any_of(
     "users?", "accounts?", "files?", "documents?", "docs?", "data", "uploads?", "emails?", "messages?",
-    "rows?", "conversations?", "customers?", "clients?", "organi[sz]ation",
+    "rows?", "conversations?", "customers?", "clients?", "organi[sz]ation", "chats?", "titles?", "records?", "threads?", "entry", "entries",
 )  # fmt: skip
 
 _TEXTS = any_of(
@@ -50,7 +50,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "sample_file",
-        (nothing_but(any_of("samples?", "examples?", "fake", "mock", "junk", "garbage", "bla+h?", "نمونه", "مثال", "عینه", "فرضی"), FILLER),),
+        (" (?:sample|mock|fake|example|trial) (?:uploads?|imports?|inputs?|payloads?|records?|rows?|exports?|csv|json|xml|docs?|files?|pdfs?) ", nothing_but(any_of("samples?", "examples?", "fake", "mock", "junk", "garbage", "bla+h?", "نمونه", "مثال", "عینه", "فرضی"), FILLER),),
         STRONG,
         "a file that is called a sample, and nothing else is said of it",
         ("SAMPLE_PDF_10MB.pdf", "نمونه فایل فارسی.pdf", "mock_api_input.json", "example users 3"),

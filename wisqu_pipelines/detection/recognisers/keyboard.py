@@ -103,6 +103,15 @@ RECOGNISERS = (
         ("aaaah", "committee"),
     ),
     Recogniser(
+        "very_long_run",
+        (" (?:" + "|".join(f"{letter}{{9,}}" for letter in ascii_lowercase) + ") ",),
+        STRONG,
+        "one key, held down",
+        ("max_length_aaaaaaaaaaaaaaaaaaaa.pdf",),
+        ("aaaaah", "www"),
+        {FieldKind.EMAIL: 0.0},
+    ),
+    Recogniser(
         "no_vowels",
         ("^ [bcdfghjklmnpqrstvwxz]{6,} $", "^ [bcdfghjklmnpqrstvwxz]{5,} [bcdfghjklmnpqrstvwxz]{4,} $"),
         0.9,
