@@ -3,7 +3,7 @@
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import ASIDE, LIKELY, STRONG, Form, Recogniser, only_in
 
-_TEST = "(?:tests?|testing|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
+_TEST = "(?:tests?|testing|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
 _MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"
 _LOCAL = f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}(?:[._-]?{_MAY}|[._-][a-z])*"
 _END = r"(?:$|[\s>,;)\"'])"
@@ -44,7 +44,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_mailbox",
-        (rf"{_START}{_LOCAL}@[a-z0-9.-]+",),
+        (rf"{_START}{_LOCAL}@[a-z0-9.-]+", rf"{_START}(?:{_MAY}[._-]?)*(?:sample|example)(?:[._-]?{_MAY})*@[a-z0-9.-]+"),
         STRONG,
         "a mailbox with nothing but test words in its name",
         ("test@gmail.com", "test.user12@mail.ir", "qa_test1@wisqu.com", "asdf@x.com", "testuser@yahoo.com", "demo.account@x.org"),

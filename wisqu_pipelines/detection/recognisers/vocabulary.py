@@ -14,7 +14,7 @@ TEST_WORDS = (
     "testtest",
     "teste",
     "test(?:user|file|doc|document|data|account|name|page|upload|email|mail|message|item|title|case|run|ing)s?",
-    "(?:my|user|qa|new|auto|load|smoke|unit|api|e 2 e|ui)tests?(?:ing)?",
+    "(?:my|user|qa|new|auto|load|smoke|unit|api|e 2 e|ui|upload|login|search|ocr|import|chat|bot|form|file|doc|pdf|mail|email|name|title|web|app|site|rag|chunk|integration|regression|perf|stress|speed|system|server|data|db|only|just|first|final)tests?(?:ing)?", "loremipsum",
     "(?:load|smoke|api) test",
     "demo",
     "demo(?:user|file|doc|account|data|mail)",
