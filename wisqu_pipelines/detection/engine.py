@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 import re2
@@ -105,7 +105,7 @@ class TextJudge:
             page = [text or "" for text in texts[start : start + TEXTS_AT_ONCE]]
             if max(map(len, page)) > READ_FROM_START:
                 page = list(map(_cut, page))
-            places = [place for place in self._suspicious(page) if page[place]]
+            places = [place for place in self._suspicious(page, kind) if page[place]]
             for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
                 if evidence := self._found(forms, kind, field):
                     verdicts[start + place] = self._verdict(evidence)
@@ -167,9 +167,9 @@ class TextJudge:
                 found.append(Evidence(pattern, CUSTOM, name, STRONG, hit.group(0) if hit else "", reason))
         return found if any(each.weight > 0 for each in found) else []
 
-    def _suspicious(self, page: Sequence[str]) -> list[int]:
+    def _suspicious(self, page: Sequence[str], kind: FieldKind) -> list[int]:
         """The places of the texts in which something may be found: cheaper to tell than what it is."""
-        places = suspicious(page, _trigger())
+        places = suspicious(page, _trigger(kind))
         if self._customs is None:
             return places
         custom = (n for n, text in enumerate(normalise_many(page)) if self._customs.Match(text))
@@ -258,11 +258,10 @@ def _built_in(kind: FieldKind) -> _BuiltIn:
     )
 
 
-@cache
-def _trigger() -> Any:
-    """Is in every text in which a built-in recogniser that speaks for test data finds something."""
-    everyone = (each for members in GROUPS.values() for each in members)
-    return trigger_for(each for each in everyone if any(each.weight_in(kind) > 0 for kind in FieldKind))
+@lru_cache(maxsize=len(FieldKind))
+def _trigger(kind: FieldKind) -> Any:
+    """Is in every text of a kind in which a built-in recogniser finds something that speaks for test data there."""
+    return trigger_for(each for members in GROUPS.values() for each in members if each.weight_in(kind) > 0)
 
 
 def _forms(texts: Sequence[str], kind: FieldKind) -> Iterator[_Forms]:

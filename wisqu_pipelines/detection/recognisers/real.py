@@ -28,7 +28,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "office_of_exams",
-        (r"(?:tests?|exams?|ikhtibarat|azmoon)[._-]?(?:office|cent(?:er|re)|prep|results?|scores?|lab|services?|board|unit|dept|registration|fatwa)[^@]*@", r"demo[._-]?(?:graphics?|cracy|s)[^@]*@"),
+        (r"(?:tests?|exams?|ikhtibarat|azmoon)[._-]?(?:office|cent(?:er|re)|prep|results?|scores?|lab|services?|board|unit|dept|registration|fatwa)[^@]*@", r"(?:fiqh|islam|fatwas?|quran|hadith|questions?|answers?|halal|food|shia|sunni|sharia|medical|religious)[._-]?qa@", r"demo[._-]?(?:graphics?|cracy|s)[^@]*@"),
         -1.2,
         "an office of a school or a laboratory",
         ("tests.office@kau.edu.sa", "exam-center@x.edu"),

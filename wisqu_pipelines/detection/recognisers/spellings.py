@@ -4,7 +4,7 @@ from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Form, Recogniser, any_of, only_in
 
 _SWAPPED = any_of("tset", "tets", "tste", "etst", "tesst", "testt", "teest", "ttest", "tesr", "testign", "tesing", "tseting", "tetsing", "dmeo", "dmoe", "demmo", "dumy", "dummmy", "smaple", "exmaple", "palceholder", "placehoder", "تسست", "تتست", "تشت فایل", "ازمایشیی")  # fmt: skip
-_STRETCHED = any_of("t+e{2,}s+t+", "t+e+s{3,}t+", "t+e+s+t{2,}", "t{2,}e+s+t+", "test+ttt", "d+e+m+o{3,}", "تس+ت{2,}", "ت+س{2,}ت+", "اخ ت ب ا ر", "ا خ تبار", "تجر به مل?ف", "ازمای+ش{2,}ی*", "تجر+ب{2,}ه*", "تجر+به{2,}", "اختبا+ر{2,}", "نمونه{2,}")  # fmt: skip
+_STRETCHED = any_of("t+e{2,}s+t+", "t+e+s{3,}t+", "t+e+s+t{2,}", "t{2,}e+s+t+", "testttt+", "d+e+m+o{3,}", "تس+ت{2,}", "ت+س{2,}ت+", "اخ ت ب ا ر", "ا خ تبار", "تجر به مل?ف", "ازمای+ش{2,}ی*", "تجر+ب{2,}ه*", "تجر+به{2,}", "اختبا+ر{2,}", "نمونه{2,}")  # fmt: skip
 _LATIN = any_of("tajrib(?:a|ah|i|iya|iyah|at)", "tajruba", "ikhtibar(?:i)?", "wahm(?:i|iya)", "azmayesh(?:i)?", "azmoyeshi", "sakhteg(?:i|y)", "testi", "fel[aā]ni?", "fol[aā]ni?", "felan(?:i)? felani", "mustakhdim", "karbar(?:e)? (?:test|azmayeshi)", "elaki")  # fmt: skip
 _LATIN_MAILBOX = "(?:tajribi(?:ya)?|azmayeshi|sakhtegi|felani?|folani|shsib|shsyb|tset)"
 
