@@ -10,6 +10,7 @@ from functools import cache
 from itertools import groupby, product
 from re import _constants as op
 from re import _parser
+from threading import Lock
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from wisqu_pipelines.detection.recogniser import Form, Recogniser
@@ -79,40 +80,70 @@ class Atom(NamedTuple):
 
 def atoms_for(recognisers: Iterable[Recogniser]) -> list[Atom]:
     """Atoms of which one is in each text in which one of the recognisers finds something."""
-    choices = (choice for each in recognisers for pattern in each.patterns for choice in _wanted(pattern, each.form))
-    return _hitting(list(dict.fromkeys(choices)))
+    with _ONE_AT_A_TIME:
+        wanted = {
+            choice for each in recognisers for pattern in each.patterns for choice in _wanted(pattern, each.form)
+        }
+        _parts.cache_clear()
+        return [_ATOMS.known[number] for number in _hitting(sorted(wanted))]
+
+
+class _Numbered:
+    """Atoms by number: quick to compare, and nothing that the garbage collector looks through again and again."""
+
+    def __init__(self) -> None:
+        self.known: list[Atom] = []
+        self.letters: list[float] = []
+        self._numbers: dict[Atom, int] = {}
+        self._rare: set[int] = set()
+
+    def number(self, atom: Atom) -> int:
+        number = self._numbers.setdefault(atom, len(self.known))
+        if number == len(self.known):
+            self.known.append(atom)
+            self.letters.append(_letters(atom))
+            if _is_rare(atom, self.letters[number]):
+                self._rare.add(number)
+        return number
+
+    def is_rare(self, number: int) -> bool:
+        return number in self._rare
+
+
+_ATOMS = _Numbered()
+_ONE_AT_A_TIME = Lock()
 
 
 @cache
-def _wanted(pattern: str, form: Form) -> tuple[tuple[Atom, ...], ...]:
+def _wanted(pattern: str, form: Form) -> frozenset[tuple[int, ...]]:
     """For each spelling of a pattern, the atoms that are in it and rare; some spellings have the same."""
-    choices: dict[tuple[Atom, ...], None] = {}
+    choices: set[tuple[int, ...]] = set()
     for items in _spelled_out(_parser.parse(pattern)):
-        rare = tuple(atom for atom in _atoms(items, form) if _is_rare(atom))
-        choices[rare or (_whole(items, form),)] = None
-    return tuple(choices)
+        rare = tuple(filter(_ATOMS.is_rare, map(_ATOMS.number, _atoms(items, form))))
+        choices.add(rare or (_ATOMS.number(_whole(items, form)),))
+    return frozenset(choices)
 
 
-def _hitting(wanted: Sequence[Iterable[Atom]]) -> list[Atom]:
+def _hitting(wanted: Sequence[Iterable[int]]) -> list[int]:
     """Atoms of which each choice has one: again and again the one that costs least for what it adds."""
-    places: dict[Atom, set[int]] = {}
+    places: dict[int, set[int]] = {}
     for place, choice in enumerate(wanted):
-        for atom in choice:
-            places.setdefault(atom, set()).add(place)
-    heap = [(4.0 ** -_letters(atom) / len(hit), number, atom) for number, (atom, hit) in enumerate(places.items())]
+        for number in choice:
+            places.setdefault(number, set()).add(place)
+    heap = [(4.0 ** -_ATOMS.letters[number] / len(hit), number) for number, hit in places.items()]
     heapq.heapify(heap)
-    chosen: list[Atom] = []
+    chosen: list[int] = []
     left = set(range(len(wanted)))
     while left:
-        price, number, atom = heapq.heappop(heap)
-        hit = places[atom]
+        price, number = heapq.heappop(heap)
+        hit = places[number]
         new = hit & left
         if len(new) == len(hit):
-            chosen.append(atom)
+            chosen.append(number)
             left -= new
         elif new:  # others have taken some of it since it was priced
-            places[atom] = new
-            heapq.heappush(heap, (price * len(hit) / len(new), number, atom))
+            places[number] = new
+            heapq.heappush(heap, (price * len(hit) / len(new), number))
     return chosen
 
 
@@ -265,12 +296,10 @@ def _is_short(word: Items) -> bool:
     return 0 < len(word) <= _SHORT and all(isinstance(item, Class) or len(item) == 1 for item in word)
 
 
-@cache
-def _is_rare(atom: Atom) -> bool:
-    return _letters(atom) >= _ENOUGH and "".join(map(str, filter(_is_letter, atom.items))) not in _COMMON
+def _is_rare(atom: Atom, letters: float) -> bool:
+    return letters >= _ENOUGH and "".join(map(str, filter(_is_letter, atom.items))) not in _COMMON
 
 
-@cache
 def _letters(atom: Atom) -> float:
     ends = (atom.before, atom.after)
     inside = (not atom.before and _is_letter(atom.items[0])) + (not atom.after and _is_letter(atom.items[-1]))
