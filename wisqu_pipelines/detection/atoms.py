@@ -34,11 +34,11 @@ _COMMON = frozenset(
     "first for from hadith history http https imam imams image in info io ir is item last law lesson mail message "
     "messages my name names net new no of on org page pages pdf png question questions row rows sa sermon surah tafsir "
     "text texts the this title titles to txt upload user users verse version with your "
-    "ali reza mohammad mohammed muhammad mohamed ahmad ahmed hasan hassan hussein hossein mahdi mehdi amir saeed said omar khalid "
-    "yusuf ibrahim abdullah maryam mariam zahra sara sarah fatima fatemeh layla leila aisha noor karim john jane david mary anna maria "
-    "قسم جدید کامل بزرگ اول دوم یک دو made site here huge none fire "
-    "gmail yahoo hotmail outlook mail chmail email ymail live icloud com "
-    "search check public time design project real next even area full team teacher customer client added seven zero quality object "
+    "ali reza mohammad mohammed muhammad mohamed ahmad ahmed hasan hassan hussein hossein mahdi mehdi amir "
+    "saeed said omar khalid yusuf ibrahim abdullah maryam mariam zahra sara sarah fatima fatemeh layla leila "
+    "aisha noor karim john jane david mary anna maria قسم جدید کامل بزرگ اول دوم یک دو made site here huge "
+    "none fire gmail yahoo hotmail outlook mail chmail email ymail live icloud com search check public time "
+    "design project real next even area full team teacher customer client added seven zero quality object "
     "این از با به در را سند سوال پاسخ کتاب متن فایل نام عنوان هو هی هذا هذه ملف نص رساله فی من علی".split()
 )
 """Words that real texts hold as well: looked for beside others only. A matter of speed, not of what is found."""
@@ -81,9 +81,7 @@ class Atom(NamedTuple):
 def atoms_for(recognisers: Iterable[Recogniser]) -> list[Atom]:
     """Atoms of which one is in each text in which one of the recognisers finds something."""
     with _ONE_AT_A_TIME:
-        wanted = {
-            choice for each in recognisers for pattern in each.patterns for choice in _wanted(pattern, each.form)
-        }
+        wanted = {choice for each in recognisers for pattern in each.patterns for choice in _wanted(pattern, each.form)}
         _parts.cache_clear()
         return [_ATOMS.known[number] for number in _hitting(sorted(wanted))]
 

@@ -193,9 +193,7 @@ class TextJudge:
     def _verdict(self, evidence: Sequence[Evidence]) -> Verdict:
         return self._decided(_sum(evidence), tuple(evidence))
 
-    def _decided(
-        self, score: float, evidence: tuple[Evidence, ...] | Callable[[], tuple[Evidence, ...]]
-    ) -> Verdict:
+    def _decided(self, score: float, evidence: tuple[Evidence, ...] | Callable[[], tuple[Evidence, ...]]) -> Verdict:
         score = round(score, 4)
         if score >= self._thresholds.test:
             decision = Decision.TEST

@@ -6,7 +6,9 @@ from wisqu_pipelines.detection.recogniser import ASIDE, LIKELY, STRONG, Form, Re
 _TEST = "(?:tests?|testing|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
 _MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"
 _GLUED = "(?:user|account|admin|customer|client|mail|email|name|me|bot|qa|dev|tests?|testing|demo)"
-_LOCAL = f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}{_GLUED}?(?:@|[0-9._-]+(?:(?:{_MAY}|[a-z])[0-9._-]+)*(?:{_MAY}|[a-z]){{0,2}}@)"
+_LOCAL = (
+    f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}{_GLUED}?(?:@|[0-9._-]+(?:(?:{_MAY}|[a-z])[0-9._-]+)*(?:{_MAY}|[a-z]){{0,2}}@)"
+)
 _END = r"(?:$|[\s>,;)\"'])"
 _START = r"(?:^|[\s<,;(\"':])"
 

@@ -125,7 +125,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_filename",
-        ("^ (?:test|tests|testing|dummy|demo|tmp|mock|تست|تستی|ازمایشی|تجریبی) (?:[a-z]{2,}|[0-9]+|[^a-z0-9 ]+)(?: .*)?$", " (?:test|tests|testing|dummy|demo|loadtest|smoketest|تست|تستی|ازمایشی|تجریبی|للاختبار)(?: v? ?[0-9]+| final| copy| new)* $", " (?:for|upload|import|ocr|search|wisqu|rag|chunk|chunking|parser|upload) (?:test|demo) "),
+        ("^ (?:test|tests|testing|dummy|demo|tmp|mock|تست|تستی|ازمایشی|تجریبی|(?:test|demo|dummy|sample)(?:file|doc|upload|data|pdf|image|document)) (?:[a-z]{2,}|[0-9]+|[^a-z0-9 ]+)(?: .*)?$", " (?:test|tests|testing|dummy|demo|loadtest|smoketest|تست|تستی|ازمایشی|تجریبی|للاختبار)(?: v? ?[0-9]+| final| copy| new)* $", " (?:for|upload|import|ocr|search|wisqu|rag|chunk|chunking|parser|upload) (?:test|demo) "),
         STRONG,
         "a filename that begins or ends with a test word",
         ("test_fatwa", "quran demo", "hadith-test", "تست دعا"),
@@ -252,7 +252,7 @@ RECOGNISERS = (
         "the programmers' names for nothing in particular",
         ("foo bar chapter", "Foobar's notes", "baz qux"),
         ("Foo Fighters", "Bar exam", "food bar", "Dave Grohl of Foo Fighters at the bar"),
-        {FieldKind.PROSE: 0.5},
+        {FieldKind.PROSE: 0.5, FieldKind.PERSON: STRONG, FieldKind.TITLE: STRONG, FieldKind.FILENAME: STRONG},
     ),
     Recogniser(
         "same_word_again",
