@@ -29,17 +29,18 @@ _LONGEST = 14
 _ENOUGH = 2.5
 """Characters (a class of them counts less, and what may stand inside of words) from which on an atom is rare enough."""
 _COMMON = frozenset(
-    "a about account accounts admin an and answer answers app article articles book books by chapter "  # noqa: SIM905
-    "co com content csv data description doc docs document documents docx email entry family fatwa fatwas file files "
-    "first for from hadith history http https imam imams image in info io ir is item last law lesson mail message "
-    "messages my name names net new no of on org page pages pdf png question questions row rows sa sermon surah tafsir "
-    "text texts the this title titles to txt upload user users verse version with your "
-    "ali reza mohammad mohammed muhammad mohamed ahmad ahmed hasan hassan hussein hossein mahdi mehdi amir "
-    "saeed said omar khalid yusuf ibrahim abdullah maryam mariam zahra sara sarah fatima fatemeh layla leila "
-    "aisha noor karim john jane david mary anna maria قسم جدید کامل بزرگ اول دوم یک دو made site here huge "
-    "none fire gmail yahoo hotmail outlook mail chmail email ymail live icloud com search check public time "
-    "design project real next even area full team teacher customer client added seven zero quality object "
-    "این از با به در را سند سوال پاسخ کتاب متن فایل نام عنوان هو هی هذا هذه ملف نص رساله فی من علی".split()
+    "stored saved shown displayed truncated fits breaks looks happens title name answer message button page "  # noqa: SIM905
+    "line text a about account accounts admin an and answers app article articles book books by chapter co com "
+    "content csv data description doc docs document documents docx email entry family fatwa fatwas file files "
+    "first for from hadith history http https imam imams image in info io ir is item last law lesson mail "
+    "messages my names net new no of on org pages pdf png question questions row rows sa sermon surah tafsir "
+    "texts the this titles to txt upload user users verse version with your ali reza mohammad mohammed "
+    "muhammad mohamed ahmad ahmed hasan hassan hussein hossein mahdi mehdi amir saeed said omar khalid yusuf "
+    "ibrahim abdullah maryam mariam zahra sara sarah fatima fatemeh layla leila aisha noor karim john jane "
+    "david mary anna maria قسم جدید کامل بزرگ اول دوم یک دو made site here huge none fire gmail yahoo hotmail "
+    "outlook chmail ymail live icloud search check public time design project real next even area full team "
+    "teacher customer client added seven zero quality object این از با به در را سند سوال پاسخ کتاب متن فایل "
+    "نام عنوان هو هی هذا هذه ملف نص رساله فی من علی".split()
 )
 """Words that real texts hold as well: looked for beside others only. A matter of speed, not of what is found."""
 

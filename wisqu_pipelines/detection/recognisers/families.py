@@ -10,7 +10,7 @@ MACHINERY = any_of(
     "etl", "api", "endpoints?", "web ?hooks?", "web ?sockets?", "(?:re ?)?rank(?:er|ing)", "retriev(?:al|er)", "parsers?", "parsing", "rag", "llm", "stream(?:ing|s)", "ui", "ux", "rtl", "ltr", "bidi", "render(?:ing|er|s)?",
     "encoding", "unicode", "utf 8", "emojis?", "markdown", "(?:chat ?)?bots?", "deploy(?:ment|s|ed)?", "redeploy", "rollbacks?", "hot ?fix", "migrations?", "(?:re ?)?index(?:ing|er|es)?", "pagination", "dedup(?:lication)?", "sync", "backups?", "restore",
     "imports?", "importer", "exports?", "exporter", "buttons?", "drop ?down", "side ?bar", "tool ?tip", "modal", "form", "widget", "cache", "queue", "cron", "notifications?", "permissions?", "timeouts?", "rate limit(?:s|ing)?",
-    "throttling", "latency", "concurren(?:cy|t)", "load", "prompts?", "tokens?", "citations? (?:pop ?up|links?)", "auto ?save", "error (?:handling|message|banner|page)", "back ?end", "front ?end", "staging", "database", "db", "vector store", "qdrant", "minio", "postgres", "dagster", "s 3",
+    "throttling", "latency", "concurren(?:cy|t)", "load", "prompts?", "tokens?", "citations? (?:pop ?up|links?)", "auto ?save", "error (?:handling|message|banner|page)", "back ?end", "front ?end", "staging", "database", "vector store", "qdrant", "minio", "postgres", "dagster", "s 3",
     "promotion", "moderation", "vectors?", "schema", "validation", "validator", "multi ?part", "mime", "metadata", "thumbnails?", "previews?", "scanner", "sessions?", "auth", "oauth", "sso", "pdf (?:viewer|parsing|extraction)",
 )  # fmt: skip
 """Parts of software."""
