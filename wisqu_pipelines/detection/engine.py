@@ -179,7 +179,7 @@ class TextJudge:
 
     def _suspicious(self, page: Sequence[str], kind: FieldKind) -> list[int]:
         """The places of the texts in which something may be found: cheaper to tell than what it is."""
-        places = suspicious(page, _trigger(kind))
+        places = suspicious(page, trigger(kind))
         if self._customs is None:
             return places
         custom = (n for n, text in enumerate(normalise_many(page)) if self._customs.Match(text))
@@ -285,7 +285,7 @@ def _built_in(kind: FieldKind) -> _BuiltIn:
 
 
 @lru_cache(maxsize=len(FieldKind))
-def _trigger(kind: FieldKind) -> Any:
+def trigger(kind: FieldKind) -> Any:
     """Is in every text of a kind in which a built-in recogniser finds something that speaks for test data there."""
     return trigger_for(each for members in GROUPS.values() for each in members if each.weight_in(kind) > 0)
 
