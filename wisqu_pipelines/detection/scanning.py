@@ -138,7 +138,7 @@ class Scan:
         mark: dict[UUID, Verdict] = {}
         unmark: list[UUID] = []
         review: dict[UUID, Verdict] = {}
-        for row in batch.rows:
+        for row in batch.looked_at:
             verdict = batch.verdicts.get(row.id)
             decision = Decision.REAL if verdict is None else verdict.decision
             if verdict is not None and (
