@@ -11,11 +11,12 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.detecting import texts
 from wisqu_pipelines.detection.context import RowFacts
-from wisqu_pipelines.detection.engine import TextJudge
-from wisqu_pipelines.detection.evidence import FieldKind
+from wisqu_pipelines.detection.engine import TextJudge, trigger
+from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.normalising import normalise, words
-from wisqu_pipelines.detection.prefilter import finds_whole
+from wisqu_pipelines.detection.prefilter import finds_whole, suspicious
 from wisqu_pipelines.detection.recogniser import Form
 from wisqu_pipelines.detection.registry import GROUPS
 
@@ -116,3 +117,33 @@ def test_a_blank_is_a_boundary(text: str, word: str) -> None:
 )
 def test_knows_what_finds_the_whole_text(pattern: str, *, whole: bool) -> None:
     assert finds_whole(pattern) is whole
+
+
+def test_little_is_read_closely_in_vain() -> None:
+    """Real names, addresses and titles, a third of their words met nowhere else, with some test data among them."""
+    judge = TextJudge()
+    for kind, column in texts(4_000).items():
+        read = suspicious(column, trigger(kind))
+        found = sum(verdict is not None for verdict in judge.judge_many(column, kind, "field"))
+        assert found <= len(read) <= 1.6 * found, kind
+
+
+def test_names_of_objects_are_passed_over() -> None:
+    chance = Random(3)  # noqa: S311 - not a secret
+    names = [f"stored_files/{UUID(int=chance.getrandbits(128), version=4)}" for _ in range(2_000)]
+    assert len(suspicious(names, trigger(FieldKind.FILENAME))) < len(names) / 10
+
+
+def test_a_verdict_finds_its_words_when_asked() -> None:
+    asked = []
+
+    def find() -> tuple[Evidence, ...]:
+        asked.append(1)
+        return (Evidence("one", "group", "field", 1.0, "test", "a word"),)
+
+    verdict = Verdict(Decision.TEST, 1.0, find)
+    assert verdict.is_test_data
+    assert asked == []
+    assert verdict == Verdict(Decision.TEST, 1.0, find())
+    assert "group/one" in verdict.reason
+    assert len(asked) == 2

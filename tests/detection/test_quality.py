@@ -15,8 +15,6 @@ from wisqu_pipelines.detection.engine import TextJudge
 from wisqu_pipelines.detection.fields import model_named, text_fields
 
 PRECISION, RECALL = 0.97, 0.85
-HELD_OUT_RECALL = 0.82
-"""Until it is as good as the whole: texts that no pattern was made for are found less often."""
 LEAST_PRECISION = 0.93
 """In each language and each kind of field."""
 MADE_AT = datetime(2026, 5, 10, tzinfo=UTC)
@@ -88,16 +86,12 @@ def listed(some: Iterable[tuple[Case | RowCase, str]], answers: Answers) -> str:
 
 
 @pytest.mark.parametrize("ask", [told, untold])
-@pytest.mark.parametrize(
-    ("half", "recall"), [(Half.HELD_OUT, HELD_OUT_RECALL), (None, RECALL)], ids=["held_out", "whole"]
-)
-def test_marks_are_right_and_most_test_data_is_marked(
-    half: Half | None, recall: float, ask: Callable[[], Answers]
-) -> None:
+@pytest.mark.parametrize("half", [Half.HELD_OUT, None], ids=["held_out", "whole"])
+def test_marks_are_right_and_most_test_data_is_marked(half: Half | None, ask: Callable[[], Answers]) -> None:
     answers = ask()
     found = scored(cases(half), answers)
     assert found.precision >= PRECISION, f"{found}\n{wrong(answers)}"
-    assert found.recall >= recall, f"{found}\n{wrong(answers)}"
+    assert found.recall >= RECALL, f"{found}\n{wrong(answers)}"
 
 
 @pytest.mark.parametrize("ask", [told, untold])

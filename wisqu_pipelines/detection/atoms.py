@@ -6,9 +6,11 @@ with hundreds of patterns it would remember something else after almost every le
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import groupby, product
 from re import _constants as op
 from re import _parser
+from threading import Lock
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from wisqu_pipelines.detection.recogniser import Form, Recogniser
@@ -22,17 +24,23 @@ _PAIRS = 1_000
 """Spellings of a part and its copies."""
 _SHORT = 2
 """Characters up to which a word says something only beside its neighbours: `t e s t`, `d 3 mo`."""
-_LONGEST = 10
+_LONGEST = 14
 """Characters of an atom outside words."""
 _ENOUGH = 2.5
 """Characters (a class of them counts less, and what may stand inside of words) from which on an atom is rare enough."""
 _COMMON = frozenset(
-    "a about account accounts admin an and answer answers app article articles book books by chapter "  # noqa: SIM905
-    "co com content csv data description doc docs document documents docx email entry family fatwa fatwas file files "
-    "first for from hadith history http https imam imams image in info io ir is item last law lesson mail message "
-    "messages my name names net new no of on org page pages pdf png question questions row rows sa sermon surah tafsir "
-    "text texts the this title titles to txt upload user users verse version with your "
-    "این از با به در را سند سوال پاسخ کتاب متن فایل نام عنوان هو هی هذا هذه ملف نص رساله فی من علی".split()
+    "stored saved shown displayed truncated fits breaks looks happens title name answer message button page "  # noqa: SIM905
+    "line text a about account accounts admin an and answers app article articles book books by chapter co com "
+    "content csv data description doc docs document documents docx email entry family fatwa fatwas file files "
+    "first for from hadith history http https imam imams image in info io ir is item last law lesson mail "
+    "messages my names net new no of on org pages pdf png question questions row rows sa sermon surah tafsir "
+    "texts the this titles to txt upload user users verse version with your ali reza mohammad mohammed "
+    "muhammad mohamed ahmad ahmed hasan hassan hussein hossein mahdi mehdi amir saeed said omar khalid yusuf "
+    "ibrahim abdullah maryam mariam zahra sara sarah fatima fatemeh layla leila aisha noor karim john jane "
+    "david mary anna maria قسم جدید کامل بزرگ اول دوم یک دو made site here huge none fire gmail yahoo hotmail "
+    "outlook chmail ymail live icloud search check public time design project real next even area full team "
+    "teacher customer client added seven zero quality object این از با به در را سند سوال پاسخ کتاب متن فایل "
+    "نام عنوان هو هی هذا هذه ملف نص رساله فی من علی".split()
 )
 """Words that real texts hold as well: looked for beside others only. A matter of speed, not of what is found."""
 
@@ -73,35 +81,68 @@ class Atom(NamedTuple):
 
 def atoms_for(recognisers: Iterable[Recogniser]) -> list[Atom]:
     """Atoms of which one is in each text in which one of the recognisers finds something."""
-    wanted: list[list[Atom]] = []
-    for each in recognisers:
-        for pattern in each.patterns:
-            for items in _spelled_out(_parser.parse(pattern)):
-                rare = [atom for atom in _atoms(items, each.form) if _is_rare(atom)]
-                wanted.append(rare or [_whole(items, each.form)])
-    return _hitting(wanted)
+    with _ONE_AT_A_TIME:
+        wanted = {choice for each in recognisers for pattern in each.patterns for choice in _wanted(pattern, each.form)}
+        _parts.cache_clear()
+        return [_ATOMS.known[number] for number in _hitting(sorted(wanted))]
 
 
-def _hitting(wanted: Sequence[Iterable[Atom]]) -> list[Atom]:
+class _Numbered:
+    """Atoms by number: quick to compare, and nothing that the garbage collector looks through again and again."""
+
+    def __init__(self) -> None:
+        self.known: list[Atom] = []
+        self.letters: list[float] = []
+        self._numbers: dict[Atom, int] = {}
+        self._rare: set[int] = set()
+
+    def number(self, atom: Atom) -> int:
+        number = self._numbers.setdefault(atom, len(self.known))
+        if number == len(self.known):
+            self.known.append(atom)
+            self.letters.append(_letters(atom))
+            if _is_rare(atom, self.letters[number]):
+                self._rare.add(number)
+        return number
+
+    def is_rare(self, number: int) -> bool:
+        return number in self._rare
+
+
+_ATOMS = _Numbered()
+_ONE_AT_A_TIME = Lock()
+
+
+@cache
+def _wanted(pattern: str, form: Form) -> frozenset[tuple[int, ...]]:
+    """For each spelling of a pattern, the atoms that are in it and rare; some spellings have the same."""
+    choices: set[tuple[int, ...]] = set()
+    for items in _spelled_out(_parser.parse(pattern)):
+        rare = tuple(filter(_ATOMS.is_rare, map(_ATOMS.number, _atoms(items, form))))
+        choices.add(rare or (_ATOMS.number(_whole(items, form)),))
+    return frozenset(choices)
+
+
+def _hitting(wanted: Sequence[Iterable[int]]) -> list[int]:
     """Atoms of which each choice has one: again and again the one that costs least for what it adds."""
-    places: dict[Atom, set[int]] = {}
+    places: dict[int, set[int]] = {}
     for place, choice in enumerate(wanted):
-        for atom in choice:
-            places.setdefault(atom, set()).add(place)
-    heap = [(4.0 ** -_letters(atom) / len(hit), number, atom) for number, (atom, hit) in enumerate(places.items())]
+        for number in choice:
+            places.setdefault(number, set()).add(place)
+    heap = [(4.0 ** -_ATOMS.letters[number] / len(hit), number) for number, hit in places.items()]
     heapq.heapify(heap)
-    chosen: list[Atom] = []
+    chosen: list[int] = []
     left = set(range(len(wanted)))
     while left:
-        price, number, atom = heapq.heappop(heap)
-        hit = places[atom]
+        price, number = heapq.heappop(heap)
+        hit = places[number]
         new = hit & left
         if len(new) == len(hit):
-            chosen.append(atom)
+            chosen.append(number)
             left -= new
         elif new:  # others have taken some of it since it was priced
-            places[atom] = new
-            heapq.heappush(heap, (price * len(hit) / len(new), number, atom))
+            places[number] = new
+            heapq.heappush(heap, (price * len(hit) / len(new), number))
     return chosen
 
 
@@ -112,11 +153,24 @@ def _spelled_out(nodes: Iterable[Any]) -> list[Items]:
         choices = _choices(node)
         if len(found) * len(choices) > _MOST:
             if _worth(found) >= _worth(choices):
-                choices = [(_ANYTHING,)]
+                choices = [_anything_after(choices)]
             else:
                 found = [(_ANYTHING, BLANK) if all(each[-1:] == (BLANK,) for each in found) else (_ANYTHING,)]
         found = [(*items, *choice) for items in found for choice in choices]
     return list(dict.fromkeys(found))
+
+
+def _anything_after(choices: Iterable[Items]) -> Items:
+    """Anything, instead of so many choices; with the blank that all of them begin with, if they are anything."""
+    begins = [_begins_with_blank(each) for each in choices if each]
+    if not begins or not all(begins):
+        return (_ANYTHING,)
+    return (BLANK, _ANYTHING) if all(choices) else (Repeat((_ANY,), is_after_blank=True),)
+
+
+def _begins_with_blank(items: Items) -> bool:
+    first = items[0]
+    return first.is_after_blank and items[1:2] == (BLANK,) if isinstance(first, Repeat) else first == BLANK
 
 
 def _worth(choices: Iterable[Items]) -> int:
@@ -183,12 +237,19 @@ def _words(items: Items) -> list[Items]:
         if item == _NUMBER and words[-1] and _is_letter(words[-1][-1]):
             continue  # a number is a word of its own
         # Words of any number bring their blanks with them.
-        if isinstance(item, Repeat) and item.is_after_blank and items[place + 1 : place + 2] == (BLANK,):
+        if isinstance(item, Repeat) and item.is_after_blank and _blank_follows(items, place + 1):
             words.append([])
         words[-1].append(item)
         if isinstance(item, Repeat) and item.is_before_blank and items[place - 1 : place] == (BLANK,):
             words.append([])
     return list(map(tuple, words))
+
+
+def _blank_follows(items: Items, place: int) -> bool:
+    """Whether a word cannot go on there, whatever of the repetitions that come there is anything."""
+    while place < len(items) and isinstance(item := items[place], Repeat) and item.is_after_blank:
+        place += 1
+    return items[place : place + 1] == (BLANK,)
 
 
 def _edges(words: Sequence[Items], first: int, last: int) -> tuple[str, str]:
@@ -205,8 +266,10 @@ def _joined(words: Sequence[Items], first: int, last: int) -> Atom:
     return Atom(Form.WORDS, before, tuple(items[1:]), after)
 
 
-def _parts(items: Items) -> Iterator[Items]:
+@cache
+def _parts(items: Items) -> tuple[Items, ...]:
     """What is between repetitions of more than punctuation."""
+    parts: list[Items] = []
     for is_part, part in groupby(items, lambda item: not isinstance(item, Repeat) or _is_punctuation(item)):
         found = list(part) if is_part else []
         while found and isinstance(found[0], Repeat):
@@ -214,7 +277,8 @@ def _parts(items: Items) -> Iterator[Items]:
         while found and isinstance(found[-1], Repeat):
             del found[-1]
         if found:
-            yield tuple(found)
+            parts.append(tuple(found))
+    return tuple(parts)
 
 
 def _is_punctuation(repeat: Repeat) -> bool:
@@ -231,8 +295,8 @@ def _is_short(word: Items) -> bool:
     return 0 < len(word) <= _SHORT and all(isinstance(item, Class) or len(item) == 1 for item in word)
 
 
-def _is_rare(atom: Atom) -> bool:
-    return _letters(atom) >= _ENOUGH and "".join(map(str, filter(_is_letter, atom.items))) not in _COMMON
+def _is_rare(atom: Atom, letters: float) -> bool:
+    return letters >= _ENOUGH and "".join(map(str, filter(_is_letter, atom.items))) not in _COMMON
 
 
 def _letters(atom: Atom) -> float:

@@ -1,9 +1,9 @@
 """Judging texts and rows: what recognisers find, what it adds up to, and what that means in an environment."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import re2
@@ -26,6 +26,8 @@ LONG_SHARE = 0.6
 OTHER_FIELDS = 0.5
 """What the scores of a row's other fields add to its highest one."""
 TEXTS_AT_ONCE = 5_000
+COMBINATIONS = 20_000
+"""Of patterns that are found together and remembered."""
 CUSTOM = "custom"
 
 
@@ -79,6 +81,7 @@ class TextJudge:
         self._customs = _set([text for text, _, _ in self._custom]) if self._custom else None
         self._real_texts = frozenset(words(text) for text in taught.real_texts)
         self._real_patterns = [compile_pattern(text) for text in taught.real_patterns]
+        self._has_exceptions = bool(self._real_texts or self._real_patterns)
         self._learnt = learnt
         self.version = _version(self._thresholds, taught, learnt)
         """What judges: another name as soon as anything would be judged otherwise."""
@@ -105,10 +108,12 @@ class TextJudge:
             page = [text or "" for text in texts[start : start + TEXTS_AT_ONCE]]
             if max(map(len, page)) > READ_FROM_START:
                 page = list(map(_cut, page))
-            places = [place for place in self._suspicious(page) if page[place]]
+            places = [place for place in self._suspicious(page, kind) if page[place]]
             for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
-                if evidence := self._found(forms, kind, field):
-                    verdicts[start + place] = self._verdict(evidence)
+                hits, customs = self._hits(forms, kind)
+                if hits or customs:
+                    words_of = partial(self._told, hits, customs, forms, kind, field)
+                    verdicts[start + place] = self._decided(_score(hits, customs, kind, forms.length), words_of)
         return verdicts
 
     def judge_row(self, facts: RowFacts, found_in: Mapping[str, Sequence[Evidence]] | None = None) -> Verdict:
@@ -139,37 +144,42 @@ class TextJudge:
 
     def _evidence(self, text: str, kind: FieldKind, name: str) -> list[Evidence]:
         (forms,) = _forms([_cut(text)], kind)
-        return self._found(forms, kind, name)
+        return list(self._told(*self._hits(forms, kind), forms, kind, name))
 
-    def _found(self, forms: "_Forms", kind: FieldKind, name: str) -> list[Evidence]:
-        """What is found in a text, for and against; nothing if only something against it is."""
-        if self._is_real(forms):
-            return []
-        hits = _strongest(_built_in(kind).search(forms))
-        if not hits and self._customs is None:
-            return []
-        length = forms.words.count(" ") - 1
+    def _hits(self, forms: "_Forms", kind: FieldKind) -> tuple[Sequence["_Pattern"], Sequence[int]]:
+        """The built-in patterns that count in a text, for and against, and the numbers of people's own; none if nothing
+        speaks for test data.
+        """
+        if self._has_exceptions and self._is_real(forms):
+            return (), ()
+        hits, is_evidence = _built_in(kind).search(forms)
+        customs = () if self._customs is None else self._customs.Match(forms.text) or ()
+        return (hits, customs) if is_evidence or customs else ((), ())
+
+    def _told(
+        self, hits: Sequence["_Pattern"], customs: Sequence[int], forms: "_Forms", kind: FieldKind, name: str
+    ) -> tuple[Evidence, ...]:
+        """The evidence in words."""
         found = [
             Evidence(
                 each.recogniser.name,
                 each.group,
                 name,
-                _scaled(each.weight, kind, length),
+                _scaled(each.weight, kind, forms.length),
                 each.find(forms),
                 each.recogniser.explanation,
             )
             for each in hits
         ]
-        if self._customs is not None:
-            for number in self._customs.Match(forms.text) or ():
-                pattern, compiled, reason = self._custom[number]
-                hit = compiled.search(forms.text)
-                found.append(Evidence(pattern, CUSTOM, name, STRONG, hit.group(0) if hit else "", reason))
-        return found if any(each.weight > 0 for each in found) else []
+        for number in customs:
+            pattern, compiled, reason = self._custom[number]
+            hit = compiled.search(forms.text)
+            found.append(Evidence(pattern, CUSTOM, name, STRONG, hit.group(0) if hit else "", reason))
+        return tuple(found)
 
-    def _suspicious(self, page: Sequence[str]) -> list[int]:
+    def _suspicious(self, page: Sequence[str], kind: FieldKind) -> list[int]:
         """The places of the texts in which something may be found: cheaper to tell than what it is."""
-        places = suspicious(page, _trigger())
+        places = suspicious(page, trigger(kind))
         if self._customs is None:
             return places
         custom = (n for n, text in enumerate(normalise_many(page)) if self._customs.Match(text))
@@ -183,7 +193,7 @@ class TextJudge:
     def _verdict(self, evidence: Sequence[Evidence]) -> Verdict:
         return self._decided(_sum(evidence), tuple(evidence))
 
-    def _decided(self, score: float, evidence: tuple[Evidence, ...]) -> Verdict:
+    def _decided(self, score: float, evidence: tuple[Evidence, ...] | Callable[[], tuple[Evidence, ...]]) -> Verdict:
         score = round(score, 4)
         if score >= self._thresholds.test:
             decision = Decision.TEST
@@ -200,6 +210,11 @@ class _Forms:
 
     words: str
     text: str
+
+    @property
+    def length(self) -> int:
+        """In words."""
+        return self.words.count(" ") - 1
 
     def of(self, form: Form) -> str:
         return self.words if form is Form.WORDS else self.text
@@ -225,18 +240,32 @@ class _Pattern:
         return found_by(self.source, text)
 
 
-@dataclass(frozen=True, slots=True)
 class _BuiltIn:
     """The built-in patterns that count in one kind of field."""
 
-    sets: Mapping[Form, Any]
-    members: Mapping[Form, Sequence[_Pattern]]
+    def __init__(self, members: Mapping[Form, Sequence[_Pattern]]) -> None:
+        self._members = members
+        self._in_words, self._in_text = (_set([each.source for each in members[form]]) for form in Form)
+        self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[tuple[_Pattern, ...], bool]] = {}
+        """What is left of patterns that were found together before: most texts hold what others do."""
 
-    def search(self, forms: _Forms) -> Iterator[_Pattern]:
-        """The patterns that a text holds."""
-        for form, members in self.members.items():
-            if found := self.sets[form].Match(forms.of(form)):
-                yield from map(members.__getitem__, found)
+    def search(self, forms: _Forms) -> tuple[tuple[_Pattern, ...], bool]:
+        """Of the patterns that a text holds, those that count, and whether one of them speaks for test data."""
+        found = tuple(self._in_words.Match(forms.words) or ()), tuple(self._in_text.Match(forms.text) or ())
+        known = self._known.get(found)
+        if known is None:
+            if len(self._known) >= COMBINATIONS:
+                self._known.clear()
+            known = self._known[found] = self._counting(*found)
+        return known
+
+    def _counting(self, in_words: Sequence[int], in_text: Sequence[int]) -> tuple[tuple[_Pattern, ...], bool]:
+        found = [
+            *map(self._members[Form.WORDS].__getitem__, in_words),
+            *map(self._members[Form.TEXT].__getitem__, in_text),
+        ]
+        strongest = tuple(_strongest(found))
+        return strongest, any(each.weight > 0 for each in strongest)
 
 
 @lru_cache(maxsize=len(FieldKind))
@@ -252,17 +281,13 @@ def _built_in(kind: FieldKind) -> _BuiltIn:
         ]
         for form in Form
     }
-    return _BuiltIn(
-        {form: _set([each.source for each in patterns]) for form, patterns in members.items()},
-        members,
-    )
+    return _BuiltIn(members)
 
 
-@cache
-def _trigger() -> Any:
-    """Is in every text in which a built-in recogniser that speaks for test data finds something."""
-    everyone = (each for members in GROUPS.values() for each in members)
-    return trigger_for(each for each in everyone if any(each.weight_in(kind) > 0 for kind in FieldKind))
+@lru_cache(maxsize=len(FieldKind))
+def trigger(kind: FieldKind) -> Any:
+    """Is in every text of a kind in which a built-in recogniser finds something that speaks for test data there."""
+    return trigger_for(each for members in GROUPS.values() for each in members if each.weight_in(kind) > 0)
 
 
 def _forms(texts: Sequence[str], kind: FieldKind) -> Iterator[_Forms]:
@@ -282,7 +307,7 @@ def _set(sources: Sequence[str]) -> Any:
     return made
 
 
-def _strongest(found: Iterator[_Pattern]) -> list[_Pattern]:
+def _strongest(found: Iterable[_Pattern]) -> list[_Pattern]:
     """Of each group the strongest for test data and the strongest against it: the others say the same again."""
     strongest: dict[tuple[str, bool], _Pattern] = {}
     for each in found:
@@ -296,6 +321,12 @@ def _scaled(weight: float, kind: FieldKind, length: int) -> float:
     if kind is FieldKind.PROSE and length > LONG_PROSE and 0 < weight < CERTAIN:
         return round(weight * LONG_SHARE, 4)
     return weight
+
+
+def _score(hits: Sequence[_Pattern], customs: Sequence[int], kind: FieldKind, length: int) -> float:
+    """What the strongest hits of each group come to, and people's own patterns together as one."""
+    own = sum(_scaled(each.weight, kind, length) for each in hits)
+    return own + STRONG if customs else own
 
 
 def _sum(evidence: Sequence[Evidence]) -> float:

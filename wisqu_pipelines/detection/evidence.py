@@ -1,6 +1,6 @@
 """What detection finds and what it makes of it: evidence, and the verdict over a text or a row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -59,13 +59,39 @@ class Evidence:
         return f"{self.group}/{self.recogniser} in {self.field}: '{cut}' ({self.explanation})"
 
 
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What detection makes of a text or of a row."""
+    """What detection makes of a text or of a row. What the evidence is in words is found when somebody asks."""
 
-    decision: Decision
-    score: float
-    evidence: tuple[Evidence, ...]
+    __slots__ = ("_evidence", "decision", "score")
+
+    def __init__(
+        self, decision: Decision, score: float, evidence: tuple[Evidence, ...] | Callable[[], tuple[Evidence, ...]]
+    ) -> None:
+        """Keep the evidence, or what finds it."""
+        self.decision = decision
+        self.score = score
+        self._evidence = evidence
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What speaks for test data, and against it."""
+        if not isinstance(self._evidence, tuple):
+            self._evidence = self._evidence()
+        return self._evidence
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same verdict for the same reasons."""
+        if not isinstance(other, Verdict):
+            return NotImplemented
+        return (self.decision, self.score, self.evidence) == (other.decision, other.score, other.evidence)
+
+    def __hash__(self) -> int:
+        """As equal verdicts have it."""
+        return hash((self.decision, self.score))
+
+    def __repr__(self) -> str:
+        """The verdict with its evidence."""
+        return f"Verdict({self.decision!r}, {self.score!r}, {self.evidence!r})"
 
     @property
     def is_test_data(self) -> bool:

@@ -67,4 +67,4 @@ def label_of(texts: Mapping[str, Any]) -> str:
 
 def typed(text: str | None) -> str | None:
     """A text that somebody may have typed; None for one that this project made, which says nothing."""
-    return None if text is not None and _OWN_NAME.fullmatch(text) else text
+    return None if text is not None and "/" in text and _OWN_NAME.fullmatch(text) else text

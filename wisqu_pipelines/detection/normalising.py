@@ -92,8 +92,8 @@ def forms_many(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     if not texts:
         return [], []
     joined = joined_lines(texts)
-    folded, parted = _folded(joined), _parted(joined)
-    return _words(folded if parted is joined else _folded(parted)), folded.split(SEPARATOR)
+    folded = _folded(joined).split(SEPARATOR)
+    return _words(SEPARATOR.join(_folded_again(joined, _parted(joined), folded))), folded
 
 
 @cache
@@ -108,6 +108,19 @@ def joined_lines(texts: Sequence[str]) -> str:
     if joined.count(SEPARATOR) == len(texts) - 1:
         return joined
     return SEPARATOR.join([text.replace("\r\n", " ").replace(SEPARATOR, " ") for text in texts])
+
+
+def _folded_again(joined: str, parted: str, folded: list[str]) -> list[str]:
+    """The lines of `parted` as they are folded, which they are already where nothing was parted."""
+    lines = parted.split(SEPARATOR)
+    changed = [place for place, line in enumerate(joined.split(SEPARATOR)) if line != lines[place]]
+    if not changed:
+        return folded
+    again = list(folded)
+    newly = _folded(SEPARATOR.join(map(lines.__getitem__, changed))).split(SEPARATOR)
+    for place, line in zip(changed, newly, strict=True):
+        again[place] = line
+    return again
 
 
 def _parted(joined: str) -> str:

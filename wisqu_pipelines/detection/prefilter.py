@@ -141,7 +141,7 @@ def _class(members: Sequence[Any]) -> str:
         if code is op.NEGATE:
             return r"[^\n]"
         if code is op.CATEGORY:
-            written += r"\s\x{a0}\x{200c}"
+            written += r" \t\r\f\v\x{a0}\x{200c}"  # no text has a line end inside
         elif (code, value) == (op.LITERAL, ord(BLANK)):
             return r"[^\n]"
         elif code is op.LITERAL:

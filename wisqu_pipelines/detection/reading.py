@@ -5,7 +5,7 @@ the account they belong to and some words of their own.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause, Select, exists, false, or_, select
@@ -37,9 +37,8 @@ CHUNK_TEXT = "chunk text"
 SAMPLED_OF = 2**16
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRow:
-    """A row, as far as detection needs it."""
+class ReadRow(NamedTuple):
+    """A row, as far as detection needs it. There are many, and tuples are made quickly."""
 
     id: UUID
     created_at: datetime
@@ -59,11 +58,13 @@ class Batch:
 
     model: type[EnvironmentRow]
     rows: Sequence[ReadRow]
+    looked_at: Sequence[ReadRow] = ()
+    """Those of them that are marked, or that something speaks for or against."""
     verdicts: Mapping[UUID, Verdict] = field(default_factory=dict)
 
     def label(self, item_id: UUID) -> str:
         """What people know a row by."""
-        (row,) = (each for each in self.rows if each.id == item_id)
+        row = next(each for each in self.looked_at if each.id == item_id)
         return label_of(dict(zip(text_fields(self.model), row.texts, strict=True))) or str(item_id)
 
 
@@ -109,23 +110,25 @@ class Reader:
             )
         ).all()
         read = [
-            ReadRow(id_, created_at, is_marked, status in VOUCHED or source is not None, is_asked_about, tuple(own))
-            for id_, created_at, is_marked, status, source, _, is_asked_about, *own in found
+            ReadRow(row[0], row[1], row[2], row[3] in VOUCHED or row[4] is not None, row[6], tuple(row[7:]))
+            for row in found
         ]
-        suspects: dict[UUID, dict[str, Sequence[Evidence]]] = {
-            row.id: {} for row in found if row.is_test_data or row.is_test_account or not fields
+        # By place: to look up each row by its id costs as much as to judge its name.
+        places: dict[int, dict[str, Sequence[Evidence]]] = {
+            place: {} for place, row in enumerate(found) if row[2] or row[5] or not fields
         }
-        for place, (name, kind) in enumerate(fields.items()):
-            found_in = self._judge.judge_many([typed(row.texts[place]) for row in read], kind, name)
-            for row, verdict in zip(read, found_in, strict=True):
+        for column, (name, kind) in enumerate(fields.items()):
+            found_in = self._judge.judge_many([typed(row.texts[column]) for row in read], kind, name)
+            for place, verdict in enumerate(found_in):
                 if verdict is not None:
-                    suspects.setdefault(row.id, {})[name] = verdict.evidence
+                    places.setdefault(place, {})[name] = verdict.evidence
+        suspects = {read[place].id: places[place] for place in sorted(places)}
         chunks = self._chunks_of(session, model, read, suspects)
         for item_id, (_, evidence) in chunks.items():
             suspects.setdefault(item_id, {})[CHUNK_TEXT] = evidence
         words = {item_id: text for item_id, (text, _) in chunks.items()}
-        verdicts = self._verdicts(session, model, [row for row in read if row.id in suspects], words, suspects)
-        return Batch(model, read, verdicts)
+        looked_at = [row for row in read if row.id in suspects] if chunks else [read[place] for place in sorted(places)]
+        return Batch(model, read, looked_at, self._verdicts(session, model, looked_at, words, suspects))
 
     def _verdicts(
         self,

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from wisqu_pipelines.detection.recogniser import Recogniser
 from wisqu_pipelines.detection.recognisers import (
+    compositions,
     emails,
     generic,
     keyboard,
@@ -36,6 +37,7 @@ GROUPS: Mapping[str, tuple[Recogniser, ...]] = MappingProxyType(
             numbers,
             qa,
             purposes,
+            compositions,
             spellings,
             unnamed,
             local,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +90,5 @@ class ScanReport:
 
     def show(self, examples: Iterable[Example]) -> None:
         """Keep the first of them."""
-        for example in examples:
-            if len(self.examples) == EXAMPLES:
-                return
-            self.examples.append(example)
+        if room := EXAMPLES - len(self.examples):
+            self.examples += islice(examples, room)

@@ -8,11 +8,13 @@ LONGEST_TITLE = 10
 """Words; a longer text is prose."""
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 _FILENAME = re.compile(r"[^\n]{1,200}\.[A-Za-z][A-Za-z0-9]{0,4}|[^\s/]*(?:/[^\s/]+)+")
+_SPELT = re.compile(r"(?:\w\.){2,}\w")
+"""Letters with dots between them: an abbreviation, or a word that is spelt."""
 _EXTENSIONS = 2
 """As in `.tar.gz`."""
 _LONGEST_EXTENSION = 5
-_IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*")
-_SENTENCE = re.compile(r"[.!?؟۔…]\s*$|[.!?؟۔]\s+\S")
+_IDENTIFIER = re.compile(r"[A-Za-z]\w*[_\d-][\w-]*|[^\W\d_]+_\w+")
+_SENTENCE = re.compile(r"[.!?؟۔…]\s*$|(?:\w{4}|[^\w\s])[.]\s+\S|[!?؟۔]\s+\S")
 
 
 def kind_of(text: str) -> FieldKind:
@@ -22,6 +24,8 @@ def kind_of(text: str) -> FieldKind:
     stripped = text.strip()
     if _EMAIL.fullmatch(stripped):
         return FieldKind.EMAIL
+    if _SPELT.fullmatch(stripped):
+        return FieldKind.TITLE
     if _FILENAME.fullmatch(stripped) and len(stripped.split()) <= LONGEST_TITLE:
         return FieldKind.FILENAME
     if _IDENTIFIER.fullmatch(stripped):

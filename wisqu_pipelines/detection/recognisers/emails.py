@@ -3,9 +3,12 @@
 from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import ASIDE, LIKELY, STRONG, Form, Recogniser, only_in
 
-_TEST = "(?:tests?|testing|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|sample|example|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
+_TEST = "(?:tests?|testing|teste|tst|demo|dummy|fake|foo|bar|foobar|asdf+|asdfgh|qwerty|qwer|zxcv|temp|tmp|placeholder|noone|nobody|noemail|no-email|noreply-test|abc|aaa+|xxx+|asd|qwe|zxcvb?n?m?|qwertz|qaz)"
 _MAY = "(?:tests?|testing|demo|dummy|fake|foo|bar|user|usr|account|admin|customer|client|mail|email|name|me|my|new|qa|dev|stage|staging|prod|auto|bot|e2e|ci|smoke|[0-9]+)"
-_LOCAL = f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}(?:[._-]?{_MAY}|[._-][a-z])*"
+_GLUED = "(?:user|account|admin|customer|client|mail|email|name|me|bot|qa|dev|tests?|testing|demo)"
+_LOCAL = (
+    f"(?:{_MAY}[._-]?|[a-z][._-])*{_TEST}{_GLUED}?(?:@|[0-9._-]+(?:(?:{_MAY}|[a-z])[0-9._-]+)*(?:{_MAY}|[a-z]){{0,2}}@)"
+)
 _END = r"(?:$|[\s>,;)\"'])"
 _START = r"(?:^|[\s<,;(\"':])"
 
@@ -14,7 +17,7 @@ RECOGNISERS = (
     Recogniser(
         "reserved_domain",
         (rf"@(?:[a-z0-9-]+\.)*(?:example\.(?:com|net|org|edu|ir|co)|example){_END}",
-         rf"@(?:[a-z0-9-]+\.)*(?:test|invalid|localhost|localdomain|local){_END}"),
+         rf"@(?:[a-z0-9.-]*\.)?(?:test|invalid|localhost|localdomain|local){_END}"),
         STRONG,
         "a domain that is reserved and reaches nobody (RFC 2606, RFC 6761)",
         ("ali@example.com", "a@mail.example.org", "x@foo.test", "root@localhost", "a@b.invalid"),
@@ -24,7 +27,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "reserved_host",
-        (r"https?://(?:[a-z0-9-]+\.)*(?:example\.(?:com|net|org)|example|test|invalid|localhost)(?:$|[/:?\s])", r"(?:^|[\s/])localhost(?::[0-9]+)?(?:$|[/\s])"),
+        (r"https?://(?:[a-z0-9.-]*\.)?(?:example\.(?:com|net|org)|example|test|invalid|localhost)(?:$|[/:?\s])", r"(?:^|[\s/])localhost(?::[0-9]+)?(?:$|[/\s])"),
         0.5,
         "a host that is reserved (RFC 2606, RFC 6761)",
         ("http://example.com/a", "see localhost:8000/x"),
@@ -39,17 +42,17 @@ RECOGNISERS = (
         "a domain that testers make up",
         ("ali@test.com", "a@foo.com", "x@fakemail.net"),
         ("info@testlab.de", "contact@democracy.org", "samples@fabric.co", "x@contest.com"),
-        {FieldKind.PROSE: 0.3, FieldKind.EMAIL: STRONG},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.3, FieldKind.EMAIL: STRONG},
         Form.TEXT,
     ),
     Recogniser(
         "test_mailbox",
-        (rf"{_START}{_LOCAL}@[a-z0-9.-]+",),
+        (rf"{_START}{_LOCAL}[a-z0-9.-]+", rf"{_START}(?:{_MAY}[._-]?)*(?:sample|example)(?:[._-]?{_MAY})*@[a-z0-9.-]+"),
         STRONG,
         "a mailbox with nothing but test words in its name",
         ("test@gmail.com", "test.user12@mail.ir", "qa_test1@wisqu.com", "asdf@x.com", "testuser@yahoo.com", "demo.account@x.org"),
         ("attest@law.org", "john.tester@real.com", "contest@tv.ir", "testa@uni.it", "demotte@art.fr", "a.samples@cloth.co"),
-        {FieldKind.PROSE: 0.4},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.4},
         Form.TEXT,
     ),
     Recogniser(
@@ -59,7 +62,7 @@ RECOGNISERS = (
         "an address whose owner is called a test",
         ("Test user <karbar@wisqu.org>", "تجربة <ahmad@hotmail.com>", "اختبار@wisqu.org"),
         ("Testa <maria@x.org>", "Ali <test-lab@x.org>"),
-        {FieldKind.PROSE: 0.4},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.4},
         Form.TEXT,
     ),
     Recogniser(
@@ -69,18 +72,18 @@ RECOGNISERS = (
         "an address with a tag that testers give",
         ("ali+test@gmail.com", "dana+qa3@wisqu.com", "x+e2e-7@y.org"),
         ("ali+testimony@x.org", "ali+news@x.org", "a+quality@x.org"),
-        {FieldKind.PROSE: 0.4},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.4},
         Form.TEXT,
     ),
     Recogniser(
         "test_in_mailbox",
-        (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake|demo|e2e|autotest|azmayeshi)[0-9]*(?:[._-](?:[a-z]|[a-z][a-z]|[0-9]+))*@", rf"{_START}(?:tests?|testing|dummy|fake|demo|e2e|autotest|automation|throwaway|placeholder|azmayeshi|karbar)[._+-](?:[a-z0-9]+[._+-]?)*@",
+        (rf"{_START}(?:[a-z0-9]+[._+-])+(?:tests?|testing|dummy|fake|demo|e2e|autotest|azmayeshi)(?:@|[0-9._-]+(?:[a-z]{{1,2}}[0-9._-]+)*[a-z]{{0,2}}@)", rf"{_START}(?:tests?|testing|dummy|fake|demo|e2e|autotest|automation|throwaway|placeholder|azmayeshi|karbar)[._+-](?:[a-z0-9]+[._+-]?)*@",
          rf"{_START}(?:qa|e2e|automation|auto|staging|uat)[._-]?(?:tester|bot|user|robot)[0-9]*@", rf"{_START}(?:qa|uat|e2e)\+[a-z0-9._-]+@", rf"{_START}(?:e?mail|username|your-?email)@(?:e?mail|mymail|address|domain|username)\.[a-z]+{_END}"),
         STRONG,
         "a mailbox with a test word in its name",
         ("ali.test@gmail.com", "test-hosseini@mail.ir", "fake.name@x.com", "qa.bot@x.org", "imam_demo2@x.org", "bot-test-ar@x.org", "qa+signup3@x.org", "email@email.com"),
         ("ali.latest@x.org", "tester.smith@x.org", "protest-song@x.org", "qa@answers.org", "democracy@x.org.uk", "mail@mailbox.org"),
-        {FieldKind.PROSE: 0.2},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.2},
         Form.TEXT,
     ),
     Recogniser(
@@ -90,7 +93,7 @@ RECOGNISERS = (
         "a mailbox that is a number",
         ("user123@gmail.com", "account-7@x.org"),
         ("superuser@x.org", "user@x.org", "maryam1990@x.org"),
-        {FieldKind.PROSE: 0.2},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.2},
         Form.TEXT,
     ),
     Recogniser(
@@ -100,7 +103,7 @@ RECOGNISERS = (
         "a mailbox that anybody can open and nobody keeps",
         ("x@mailinator.com", "ali@yopmail.com", "abc@mailtrap.io"),
         ("ali@mail.com", "x@trashcollectors.org"),
-        {FieldKind.PROSE: 0.1},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.1},
         Form.TEXT,
     ),
     Recogniser(
@@ -111,7 +114,7 @@ RECOGNISERS = (
         "the mailbox of a name that forms use for nobody",
         ("janedoe@yahoo.com", "joe.bloggs@mail.com", "firstname.lastname@x.org", "folani@folan.com", "john.doe7@x.org"),
         ("john.doerr@x.org", "jane.dole@x.org", "fulanito@x.es"),
-        {FieldKind.PROSE: 0.2},
+        {FieldKind.FILENAME: 0.0, FieldKind.PROSE: 0.2},
         Form.TEXT,
     ),
     Recogniser(

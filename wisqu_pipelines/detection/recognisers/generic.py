@@ -9,7 +9,7 @@ _SOFT_LATIN = any_of(
 )
 _THINGS = any_of(
     "users?", "accounts?", "files?", "documents?", "docs?", "data", "uploads?", "emails?", "messages?",
-    "rows?", "conversations?", "customers?", "clients?", "organi[sz]ation",
+    "rows?", "conversations?", "customers?", "clients?", "organi[sz]ation", "chats?", "titles?", "records?", "threads?", "entry", "entries",
 )  # fmt: skip
 
 _TEXTS = any_of(
@@ -47,6 +47,15 @@ RECOGNISERS = (
         ("sample doc 3", "Fake user", "mock data", "example file.pdf", "new sample document", "document sample 2"),
         ("Sample Size Determination", "Examples of the Prophet", "Fake news", "sample of Persian prose", "The file of samples"),
         {FieldKind.PROSE: LIKELY},
+    ),
+    Recogniser(
+        "sample_file",
+        (" (?:sample|mock|fake|example|trial) (?:uploads?|imports?|inputs?|payloads?|records?|rows?|exports?|csv|json|xml|docs?|files?|pdfs?) ", nothing_but(any_of("samples?", "examples?", "fake", "mock", "junk", "garbage", "bla+h?", "نمونه", "مثال", "عینه", "فرضی"), FILLER),),
+        STRONG,
+        "a file that is called a sample, and nothing else is said of it",
+        ("SAMPLE_PDF_10MB.pdf", "نمونه فایل فارسی.pdf", "mock_api_input.json", "example users 3"),
+        ("sample sermons.pdf", "تفسیر نمونه", "نمونه قرارداد", "mock exam"),
+        only_in(FieldKind.FILENAME, FieldKind.IDENTIFIER),
     ),
     Recogniser(
         "soft_word_and_number",
@@ -99,7 +108,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "leet",
-        (" (?:t 3 st|te 5 t|t 35 t|7 est|d 3 mo|dem 0|d 3 m 0|dumm 1|f 4 ke u?s?e?r?) ", " t e s t ", " d e m o ", " ت س ت ", " ت ج ر ب ه ", " ا خ ت ب ا ر "),
+        (" (?:t 3 st|te 5 t|t 35 t|7 est|d 3 mo|dem 0|d 3 m 0|dumm 1|f 4 ke u?s?e?r?) ", " t e s t ", " (?:test|demo|dummy|fake|sample|mock|temp|tmp)(?:fatwa|hadith|quran|surah|tafsir|khutbah|sermon|book|title|chunk|bucket|collection|index|role|upload|image|video|audio|pdf|question|answer|row|record|table|folder|project|site|app|page|input|output|payload|set|dataset|run|env|server|db)s? ", " d e m o ", " ت س ت ", " ت ج ر ب ه ", " ا خ ت ب ا ر "),
         STRONG,
         "a test word in spaced letters, or with digits for letters",
         ("th1s is a t3st", "D3mo of it", "t e s t file", "ت س ت"),
@@ -116,7 +125,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "test_filename",
-        ("^ (?:test|tests|testing|dummy|demo|tmp|mock|تست|تستی|ازمایشی|تجریبی) (?:[a-z]{2,}|[0-9]+|[^a-z0-9 ]+)(?: .*)?$", " (?:test|tests|testing|dummy|demo|loadtest|smoketest|تست|تستی|ازمایشی|تجریبی|للاختبار)(?: v? ?[0-9]+| final| copy| new)* $", " (?:for|upload|import|ocr|search|wisqu|rag|chunk|chunking|parser|upload) (?:test|demo) "),
+        ("^ (?:test|tests|testing|dummy|demo|tmp|mock|تست|تستی|ازمایشی|تجریبی|(?:test|demo|dummy|sample)(?:file|doc|upload|data|pdf|image|document)) (?:[a-z]{2,}|[0-9]+|[^a-z0-9 ]+)(?: .*)?$", " (?:test|tests|testing|dummy|demo|loadtest|smoketest|تست|تستی|ازمایشی|تجریبی|للاختبار)(?: v? ?[0-9]+| final| copy| new)* $", " (?:for|upload|import|ocr|search|wisqu|rag|chunk|chunking|parser|upload) (?:test|demo) "),
         STRONG,
         "a filename that begins or ends with a test word",
         ("test_fatwa", "quran demo", "hadith-test", "تست دعا"),
@@ -143,7 +152,7 @@ RECOGNISERS = (
     ),
     Recogniser(
         "hard_word",
-        (" (?:dummy|placeholder|lorem|ipsum|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
+        (" (?:dummy|placeholder|ipsum|lorem [0-9]+|lorem (?:text|doc|document|file|test|page|chapter)|fixture|sandbox|e 2 e|smoketest|loadtest|autotest|tmp|foobar|asdf) ", " demo ", " (?:smoke|sanity|regression|integration) tests? "),
         STRONG,
         "a word that hardly anybody but testers uses",
         ("my dummy surah", "demo slides about zakat", "prayer placeholder"),
@@ -243,7 +252,7 @@ RECOGNISERS = (
         "the programmers' names for nothing in particular",
         ("foo bar chapter", "Foobar's notes", "baz qux"),
         ("Foo Fighters", "Bar exam", "food bar", "Dave Grohl of Foo Fighters at the bar"),
-        {FieldKind.PROSE: 0.5},
+        {FieldKind.PROSE: 0.5, FieldKind.PERSON: STRONG, FieldKind.TITLE: STRONG, FieldKind.FILENAME: STRONG},
     ),
     Recogniser(
         "same_word_again",

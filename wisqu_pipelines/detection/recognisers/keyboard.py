@@ -6,8 +6,10 @@ from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, WEAK, Recogniser, any_of, only_in
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "poiuytrewq", "abcdefghijkl", "lkjhgfdsa", "mnbvcxz")
-_PERSIAN_ROWS = ("ضصثقفغعهخحجچ", "شسیبلاتنمکگ", "ظطزرذدپو", "چجحخهعغفقثصض", "گکمنتالبیسش", "ابتثج", "ابپتث")
-_WORDS = {"were", "trew", "سیبل", "رذد"}
+_PERSIAN_ROWS = ("ضصثقفغعهخحجچ", "ظطزرذدپو", "چجحخهعغفقثصض", "ابتثج", "ابپتث")
+_PERSIAN_MIDDLE = ("شسیبلاتنمکگ", "گکمنتالبیسش")
+"""The row of the letters that words are made of: four of them side by side begin البیت and بلاتین."""
+_WORDS = {"were", "trew", "رذد"}
 """Keys side by side that are words, or may be."""
 
 
@@ -22,11 +24,13 @@ _SHORT_RUN = any_of(
     "asd", "sdf", "dfg", "fgh", "ghj", "jkl", "qwe", "zxc", "xcv", "qaz", "wsx", "edc", "ewq", "dsa", "cxz", "lkj", "rty", "tyu", "uio"
 )  # fmt: skip
 _WALKS = any_of(
-    f"{_RUN}[a-z]{{0,2}}", f"(?:{_SHORT_RUN}){{2,}}[a-z]?", "asd[asdf]{2,}", "sdf[sdfg]{2,}", "[asdfghjkl]{7,}",
+    f"{_RUN}[a-z]{{0,2}}", f"(?:{_SHORT_RUN}){{2,}}[a-z]?", "asd[asdf]{2,}", "sdf[sdfg]{2,}", "[asdfghjkl]*[sdfghjkl]{4}[asdfghjkl]{2,}", "[asdfghjkl]{2,}[sdfghjkl]{4}[asdfghjkl]*",
     "1 q 2 w 3 e(?: 4 r)?", "1 qaz 2 wsx",
 )  # fmt: skip
 _PERSIAN_WALKS = any_of(
     f"{_runs(_PERSIAN_ROWS, 4)}[ا-ی]{{0,3}}",
+    f"{_runs(_PERSIAN_MIDDLE, 6)}[ا-ی]{{0,3}}",
+    "(?:شسیب|شسیبل|شسیبلا|یسش|بیسش|نمکگ|گکمن|گکمنت|یبلا|یبلات)[ا-ی]{0,3}",
     "(?:شسیب|شسی|ضصثق|ضصث|یسش|ثصض|بیسش){2,}[بلقفا]*",
     "(?:شسی|ضصث|یسش|ثصض)+[بلقفا]*",
     "ض{2,}ص{2,}ث*",
@@ -58,8 +62,8 @@ RECOGNISERS = (
         0.7,
         "keys that lie side by side on a Persian keyboard",
         ("متن شسیب", "ضصثق"),
-        ("شیب زمین", "منتظر"),
-        {FieldKind.PERSON: STRONG, FieldKind.PROSE: 0.4},
+        ("شیب زمین", "منتظر", "اهل البیت", "سورة البينات", "بلاتین", "لا تنسى", "لاتنسى"),
+        {FieldKind.PERSON: STRONG, FieldKind.TITLE: STRONG, FieldKind.PROSE: 0.4},
     ),
     Recogniser(
         "two_persian_walks",
@@ -97,6 +101,15 @@ RECOGNISERS = (
         "one key, again and again, among other words",
         ("my aaaaaa file", "xxxxxxx here"),
         ("aaaah", "committee"),
+    ),
+    Recogniser(
+        "very_long_run",
+        (" (?:" + "|".join(f"{letter}{{9,}}" for letter in ascii_lowercase) + ") ",),
+        STRONG,
+        "one key, held down",
+        ("max_length_aaaaaaaaaaaaaaaaaaaa.pdf",),
+        ("aaaaah", "www"),
+        {FieldKind.EMAIL: 0.0},
     ),
     Recogniser(
         "no_vowels",

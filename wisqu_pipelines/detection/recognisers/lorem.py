@@ -20,7 +20,7 @@ RECOGNISERS = (
         "words of the passage that fills pages",
         ("My lorem ipsum document", "dolor sit amet"),
         ("Lorena", "ipso facto"),
-        {FieldKind.PROSE: 0.5, FieldKind.PERSON: STRONG, FieldKind.FILENAME: STRONG, FieldKind.TITLE: LIKELY},
+        {FieldKind.PROSE: 0.5, FieldKind.PERSON: STRONG, FieldKind.FILENAME: STRONG, FieldKind.TITLE: STRONG},
     ),
     Recogniser(
         "lorem_ipsum_tail",

@@ -83,7 +83,7 @@ RECOGNISERS = (
         "a telephone number as people make one up",
         ("call 0912 000 0000", "+966 50 123 4567", "tel 0000000000", "+1-555-555-5555"),
         ("1000000 rials", "0912 735 4821", "+966 50 731 4567", "the year 1111"),
-        {FieldKind.PROSE: STRONG, FieldKind.IDENTIFIER: STRONG, FieldKind.PERSON: STRONG},
+        {FieldKind.PROSE: STRONG, FieldKind.IDENTIFIER: STRONG, FieldKind.PERSON: STRONG, FieldKind.TITLE: STRONG},
         Form.TEXT,
     ),
     Recogniser(

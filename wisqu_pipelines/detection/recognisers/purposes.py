@@ -192,7 +192,7 @@ RECOGNISERS = (
         (
             r"\.(?:spec|test|cy|e2e|stories)\.(?:[jt]sx?|mjs|py|rb)$",
             r"(?:^|/)(?:conftest|test_[a-z0-9_]+|[a-z0-9_]+_test|[a-z0-9_]+_spec)\.(?:py|go|rb|java|rs|php)$",
-            r"(?:^|/)(?:__tests__|__mocks__|__snapshots__|e2e|fixtures?|cypress|testdata|test-data|test_data)/",
+            r"(?:^|/)(?:playground|sandbox|scratch|uat|smoke|regression|test-?files|testing|qa/regression|qa/screenshots)/", r"(?:^|/)(?:__tests__|__mocks__|__snapshots__|e2e|fixtures?|cypress|testdata|test-data|test_data)/",
             r"(?:^|/)tests?/[^ ]+\.(?:py|[jt]sx?|go|rb|java|rs|json|ya?ml|snap|csv|txt)$",
             r"\.snap$",
         ),

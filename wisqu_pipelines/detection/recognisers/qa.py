@@ -21,8 +21,8 @@ _SHORTER: dict[FieldKind, float] = {}
 RECOGNISERS = (
     Recogniser(
         "this_is_a_test",
-        (" (?:this|it) (?:is|was) (?:just |only |simply )?(?:a|an|my|our|another)? ?(?:quick |simple |small |short |little |automated |manual |qa )*test (?:message|mail|email|upload|file|document|post|chat|entry|question|record|run|please|ignore|of the (?:upload|system|app|api|search|chat)) ",
-         "^ (?:this|it) (?:is|was) (?:just |only |simply )?(?:a|an|my|another)? ?(?:quick |simple |small |short |automated |manual )*test $",
+        (" (?:this|it) (?:is|was) (?:just |only |simply )?(?:a |an |my |our |another )?(?:quick |simple |small |short |little |automated |manual |qa )*test (?:message|mail|email|upload|file|document|post|chat|entry|question|record|run|please|ignore|of the (?:upload|system|app|api|search|chat)) ",
+         "^ (?:this|it) (?:is|was) (?:just |only |simply )?(?:a |an |my |another )?(?:quick |simple |small |short |automated |manual )*test $",
          " (?:just|only) (?:a test|testing)(?: (?:please|ignore|this|the|if|whether|[0-9]+))? ", " (?:i am|i m|we are|we re) (?:just |only )?testing (?:the|this|if|whether|how|it|your|our|uploads?|search) "),
         STRONG,
         "somebody says that it is a test",

@@ -4,7 +4,7 @@ from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.recogniser import LIKELY, STRONG, Form, Recogniser, any_of, only_in
 
 _SWAPPED = any_of("tset", "tets", "tste", "etst", "tesst", "testt", "teest", "ttest", "tesr", "testign", "tesing", "tseting", "tetsing", "dmeo", "dmoe", "demmo", "dumy", "dummmy", "smaple", "exmaple", "palceholder", "placehoder", "تسست", "تتست", "تشت فایل", "ازمایشیی")  # fmt: skip
-_STRETCHED = any_of("t+e{2,}s+t+", "t+e+s{3,}t+", "t+e+s+t{2,}", "t{2,}e+s+t+", "test+ttt", "d+e+m+o{3,}", "تس+ت{2,}", "ت+س{2,}ت+", "اخ ت ب ا ر", "ا خ تبار", "تجر به مل?ف", "ازمای+ش{2,}ی*", "تجر+ب{2,}ه*", "تجر+به{2,}", "اختبا+ر{2,}", "نمونه{2,}")  # fmt: skip
+_STRETCHED = any_of("t+e{2,}s+t+", "t+e+s{3,}t+", "t+e+s+t{2,}", "t{2,}e+s+t+", "testttt+", "d+e+m+o{3,}", "تس+ت{2,}", "ت+س{2,}ت+", "اخ ت ب ا ر", "ا خ تبار", "تجر به مل?ف", "ازمای+ش{2,}ی*", "تجر+ب{2,}ه*", "تجر+به{2,}", "اختبا+ر{2,}", "نمونه{2,}")  # fmt: skip
 _LATIN = any_of("tajrib(?:a|ah|i|iya|iyah|at)", "tajruba", "ikhtibar(?:i)?", "wahm(?:i|iya)", "azmayesh(?:i)?", "azmoyeshi", "sakhteg(?:i|y)", "testi", "fel[aā]ni?", "fol[aā]ni?", "felan(?:i)? felani", "mustakhdim", "karbar(?:e)? (?:test|azmayeshi)", "elaki")  # fmt: skip
 _LATIN_MAILBOX = "(?:tajribi(?:ya)?|azmayeshi|sakhtegi|felani?|folani|shsib|shsyb|tset)"
 
@@ -71,6 +71,15 @@ RECOGNISERS = (
         ("سخنرانی ساختگی ۱", "کد_ساختگی_۰۰۱"),
         ("داستان ساختگی بودن حدیث غدیر", "سند", "علم تجريبي حديث مفيد"),
         {FieldKind.PROSE: 0.0, FieldKind.EMAIL: 0.0, FieldKind.PERSON: 0.0, FieldKind.TITLE: LIKELY},
+    ),
+    Recogniser(
+        "made_up_and_numbered",
+        ("^ (?:[^ ]+ ){1,2}(?:ساختگی|فرضی|تجریبی|تجریبیه|وهمی|وهمیه|الکی|فیک|ازمایشی|تستی|نمونه) (?:شماره |رقم |نمره )?[0-9]+ (?:[a-z]{1,4} )?$", " (?:دیمو|تیست) "),
+        STRONG,
+        "one thing is called made up, and has a number",
+        ("کتاب ساختگی شماره ۲", "فتوى وهمية رقم ٣", "ديمو للمستثمرين"),
+        ("داستان ساختگی بودن حدیث", "تفسیر نمونه"),
+        {FieldKind.PROSE: LIKELY, FieldKind.EMAIL: 0.0},
     ),
     Recogniser(
         "nobody_in_particular",
