@@ -57,7 +57,7 @@ def down(*, as_json: AsJson = False) -> None:
     """Stop the embedded stack; its data stay."""
     ended = inspection.end(declaration.read())
     if as_json:
-        print_done("stopped", was_up=ended)
+        print_done("stopped" if ended else "nothing")
         return
     OUT.print("The embedded stack is down." if ended else "The embedded stack was not up.")
 
