@@ -42,7 +42,7 @@ def test_importing_the_definitions_connects_to_nothing() -> None:
         "import socket, sys\n"
         "def refuse(*_): print('connected at import'); sys.stdout.flush(); __import__('os')._exit(3)\n"
         "socket.socket.connect = refuse\n"
-        "import wisqu_pipelines.definitions, wisqu_pipelines.cli\n"
+        "import wisqu_pipelines.definitions, wisqu_pipelines.cli.commands\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
 

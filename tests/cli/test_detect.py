@@ -54,8 +54,9 @@ def test_from_a_dry_run_to_a_decision(wisqu: Wisqu, services: Services) -> None:
         refused = wisqu("detect", "review", "dev", *arguments)
         assert refused.code == 2, arguments
         assert words in " ".join(refused.err.split()), refused.err
-    decided = wisqu("detect", "review", "dev", str(maybe), "--real", *DANA, "--reason", "a brand of cloth")
-    assert decided.code == 0, decided.err
+    decided = wisqu("detect", "review", "dev", str(maybe), "--real", *DANA, "--reason", "a brand of cloth", "--json")
+    told = {"done": "decided", "environment": "dev", "item_id": str(maybe), "is_test_data": False}
+    assert decided.json == told
     assert wisqu("promote", "scan-test-data", "dev", "--full", "--json").json["to_review"] == 0
     assert wisqu("promote", "mark-real", "stored_files", str(junk), *DANA).code == 0
     assert not get(services, StoredFile, junk).is_test_data
@@ -79,14 +80,17 @@ def test_bad_input_is_told_from_the_start(wisqu: Wisqu) -> None:
 
 @pytest.mark.usefixtures("services")
 def test_rules_come_and_go(wisqu: Wisqu) -> None:
-    added = wisqu("detect", "patterns", "--add", "zeta-[0-9]+", "--reason", "our robot", *DANA)
-    assert added.code == 0, added.err
+    added = wisqu("detect", "patterns", "--add", "zeta-[0-9]+", "--reason", "our robot", *DANA, "--json").json
     (rule,) = wisqu("detect", "patterns", "--json").json
+    assert added == {"done": "added", "rule_id": rule["rule_id"]}
     assert (rule["phrase"], rule["given_by"]) == ("zeta-[0-9]+", "dana@demo.wisqu.com")
     assert wisqu("detect", "text", "zeta-7", "--json").json["decision"] == "test"
-    assert wisqu("detect", "exceptions", "--add", "zeta-7", "--reason", "a product", *DANA).code == 0
+    assert wisqu("detect", "exceptions", "--add", "zeta-7", "--reason", "a product", *DANA, "--json").json["rule_id"]
     assert wisqu("detect", "text", "zeta-7", "--json").json["decision"] == "real"
-    assert wisqu("detect", "remove", rule["rule_id"], "--reason", "gone", *DANA).code == 0
+    removed = wisqu("detect", "remove", rule["rule_id"], "--reason", "gone", *DANA, "--json").json
+    assert removed == {"done": "removed", "rule_id": rule["rule_id"]}
     assert wisqu("detect", "patterns", "--json").json == []
     assert wisqu("detect", "proposals", "--json").json == []
     assert wisqu("detect", "models", "--json").json == []
+    off = wisqu("detect", "models", "--off", "--reason", "none is good", *DANA, "--json").json
+    assert off == {"done": "switched off", "version": None}

@@ -46,7 +46,8 @@ def test_a_freeze_from_adding_to_ending(wisqu: Wisqu, services: Services) -> Non
     assert "frozen until 2099-01-01 00:00 CET (a long winter" in frozen.err
     assert "second person" in wisqu("freeze", "override", promotion, "--reason", "urgent", *AMAL).out
     assert wisqu("freeze", "override", promotion, "--reason", "me again", *AMAL).code == 2
-    assert "goes in spite" in wisqu("freeze", "override", promotion, "--reason", "yes", *DANA).out
+    confirmed = wisqu("freeze", "override", promotion, "--reason", "yes", *DANA, "--json").json
+    assert confirmed == {"done": "confirmed", "promotion_id": str(promotion)}
     assert wisqu("promote", "execute", promotion, *AMAL).code == 0
     assert wisqu("freeze", "end", freeze, "--reason", "spring", *AMAL).code == 0
     assert len(wisqu("freeze", "list", "--json").json["freezes"]) == 1
@@ -58,7 +59,8 @@ def test_a_hold_is_shown_and_released(wisqu: Wisqu, services: Services) -> None:
     with services.control.begin() as session:
         FreezeService.hold(session, "dev->stage", promotion, "two points differ", services.clock.now())
     assert "two points differ" in wisqu("freeze", "list").out
-    assert wisqu("freeze", "release", "dev->stage", "--reason", "looked at it", *AMAL).code == 0
+    released = wisqu("freeze", "release", "dev->stage", "--reason", "looked at it", *AMAL, "--json").json
+    assert released == {"done": "released", "path": "dev->stage", "promotion_ids": [str(promotion)]}
     assert wisqu("freeze", "list", "--json").json["holds"] == []
 
 

@@ -157,16 +157,22 @@ def test_access_for_a_time(wisqu: Wisqu, services: Services) -> None:
 
 
 def test_keys_are_shown_rotated_and_revoked(wisqu: Wisqu, services: Services) -> None:
-    del services
+    there = wisqu("keys", "init", "--json").json
+    assert there["purposes"] == list(services.keys.purposes)
+    assert there["directory"] == str(services.settings.key_directory)
     before = wisqu("keys", "list", "--json").json
     assert "signs" in wisqu("keys", "list").out
     assert set(before) == {"access", "approvals", "checkpoints", *(f"environment-{name}" for name in ENVIRONMENTS)}
     assert all(len(keys) == 1 and keys[0]["is_signing"] for keys in before.values())
     only = wisqu("keys", "revoke", "access", before["access"][0]["kid"])
     assert only.code == 2
-    assert wisqu("keys", "rotate", "access").code == 0
-    assert [each["is_signing"] for each in wisqu("keys", "list", "--json").json["access"]] == [True, False]
-    assert wisqu("keys", "revoke", "access", before["access"][0]["kid"]).code == 0
+    rotated = wisqu("keys", "rotate", "access", "--json").json
+    listed = wisqu("keys", "list", "--json").json["access"]
+    (new,) = {each["kid"] for each in listed} - {before["access"][0]["kid"]}
+    assert rotated == {"done": "rotated", "purpose": "access", "kid": new, "signs_in_seconds": 90}
+    assert [each["is_signing"] for each in listed] == [True, False]
+    revoked = wisqu("keys", "revoke", "access", before["access"][0]["kid"], "--json").json
+    assert revoked == {"done": "revoked", "purpose": "access", "kid": before["access"][0]["kid"]}
     assert wisqu("keys", "rotate", "moon").code == 2
     assert '"d"' not in json.dumps(before)
 

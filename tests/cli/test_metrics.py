@@ -46,6 +46,11 @@ def test_the_report_goes_where_it_is_wanted(wisqu: Wisqu, services: Services, tm
     assert told.code == 0, told.err
     assert "The report of 7 days is in" in told.out
     assert "What happened in 7 days" in written.read_text(encoding="utf-8")
+    figures = wisqu("report", "--days", "3", "--json").json
+    assert (figures["days"], set(figures["rows"])) == (3, set(registry.METRICS))
+    told = wisqu("report", "--output", written, "--json").json
+    assert told == {"done": "written", "file": str(written), "days": 7}
+    assert written.read_text(encoding="utf-8").startswith("<!doctype html>")
     refused = wisqu("report", "--output", tmp_path / "nowhere" / "report.html")
     assert refused.code == 2
     assert "No such file or directory" in refused.err
@@ -53,7 +58,7 @@ def test_the_report_goes_where_it_is_wanted(wisqu: Wisqu, services: Services, tm
 
 def test_other_commands_do_not_wait_for_pandas() -> None:
     script = (
-        "import sys, wisqu_pipelines.cli, wisqu_pipelines.bootstrap, wisqu_pipelines.api.app, "
+        "import sys, wisqu_pipelines.cli.commands, wisqu_pipelines.bootstrap, wisqu_pipelines.api.app, "
         "wisqu_pipelines.definitions\n"
         "print([each for each in ('pandas', 'pyarrow', 'matplotlib.figure') if each in sys.modules])"
     )

@@ -189,8 +189,8 @@ def test_what_cannot_go_back_is_named_and_refused(wisqu: Wisqu, world: World) ->
 def test_a_rollback_that_is_only_asked_for_waits_for_the_sensor(wisqu: Wisqu, world: World) -> None:
     world.document()
     promotion = promote(wisqu)
-    asked = wisqu("promote", "rollback", promotion, *DANA, "--request")
-    assert asked.code == 0
+    asked = wisqu("promote", "rollback", promotion, *DANA, "--request", "--json").json
+    assert asked == {"done": "asked", "promotion_id": str(promotion), "item_ids": None}
     assert world.services.promotions.rollbacks_requested() == [promotion]
     assert len(rows(world)) == 1
 

@@ -118,7 +118,8 @@ def test_cancelling_and_rejecting(at: Wisqu, services: Services) -> None:
     ]
     first, second = (each["preview"]["promotion_id"] for each in ids)
     assert "is rejected" in at(DEVELOPER, "promote", "cancel", first, *WHY).out
-    assert at(APPROVER, "approvals", "reject", second, *WHY).code == 0
+    rejected = at(APPROVER, "approvals", "reject", second, *WHY, "--json").json
+    assert rejected == {"done": "rejected", "promotion_id": second, "state": "rejected"}
     assert {each["state"] for each in at(DEVELOPER, "promote", "list", "--json").json} == {"rejected"}
 
 
@@ -127,7 +128,8 @@ def test_marks(at: Wisqu, services: Services) -> None:
     assert at(DEVELOPER, "promote", "mark-test-data", "rag_documents", document, *WHY).code == 0
     blocked = at(DEVELOPER, "promote", "approve", "rag_documents", document)
     assert (blocked.code, "test data" in blocked.err) == (2, True)
-    assert at(DEVELOPER, "promote", "mark-real", "rag_documents", document).code == 0
+    (real,) = at(DEVELOPER, "promote", "mark-real", "rag_documents", document, "--json").json["items"]
+    assert (real["id"], real["is_test_data"]) == (str(document), False)
 
 
 def test_access_and_test_accounts(at: Wisqu) -> None:
@@ -155,7 +157,8 @@ def test_people(at: Wisqu, services: Services) -> None:
     assert known["roles"] == {"stage": "tester"}
     assert at(APPROVER, "users", "password", new, *WHY).code == 0
     assert at(APPROVER, "users", "revoke", new, "stage", *WHY).code == 0
-    assert at(APPROVER, "users", "disable", new, *WHY).code == 0
+    disabled = at(APPROVER, "users", "disable", new, *WHY, "--json").json
+    assert disabled == {"done": "disabled", "id": str(known["id"]), "email": new, "logins_ended": 0}
     assert at(APPROVER, "users", "enable", new, *WHY).code == 0
     assert at(APPROVER, "users", "disable", "nobody@example.org", *WHY).code == 2
     assert at(APPROVER, "users", "create", "first@example.org", "--first-superadmin").code == 2

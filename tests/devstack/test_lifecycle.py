@@ -171,6 +171,7 @@ def test_up_status_down(commands: Commands) -> None:
     assert commands.processes() == {}
     assert commands.run("status").returncode == 1
     assert commands.run("down").stdout == "The embedded stack was not up.\n"
+    assert json.loads(commands.run("down", "--json").stdout) == {"done": "nothing"}
 
 
 def test_taken_ports_are_named(commands: Commands) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
-from wisqu_pipelines.cli.output import OUT, moment, print_json, table
+from wisqu_pipelines.cli.output import OUT, moment, print_done, print_json, table
 
 app = typer.Typer(help="Ask for access for a time, and answer such requests.", no_args_is_help=True)
 
@@ -37,34 +37,47 @@ def request(
     reason: Why,
     role: Annotated[str, typer.Option("--role", help="As what.")] = "developer",
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask to be let into an environment for some hours."""
     with doors() as opened:
         made = opened.visits.request(required_person(opened, person), environment, hours, reason, role)
+    if as_json:
+        print_done("asked", id=made, environment=environment, role=role, hours=hours)
+        return
     OUT.print(f"Asked. Somebody who gives roles in {environment} lets you in with: wisqu access grant {made}")
 
 
 @app.command()
-def grant(request_id: GrantId, person: Person = None) -> None:
+def grant(request_id: GrantId, person: Person = None, as_json: AsJson = False) -> None:
     """Let the requester in, from now on."""
     with doors() as opened:
         until = opened.visits.grant(request_id, required_person(opened, person))
+    if as_json:
+        print_done("granted", id=request_id, until=until)
+        return
     OUT.print(f"They are let in until {moment(until)} UTC; it ends by itself.")
 
 
 @app.command()
-def refuse(request_id: GrantId, reason: Why, person: Person = None) -> None:
+def refuse(request_id: GrantId, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """Say no to a request."""
     with doors() as opened:
         opened.visits.refuse(request_id, required_person(opened, person), reason)
+    if as_json:
+        print_done("refused", id=request_id)
+        return
     OUT.print(f"The request {request_id} is refused.")
 
 
 @app.command()
-def end(request_id: GrantId, reason: Why, person: Person = None) -> None:
+def end(request_id: GrantId, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """End access before its time."""
     with doors() as opened:
         opened.visits.end(request_id, required_person(opened, person), reason)
+    if as_json:
+        print_done("ended", id=request_id)
+        return
     OUT.print("The access has ended.")
 
 

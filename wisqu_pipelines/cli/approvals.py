@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, PromotionId, Reason, doors, required_person
-from wisqu_pipelines.cli.output import OUT, print_json, table
+from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.promotion.models import PromotionState
 
@@ -41,12 +41,14 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def grant(promotion: PromotionId, person: Person = None, reason: Reason = None) -> None:
+def grant(promotion: PromotionId, person: Person = None, reason: Reason = None, as_json: AsJson = False) -> None:
     """Say yes to a plan, as a person whose role in the target approves."""
     with doors() as opened:
         state = opened.approvals.grant(promotion, required_person(opened, person), reason)
         waits_for = opened.promotions.status(promotion).waits_for if state == PromotionState.APPROVED else None
-    if waits_for is not None:
+    if as_json:
+        print_done("granted", promotion_id=promotion, state=state, waits_for=waits_for)
+    elif waits_for is not None:
         OUT.print(f"Promotion {promotion} is approved, and waits. {waits_for}", markup=False)
     elif state == PromotionState.APPROVED:
         OUT.print(f"Promotion {promotion} is approved. The sensor runs it, or: wisqu promote execute {promotion}")
@@ -59,10 +61,14 @@ def reject(
     promotion: PromotionId,
     reason: Annotated[str, typer.Option("--reason", help="Why not; kept in the audit.")],
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say no to a plan, for good."""
     with doors() as opened:
-        opened.approvals.reject(promotion, required_person(opened, person), reason)
+        state = opened.approvals.reject(promotion, required_person(opened, person), reason)
+    if as_json:
+        print_done("rejected", promotion_id=promotion, state=state)
+        return
     OUT.print(f"Promotion {promotion} is rejected.")
 
 
@@ -71,8 +77,12 @@ def revoke(
     promotion: PromotionId,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")],
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take your own yes to a plan back, until a run claims the promotion."""
     with doors() as opened:
         state = opened.approvals.revoke(promotion, required_person(opened, person), reason)
+    if as_json:
+        print_done("revoked", promotion_id=promotion, state=state)
+        return
     OUT.print(f"Your yes is taken back; promotion {promotion} is {state}.")

@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, Reason, parse_id, required_person, services
-from wisqu_pipelines.cli.output import OUT, cell, print_json, table
+from wisqu_pipelines.cli.output import OUT, cell, print_done, print_json, table
 from wisqu_pipelines.detection.evidence import Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.teaching import Rule
 
@@ -74,6 +74,9 @@ def review(
         with services() as opened:
             who = required_person(opened, person)
             opened.detection(env).decide(item_id, is_test_data=test, person=who, reason=reason)
+        if as_json:
+            print_done("decided", environment=env, item_id=item_id, is_test_data=test)
+            return
         OUT.print(f"{item_id} in {env} is {'test data' if test else 'real'} now; no scan says anything else of it.")
         return
     if test or real:
@@ -102,7 +105,7 @@ def patterns(
     with services() as opened:
         if add is not None:
             rule = opened.teaching.add_pattern(add, required_person(opened, person), reason or "")
-            OUT.print(f"Added as {rule}. The next scans read everything again with it.")
+            _show_added(rule, as_json=as_json)
             return
         _list("Patterns", opened.teaching.patterns(), as_json=as_json)
 
@@ -120,16 +123,19 @@ def exceptions(
         if add is not None:
             who = required_person(opened, person)
             rule = opened.teaching.add_exception(add, who, reason or "", is_pattern=pattern)
-            OUT.print(f"Added as {rule}. The next scans read everything again with it.")
+            _show_added(rule, as_json=as_json)
             return
         _list("Exceptions", opened.teaching.exceptions(), as_json=as_json)
 
 
 @app.command()
-def remove(rule_id: RuleId, reason: Why, person: Person = None) -> None:
+def remove(rule_id: RuleId, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """Take a pattern or an exception away."""
     with services() as opened:
         opened.teaching.remove(rule_id, required_person(opened, person), reason)
+    if as_json:
+        print_done("removed", rule_id=rule_id)
+        return
     OUT.print(f"{rule_id} is removed.")
 
 
@@ -149,6 +155,9 @@ def proposals(
         if pattern is not None:
             who = required_person(opened, person)
             opened.teaching.decide(pattern, who, reason or "", is_accepted=accept is not None)
+            if as_json:
+                print_done("accepted" if accept is not None else "refused", pattern=pattern)
+                return
             OUT.print(f"{'Accepted' if accept is not None else 'Refused'}: {pattern}", markup=False)
             return
         found = opened.teaching.proposals()
@@ -184,6 +193,9 @@ def models(
     with services() as opened:
         if use is not None or off:
             opened.lessons.use(None if off else use, required_person(opened, person), reason or "")
+            if as_json:
+                print_done("switched off" if off else "used", version=None if off else use)
+                return
             OUT.print("No model has a say now." if off else f"{use} has a say now.", markup=False)
             return
         found = opened.lessons.models()
@@ -195,6 +207,13 @@ def models(
         for each in found
     ]
     OUT.print(table("Models", ("!version", "used", "trained (UTC)", "evaluation"), rows))
+
+
+def _show_added(rule: UUID, *, as_json: bool) -> None:
+    if as_json:
+        print_done("added", rule_id=rule)
+        return
+    OUT.print(f"Added as {rule}. The next scans read everything again with it.")
 
 
 def _list(title: str, rules: list[Rule], *, as_json: bool) -> None:

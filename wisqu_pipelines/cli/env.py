@@ -6,7 +6,7 @@ import typer
 
 from wisqu_pipelines import settings
 from wisqu_pipelines.cli.options import AsJson
-from wisqu_pipelines.cli.output import ERR, OUT, print_json, table
+from wisqu_pipelines.cli.output import ERR, OUT, print_done, print_json, table
 from wisqu_pipelines.environments.markers import StoreCondition
 
 app = typer.Typer(help="Set up and check the environments' stores.", no_args_is_help=True)
@@ -14,13 +14,16 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[ENV]…", help="Env
 
 
 @app.command()
-def init(names: Names = None) -> None:
+def init(names: Names = None, as_json: AsJson = False) -> None:
     """Make environments ready: tables, rights, buckets, collections, markers. Doing it again changes nothing."""
     from wisqu_pipelines import bootstrap  # noqa: PLC0415 - seconds to import
 
     loaded = settings.load()
     with ERR.status("Setting up the stores"):
         bootstrap.set_up(loaded, *names or ())
+    if as_json:
+        print_done("initialised", environments=list(names or loaded.environments))
+        return
     OUT.print(f"Ready: {', '.join(names or loaded.environments)}")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, FreezeId, Person, PromotionId, required_person, services
-from wisqu_pipelines.cli.output import OUT, print_json, table
+from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.promotion.freezes import Override
 from wisqu_pipelines.promotion.windows import OneOff, Recurring, When, moment
 
@@ -28,11 +28,15 @@ def add(
     hours: Annotated[float | None, typer.Option("--hours", help="How long each time, by the clocks there.")] = None,
     time_zone: Annotated[str, typer.Option("--time-zone", help="IANA name, such as Europe/Berlin.")] = "UTC",
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Freeze a path, once (--from, --until) or again and again (--cron, --hours): nothing is executed along it then."""
     when = _when(start, until, cron, hours, time_zone)
     with services() as opened:
         made = opened.freezes.add(path, when, required_person(opened, person), reason)
+        if as_json:
+            print_done("frozen", freeze=opened.freezes.get(made))
+            return
     OUT.print(f"{path} is frozen {when}. To end it: wisqu freeze end {made}", markup=False)
 
 
@@ -41,10 +45,14 @@ def end(
     freeze: FreezeId,
     reason: Why,
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a freeze away."""
     with services() as opened:
         opened.freezes.end(freeze, required_person(opened, person), reason)
+        if as_json:
+            print_done("ended", freeze=opened.freezes.get(freeze))
+            return
     OUT.print(f"Freeze {freeze} is ended.")
 
 
@@ -81,21 +89,26 @@ def list_(
 
 
 @app.command()
-def override(promotion: PromotionId, reason: Why, person: Person = None) -> None:
+def override(promotion: PromotionId, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """Let one promotion go in spite of a freeze: the first person asks, a second one confirms."""
     with services() as opened:
         said = opened.freezes.override(promotion, required_person(opened, person), reason)
-    if said == Override.CONFIRMED:
+    if as_json:
+        print_done(said, promotion_id=promotion)
+    elif said == Override.CONFIRMED:
         OUT.print(f"Two people have said it: promotion {promotion} goes in spite of the freeze.")
     else:
         OUT.print(f"Asked for. A second person confirms it: wisqu freeze override {promotion} --as PERSON --reason WHY")
 
 
 @app.command()
-def release(path: Path, reason: Why, person: Person = None) -> None:
+def release(path: Path, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """Open a path that is held since a promotion along it did not pass its verification."""
     with services() as opened:
         held_by = opened.freezes.release(path, required_person(opened, person), reason)
+    if as_json:
+        print_done("released", path=path, promotion_ids=held_by)
+        return
     OUT.print(f"{path} is open again; it was held by {', '.join(map(str, held_by))}.", markup=False)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, services
-from wisqu_pipelines.cli.output import OUT, moment, print_json, table
+from wisqu_pipelines.cli.output import OUT, moment, print_done, print_json, table
 from wisqu_pipelines.identity.keys import AHEAD
 
 app = typer.Typer(help="Make, show, rotate and revoke the signing keys.", no_args_is_help=True)
@@ -14,10 +14,13 @@ Purpose = Annotated[str, typer.Argument(metavar="PURPOSE", help="access, approva
 
 
 @app.command()
-def init() -> None:
+def init(as_json: AsJson = False) -> None:
     """Make the first key of each purpose that has none."""
     with services() as opened:
         opened.keys.ensure(opened.clock.now())
+        if as_json:
+            print_done("initialised", purposes=opened.keys.purposes, directory=opened.settings.key_directory)
+            return
         OUT.print(f"There is a key for {', '.join(opened.keys.purposes)} in {opened.settings.key_directory}.")
 
 
@@ -39,10 +42,13 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def rotate(purpose: Purpose) -> None:
+def rotate(purpose: Purpose, as_json: AsJson = False) -> None:
     """Make another key. It signs as soon as every verifier can know it; what older ones signed stays valid."""
     with services() as opened:
         kid = opened.keys[purpose].rotate(opened.clock.now())
+    if as_json:
+        print_done("rotated", purpose=purpose, kid=kid, signs_in_seconds=AHEAD.seconds)
+        return
     OUT.print(f"The key {kid} signs in {AHEAD.seconds} s.")
 
 
@@ -50,8 +56,12 @@ def rotate(purpose: Purpose) -> None:
 def revoke(
     purpose: Purpose,
     kid: Annotated[str, typer.Argument(metavar="KEY")],
+    as_json: AsJson = False,
 ) -> None:
     """Take a key away: nothing that it signed is valid any more."""
     with services() as opened:
         opened.keys[purpose].revoke(kid)
+    if as_json:
+        print_done("revoked", purpose=purpose, kid=kid)
+        return
     OUT.print(f"The key {kid} is revoked.")

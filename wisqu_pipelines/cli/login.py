@@ -7,7 +7,7 @@ import typer
 
 from wisqu_pipelines.cli import credentials
 from wisqu_pipelines.cli.options import AsJson, doors, identity
-from wisqu_pipelines.cli.output import OUT, moment, print_json, table
+from wisqu_pipelines.cli.output import OUT, moment, print_done, print_json, table
 from wisqu_pipelines.cli.remote.services import RemoteServices
 from wisqu_pipelines.identity.service import Identity
 
@@ -28,6 +28,7 @@ def login(
     from_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Log in. The tokens are kept in a file that nobody else reads, and every command after it is yours."""
     if server and local:
@@ -41,12 +42,16 @@ def login(
         else:
             given, place = opened.identity.login(email, password), opened.settings.identity.issuer
         credentials.keep(place, given, at_server=isinstance(opened, RemoteServices))
+    if as_json:
+        print_done("logged in", at=place, until=given.refresh_expires_at, identity=given.identity)
+        return
     OUT.print(f"You are {given.identity.email}; the login lasts until {moment(given.refresh_expires_at)} UTC.")
     _show(given.identity)
 
 
 def logout(
     everywhere: Annotated[bool, typer.Option("--everywhere", help="End all your logins, on every machine.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Log out here, or everywhere."""
     with doors() as opened:
@@ -56,6 +61,9 @@ def logout(
         else:
             ended, place = opened.identity.logout(who, everywhere=everywhere), opened.settings.identity.issuer
         credentials.forget(place)
+    if as_json:
+        print_done("logged out", at=place, id=who.user_id, email=who.email, logins_ended=ended)
+        return
     OUT.print(f"{who.email} is logged out ({ended} {'login' if ended == 1 else 'logins'} ended).")
 
 

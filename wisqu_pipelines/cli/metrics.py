@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli.options import AsJson, services
-from wisqu_pipelines.cli.output import OUT, print_json, table
+from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.errors import BadInput
 
 Days = Annotated[int | None, typer.Option("--days", min=1, max=3650, help="How far back. [default: as configured]")]
@@ -45,20 +45,30 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", dir_okay=False, help="[default: standard output]")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the report of the last days as one HTML page. It names people: mind where it goes."""
+    """Write the report of the last days as one HTML page. It names people: mind where it goes.
+
+    With --json and no --output, what the page tells is printed as JSON instead.
+    """
     from wisqu_pipelines.metrics.page import render  # noqa: PLC0415
     from wisqu_pipelines.metrics.report import collect  # noqa: PLC0415
 
     with services() as opened:
-        page = render(collect(opened.metrics, days))
+        told = collect(opened.metrics, days)
     if output is None:
-        typer.echo(page, nl=False)
+        if as_json:
+            print_json(told)
+        else:
+            typer.echo(render(told), nl=False)
         return
     try:
-        output.write_text(page, encoding="utf-8")
+        output.write_text(render(told), encoding="utf-8")
     except OSError as error:
         raise BadInput(what="--output", reason=f"{error.strerror}: {output}") from None
+    if as_json:
+        print_done("written", file=output, days=days)
+        return
     OUT.print(f"The report of {days} days is in {output}.", markup=False)
 
 

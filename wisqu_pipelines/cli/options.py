@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wisqu_pipelines.bootstrap import Services
     from wisqu_pipelines.identity.service import Identity
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables and sentences.")]
 Person = Annotated[
     str | None,
     typer.Option(

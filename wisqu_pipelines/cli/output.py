@@ -42,6 +42,16 @@ def print_json(value: Any) -> None:
     OUT.out(text, highlight=False)
 
 
+def print_done(act: str, **about: Any) -> None:
+    """Print what a command has done as JSON on stdout.
+
+    Args:
+        act: What was done, as a participle: `done` of the object.
+        about: What it was done to, with its ids, and what came of it: the object's other members.
+    """
+    print_json({"done": act, **about})
+
+
 def print_json_list(about: Mapping[str, Any], name: str, items: Iterable[Any]) -> None:
     """Print an object with a long list as its last member on stdout; one element is held at a time."""
     adapter = TypeAdapter(Any)

@@ -25,7 +25,7 @@ from wisqu_pipelines.cli.options import (
     required_person,
     services,
 )
-from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
+from wisqu_pipelines.cli.output import OUT, cell, moment, print_done, print_json, print_json_list, progress_bar, table
 from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
@@ -69,11 +69,15 @@ def approve(
     env: EnvironmentName = None,
     person: Person = None,
     reason: Reason = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say that items may go to the next environment."""
     with doors() as opened:
         who, where = required_person(opened, person), _chosen(opened, env)
-        opened.candidates(where).approve(model, item_ids, who, reason)
+        done = opened.candidates(where).approve(model, item_ids, who, reason)
+    if as_json:
+        print_done("approved", environment=where, items=done)
+        return
     OUT.print(f"Approved {len(item_ids)} {model} in {where} for promotion.")
 
 
@@ -84,11 +88,15 @@ def mark_test_data(
     reason: Annotated[str, typer.Option("--reason", help="Why it is test data.")],
     env: EnvironmentName = None,
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say that items are test data; they can then not be promoted."""
     with doors() as opened:
         who, where = required_person(opened, person), _chosen(opened, env)
-        opened.candidates(where).mark_as_test_data(model, item_ids, who, reason)
+        done = opened.candidates(where).mark_as_test_data(model, item_ids, who, reason)
+    if as_json:
+        print_done("marked as test data", environment=where, items=done)
+        return
     OUT.print(f"Marked {len(item_ids)} {model} in {where} as test data.")
 
 
@@ -99,11 +107,15 @@ def mark_real(
     env: EnvironmentName = None,
     person: Person = None,
     reason: Reason = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say that items are no test data, whatever they look like; no scan marks them again."""
     with doors() as opened:
         who, where = required_person(opened, person), _chosen(opened, env)
-        opened.candidates(where).mark_as_real(model, item_ids, who, reason)
+        done = opened.candidates(where).mark_as_real(model, item_ids, who, reason)
+    if as_json:
+        print_done("marked as real", environment=where, items=done)
+        return
     OUT.print(f"{len(item_ids)} {model} in {where} are no test data.")
 
 

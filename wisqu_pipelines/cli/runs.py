@@ -18,7 +18,7 @@ from wisqu_pipelines.cli.options import (
     parse_promotion_id,
     required_person,
 )
-from wisqu_pipelines.cli.output import ERR, OUT, cell, print_json, progress_bar, table
+from wisqu_pipelines.cli.output import ERR, OUT, cell, print_done, print_json, progress_bar, table
 from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.ports.progress import Progress
@@ -77,11 +77,14 @@ def cancel(
     promotion: PromotionId,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")],
     person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Cancel a promotion that waits, or that a run is at; what has happened is rolled back instead."""
     with doors() as opened:
         state = opened.cancellations.cancel(promotion, required_person(opened, person), reason)
-    if state == PromotionState.EXECUTING:
+    if as_json:
+        print_done("asked" if state == PromotionState.EXECUTING else "cancelled", promotion_id=promotion, state=state)
+    elif state == PromotionState.EXECUTING:
         OUT.print(f"Its run stops soon, and sweeps what it staged: wisqu promote status {promotion}")
     else:
         OUT.print(f"Promotion {promotion} is {state}.")
@@ -107,6 +110,9 @@ def rollback(
         who = required_person(opened, person)
         if request:
             opened.promotions.request_rollback(promotion, who, reason, item_ids)
+            if as_json:
+                print_done("asked", promotion_id=promotion, item_ids=item_ids)
+                return
             OUT.print(f"Asked for. The sensor starts the run; 'wisqu promote status {promotion}' shows it.")
             return
         with _under_way(opened, promotion) as progress:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from wisqu_pipelines.cli.options import AsJson
-from wisqu_pipelines.cli.output import ERR, OUT, print_json, table
+from wisqu_pipelines.cli.output import ERR, OUT, print_done, print_json, table
 from wisqu_pipelines.devstack import declaration, inspection, state
 from wisqu_pipelines.devstack.declaration import Declaration
 from wisqu_pipelines.devstack.inspection import StackView
@@ -53,9 +53,12 @@ def up(
     supervisor.run(lambda: _show(inspection.look(declared), as_json=as_json))
 
 
-def down() -> None:
+def down(*, as_json: AsJson = False) -> None:
     """Stop the embedded stack; its data stay."""
     ended = inspection.end(declaration.read())
+    if as_json:
+        print_done("stopped" if ended else "nothing")
+        return
     OUT.print("The embedded stack is down." if ended else "The embedded stack was not up.")
 
 

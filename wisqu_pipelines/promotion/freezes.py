@@ -50,6 +50,13 @@ class Override(StrEnum):
     CONFIRMED = "confirmed"
 
 
+class Kind(StrEnum):
+    """How often a freeze is in force."""
+
+    ONCE = "once"
+    RECURRING = "recurring"
+
+
 @dataclass(frozen=True, slots=True)
 class Freeze:
     """A freeze as people see it."""
@@ -57,6 +64,15 @@ class Freeze:
     freeze_id: UUID
     path: str
     when: str
+    """Its times as a sentence; the next six are what it says."""
+    kind: Kind
+    starts_at: datetime | None
+    """None, as `ends_at`: it is recurring."""
+    ends_at: datetime | None
+    cron: str | None
+    """When it begins each time, five fields by the clocks of `time_zone`. None, as `duration_minutes`: it is once."""
+    duration_minutes: int | None
+    time_zone: str
     in_force_until: datetime | None
     """None: it is not in force now."""
     reason: str
@@ -156,8 +172,20 @@ class FreezeService:
         now = self._clock.now()
         with self._control.begin() as session:
             windows = session.scalars(wanted).all()
-            names = {each.id: each.email for each in session.execute(select(CentralUser.id, CentralUser.email))}
+            names = _addresses(session)
             return [_freeze(each, names, now) for each in windows if ended or not _over(each, now)]
+
+    def get(self, freeze_id: UUID) -> Freeze:
+        """One freeze, also one that is over.
+
+        Raises:
+            FreezeNotFound: there is no such freeze.
+        """
+        with self._control.begin() as session:
+            window = session.get(FreezeWindow, freeze_id)
+            if window is None:
+                raise FreezeNotFound(freeze_id=str(freeze_id))
+            return _freeze(window, _addresses(session), self._clock.now())
 
     def override(self, promotion_id: UUID, person: str | UUID, reason: str) -> Override:
         """Say that a promotion may go in spite of the freezes that are in force: one person asks, another confirms.
@@ -369,12 +397,22 @@ def _over(window: FreezeWindow, now: datetime) -> bool:
     return window.ended_at is not None or (window.ends_at is not None and window.ends_at <= now)
 
 
+def _addresses(session: Session) -> dict[UUID, str]:
+    return {each.id: each.email for each in session.execute(select(CentralUser.id, CentralUser.email))}
+
+
 def _freeze(window: FreezeWindow, names: dict[UUID, str], now: datetime) -> Freeze:
     when = _when(window)
     return Freeze(
         freeze_id=window.id,
         path=window.path,
         when=str(when),
+        kind=Kind.ONCE if isinstance(when, OneOff) else Kind.RECURRING,
+        starts_at=window.starts_at,
+        ends_at=window.ends_at,
+        cron=window.cron,
+        duration_minutes=window.duration_minutes,
+        time_zone=window.time_zone,
         in_force_until=None if window.ended_at is not None else when.until(now),
         reason=window.reason,
         made_by=names[window.created_by_user_id],
