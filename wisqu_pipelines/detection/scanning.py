@@ -4,7 +4,6 @@ A month of a table is read in batches, in the order of creation. Each batch is o
 and writes down how far it has come, so a scan that dies is continued, and two that meet share the work.
 """
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -105,21 +104,16 @@ class Scan:
             progress: Is told after each batch.
         """
         started = time.monotonic()
-        # Millions of short-lived rows make the garbage collector look through all that lives on, again and again.
-        gc.freeze()
-        try:
-            for model in models:
-                with self._begin() as session:
-                    there = _months(session, model)
-                    total = _estimated(session, model)
-                done = 0
-                for month in there:
-                    if wanted(month):
-                        for count in self._read_month(model, month):
-                            done += count
-                            progress(f"scan {model.__tablename__}", done, max(done, total))
-        finally:
-            gc.unfreeze()
+        for model in models:
+            with self._begin() as session:
+                there = _months(session, model)
+                total = _estimated(session, model)
+            done = 0
+            for month in there:
+                if wanted(month):
+                    for count in self._read_month(model, month):
+                        done += count
+                        progress(f"scan {model.__tablename__}", done, max(done, total))
         self.report.seconds = time.monotonic() - started
         return self.report
 
