@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from io import BytesIO
-from itertools import chain, islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from uuid import uuid4
 from xml.etree.ElementTree import ParseError
@@ -270,21 +270,15 @@ class S3ObjectStore:
         """`copy` for many, `MANY_AT_ONCE` at once. What does not succeed at once is copied by itself, with all that
         `copy` does about it.
         """
-        waiting: deque[tuple[CopyRequest, bool]] = deque()
-
-        def asks() -> Iterator[Ask]:
-            for request in requests:
-                is_sent = request.size is not None and request.size <= COPY_PART and is_usable(request.key)
-                waiting.append((request, is_sent))
-                if is_sent:
-                    yield _copy(request)
-
-        answers = self._wire.many(asks(), MANY_AT_ONCE)
-        for answer in chain(answers, [None]):
-            while waiting and (answer is None or not waiting[0][1]):
-                yield copied(self.copy, waiting.popleft()[0])
-            if answer is not None:
-                yield self._copied(waiting.popleft()[0], answer)
+        for is_small, some in groupby(requests, _is_small_copy):
+            if not is_small:
+                yield from (copied(self.copy, request) for request in some)
+                continue
+            waiting: deque[CopyRequest] = deque()
+            asks = (_copy(request) for request in _remembered(some, waiting))
+            with closing(self._wire.many(asks, MANY_AT_ONCE)) as answers:
+                for answer in answers:
+                    yield self._copied(waiting.popleft(), answer)
 
     def _copied(self, request: CopyRequest, answer: Answer | WireError) -> CopyOutcome:
         if isinstance(answer, Answer):
@@ -393,6 +387,11 @@ class S3ObjectStore:
             return with_retries(act, s3_answers.is_transient) if repeatable else act(1)
         except s3_answers.VENDOR_ERRORS as error:
             raise s3_answers.translated(error, operation, bucket, key) from error
+
+
+def _is_small_copy(request: CopyRequest) -> bool:
+    """Whether a copy is one request, and nothing about it is seen to be wrong."""
+    return request.size is not None and request.size <= COPY_PART and is_usable(request.key)
 
 
 def _copy(request: CopyRequest) -> Ask:
