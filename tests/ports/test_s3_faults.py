@@ -258,6 +258,18 @@ def test_no_copy_arrives_after_an_error_has_ended_many(s3: Objects, account: Obj
         assert {each.key for each in s3.store.list(s3.bucket, "to/")} == begun
 
 
+@pytest.mark.parametrize("key", ["", "\ud800"], ids=["empty", "no text"])
+def test_what_cannot_be_a_key_is_refused_among_many_as_by_itself(s3: Objects, key: str) -> None:
+    """An empty one would be the bucket, whose list would be hashed."""
+    s3.store.put(s3.bucket, "one", io.BytesIO(b"1"), 1)
+    places = [(s3.bucket, "one"), (s3.bucket, key)]
+    for method in (s3.store.stat_many, s3.store.sha256_many):
+        found = iter(method(places))
+        assert next(found)
+        with pytest.raises(StoreFailed):
+            next(found)
+
+
 def test_an_object_that_breaks_off_is_read_again(s3: Objects, account: ObjectStoreSettings) -> None:
     s3.store.put(s3.bucket, "key", io.BytesIO(LARGE), len(LARGE))
     with through(account, first(1, Forward(cut_answer_at=MIB))) as (store, _):
