@@ -506,6 +506,7 @@ POINT = {"id": 1, "vector": [1, 0, 0]}
         ("PUT", "/collections/{0}/index", {"field_name": "f", "field_schema": {"type": "keyword"}}),
         ("PUT", "/collections/{0}/points", {"points": [POINT], "update_mode": "insert_only"}),
         ("PUT", "/collections/{0}/points", {"points": [{"id": 1, "vector": {"text": [1, 0, 0]}}]}),
+        ("PUT", "/collections/{0}/points", {"points": [{"id": str(UUID(int=1)), "vector": [[1, 0, 0]] * 3}]}),
         ("PUT", "/collections/{0}/points", {"batch": {"ids": [1], "vectors": {"text": [[1, 0, 0]]}}}),
         ("PUT", "/collections/{0}/points?unheard=1", {"points": [POINT]}),
         ("POST", "/collections/{0}/points", {"ids": [1], "shard_key": "a"}),

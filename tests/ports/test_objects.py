@@ -358,9 +358,10 @@ def test_of_many_copies_each_says_what_became_of_it(objects: Objects) -> None:
     assert listed == ["taken", *(f"to/{number:03}" for number in range(150) if number not in bad)]
 
 
-def test_copies_end_when_nobody_listens(objects: Objects) -> None:
-    written = put(objects.store, objects.bucket, "from", b"new")
-    requests = (CopyRequest(objects.bucket, "from", written.etag, objects.bucket, f"to/{n}", 3) for n in range(1_000))
+@pytest.mark.parametrize("size", [3, None])
+def test_copies_end_when_nobody_listens(objects: Objects, size: int | None) -> None:
+    etag = put(objects.store, objects.bucket, "from", b"new").etag
+    requests = (CopyRequest(objects.bucket, "from", etag, objects.bucket, f"to/{n}", size) for n in range(1_000))
     outcomes = objects.store.copy_many(requests)
     assert next(outcomes).error is None
     del outcomes

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event, Timer
 
 import pytest
 
@@ -234,6 +235,39 @@ def test_many_small_requests_are_one_each(s3: Objects, account: ObjectStoreSetti
         assert all(store.stat_many(places))
         assert all(store.sha256_many(places))
         assert Counter(each.method for each in proxy.seen) == {"PUT": 40, "HEAD": 40, "GET": 40}
+
+
+def test_no_copy_arrives_after_an_error_has_ended_many(s3: Objects, account: ObjectStoreSettings) -> None:
+    """Or it would lie there for good: what was copied is swept as soon as the error is known."""
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    others_go_on = Event()
+
+    def plan(request: Request) -> Action:
+        if not request.path.endswith("/to/0"):
+            others_go_on.wait(10)
+            return Forward()
+        Timer(0.3, others_go_on.set).start()
+        return Answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+
+    copies = [CopyRequest(s3.bucket, "from", etag, s3.bucket, f"to/{number}", 4) for number in range(8)]
+    with through(account, plan) as (store, proxy):
+        with pytest.raises(StoreDenied):
+            list(store.copy_many(copies))
+        begun = {request.path.removeprefix(f"/{s3.bucket}/") for request in proxy.seen} - {"to/0"}
+        assert len(begun) == 7
+        assert {each.key for each in s3.store.list(s3.bucket, "to/")} == begun
+
+
+@pytest.mark.parametrize("key", ["", "\ud800"], ids=["empty", "no text"])
+def test_what_cannot_be_a_key_is_refused_among_many_as_by_itself(s3: Objects, key: str) -> None:
+    """An empty one would be the bucket, whose list would be hashed."""
+    s3.store.put(s3.bucket, "one", io.BytesIO(b"1"), 1)
+    places = [(s3.bucket, "one"), (s3.bucket, key)]
+    for method in (s3.store.stat_many, s3.store.sha256_many):
+        found = iter(method(places))
+        assert next(found)
+        with pytest.raises(StoreFailed):
+            next(found)
 
 
 def test_an_object_that_breaks_off_is_read_again(s3: Objects, account: ObjectStoreSettings) -> None:

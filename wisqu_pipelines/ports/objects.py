@@ -188,8 +188,8 @@ class ObjectStore(Protocol):
         """`copy` for many, several at once: as many as the adapter finds good.
 
         Requests are taken as they are needed, and outcomes come in their order. What is wrong with one of them (the
-        errors of `copy`) is in its outcome; troubles of the store are raised and end it all. Whoever stops listening
-        stops the copying.
+        errors of `copy`) is in its outcome; troubles of the store are raised and end it all, after what was on its way.
+        Whoever stops listening stops the copying.
         """
         ...
 

@@ -20,7 +20,7 @@ from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt
 from wisqu_pipelines.promotion.work import Route
 
 FILES_AT_ONCE = 16
-"""Concurrent copies, or reads, on the object stores."""
+"""Files that are carried from one server to another at the same time."""
 POINTS_AT_ONCE = 512
 """Points of one batch."""
 BATCHES_AT_ONCE = 2
@@ -49,7 +49,7 @@ class Staging:
 
         Args:
             items: The items.
-            files: The threads for the object stores.
+            files: The threads that carry files between two servers.
 
         Returns:
             The items (by source id) that did not arrive whole.
@@ -115,8 +115,8 @@ class Staging:
             )
             for item, file in filed
         )
-        outcomes = zip(filed, transfer.copy_many(requests), strict=True)
-        return [self._size(item, file, outcome.error) for (item, file), outcome in outcomes]
+        outcomes = list(transfer.copy_many(requests))  # all of them: none may still be on its way after an error here
+        return [self._size(*each, outcome.error) for each, outcome in zip(filed, outcomes, strict=True)]
 
     def _carry(self, pair: tuple[PlannedItem, FileAt]) -> int | None:
         """Stream a file from one server to the other; returns the size of the object that is in the target now."""

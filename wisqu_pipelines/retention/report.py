@@ -30,6 +30,18 @@ class TypeReport:
     stopped: str | None = None
     """What the cap says, if it stops the sweep."""
 
+    @property
+    def figures(self) -> dict[str, Any]:
+        """All but what the cap says, as a sweep keeps it."""
+        return {
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "points": self.points,
+            "test_data": self.test_data,
+            "ages": dict(self.ages),
+            "stays": dict(self.stays),
+        }
+
 
 @dataclass(frozen=True)
 class SweepReport:
@@ -123,18 +135,7 @@ class SweepReport:
             "is_dry_run": self.is_dry_run,
             "test_data_only": self.test_data_only,
             "rows": self.rows,
-            "types": {
-                name: {
-                    "rows": each.rows,
-                    "bytes": each.bytes,
-                    "points": each.points,
-                    "test_data": each.test_data,
-                    "ages": dict(each.ages),
-                    "stays": dict(each.stays),
-                    "stopped": each.stopped,
-                }
-                for name, each in self.types.items()
-            },
+            "types": {name: {**each.figures, "stopped": each.stopped} for name, each in self.types.items()},
             "created_at": self.created_at.isoformat(),
             "purge_after": None if self.purge_after is None else self.purge_after.isoformat(),
             "hidden": self.hidden,

@@ -347,17 +347,7 @@ class RetentionService:
             mark(session, kind, scope)
             types[kind.name] = self._told(session, kind, scope)
         sweep.digest = _digest(session, sweep.id)
-        sweep.totals = {
-            name: {
-                "rows": each.rows,
-                "bytes": each.bytes,
-                "points": each.points,
-                "test_data": each.test_data,
-                "ages": dict(each.ages),
-                "stays": dict(each.stays),
-            }
-            for name, each in types.items()
-        }
+        sweep.totals = {name: each.figures for name, each in types.items()}
         if by is not None and any(each.rows for each in types.values()):
             self._write_down(session, "retention_marked", by, reason, sweep)
         session.flush()

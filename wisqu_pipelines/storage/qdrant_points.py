@@ -140,7 +140,7 @@ def _points(found: Iterable[tuple[Any, UUID]]) -> list[Point]:
     """
     records = list(found)
     vectors: Sequence[Numbers] = [record.get("vector") or () for record, _ in records]
-    with suppress(ValueError):  # of several lengths, as they may be in a collection of named vectors
+    with suppress(ValueError):  # of several lengths: a point may be there without its vector
         vectors = list(np.array(vectors, np.float32))
     return [
         Point(id_, vector, record.get("payload") or {}) for (record, id_), vector in zip(records, vectors, strict=True)

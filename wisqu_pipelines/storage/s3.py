@@ -3,11 +3,11 @@
 import hashlib
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from io import BytesIO
-from itertools import chain, islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from uuid import uuid4
 from xml.etree.ElementTree import ParseError
@@ -270,23 +270,11 @@ class S3ObjectStore:
         """`copy` for many, `MANY_AT_ONCE` at once. What does not succeed at once is copied by itself, with all that
         `copy` does about it.
         """
-        waiting: deque[tuple[CopyRequest, bool]] = deque()
+        with closing(self._many(requests, _is_small_copy, _copy)) as found:
+            for request, answer in found:
+                yield self._copied(request, answer)
 
-        def asks() -> Iterator[Ask]:
-            for request in requests:
-                is_sent = request.size is not None and request.size <= COPY_PART and is_usable(request.key)
-                waiting.append((request, is_sent))
-                if is_sent:
-                    yield _copy(request)
-
-        answers = self._wire.many(asks(), MANY_AT_ONCE)
-        for answer in chain(answers, [None]):
-            while waiting and (answer is None or not waiting[0][1]):
-                yield copied(self.copy, waiting.popleft()[0])
-            if answer is not None:
-                yield self._copied(waiting.popleft()[0], answer)
-
-    def _copied(self, request: CopyRequest, answer: Answer | WireError) -> CopyOutcome:
+    def _copied(self, request: CopyRequest, answer: Answer | WireError | None) -> CopyOutcome:
         if isinstance(answer, Answer):
             with suppress(WireError, ParseError):
                 return CopyOutcome(request, s3_answers.copied_etag(answer.body))
@@ -294,12 +282,10 @@ class S3ObjectStore:
 
     def stat_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[ObjectInfo | None]:
         """`stat` for many, `MANY_AT_ONCE` at once; what has no answer at once is asked for by itself."""
-        waiting: deque[tuple[str, str]] = deque()
-        asks = (Ask("HEAD", bucket, key) for bucket, key in _remembered(objects, waiting))
-        for answer in self._wire.many(asks, MANY_AT_ONCE):
-            yield self._stated(*waiting.popleft(), answer)
+        found = self._many(objects, lambda place: is_usable(place[1]), lambda place: Ask("HEAD", *place))
+        return (self._stated(*place, answer) for place, answer in found)
 
-    def _stated(self, bucket: str, key: str, answer: Answer | WireError) -> ObjectInfo | None:
+    def _stated(self, bucket: str, key: str, answer: Answer | WireError | None) -> ObjectInfo | None:
         if isinstance(answer, Answer):
             with suppress(KeyError, ValueError):
                 return s3_answers.described(key, answer.headers)
@@ -307,17 +293,24 @@ class S3ObjectStore:
 
     def sha256_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[str | None]:
         """SHA-256 of many objects' bytes, `MANY_AT_ONCE` at once; what does not arrive at once is read by itself."""
-        waiting: deque[tuple[str, str]] = deque()
-        hashes: deque[_Hash] = deque()
+        hashed = ((*place, hashlib.sha256()) for place in objects)
+        found = self._many(hashed, lambda each: is_usable(each[1]), _read)
+        for (bucket, key, arrived), answer in found:
+            yield arrived.hexdigest() if isinstance(answer, Answer) else sha256_at(self, bucket, key)
 
-        def asks() -> Iterator[Ask]:
-            for bucket, key in _remembered(objects, waiting):
-                hashes.append(hashlib.sha256())
-                yield Ask("GET", bucket, key, sink=hashes[-1].update)
-
-        for answer in self._wire.many(asks(), MANY_AT_ONCE):
-            hashed, place = hashes.popleft(), waiting.popleft()
-            yield hashed.hexdigest() if isinstance(answer, Answer) else sha256_at(self, *place)
+    def _many(
+        self, elements: Iterable[Element], is_sent: Callable[[Element], bool], ask: Callable[[Element], Ask]
+    ) -> Generator[tuple[Element, Answer | WireError | None], None, None]:
+        """Each element with what came of its request, `MANY_AT_ONCE` at once; None for one that is not sent."""
+        for is_asked, some in groupby(elements, is_sent):
+            if not is_asked:
+                yield from ((each, None) for each in some)
+                continue
+            waiting: deque[Element] = deque()
+            asks = (ask(each) for each in _remembered(some, waiting))
+            with closing(self._wire.many(asks, MANY_AT_ONCE)) as answers:
+                for answer in answers:
+                    yield waiting.popleft(), answer
 
     def _copy_in_parts(self, source_bucket: str, source_key: str, bucket: str, key: str, source_etag: str) -> str:
         source = self._unchanged(source_bucket, source_key, source_etag)
@@ -395,6 +388,11 @@ class S3ObjectStore:
             raise s3_answers.translated(error, operation, bucket, key) from error
 
 
+def _is_small_copy(request: CopyRequest) -> bool:
+    """Whether a copy is one request, and nothing about it is seen to be wrong."""
+    return request.size is not None and request.size <= COPY_PART and is_usable(request.key)
+
+
 def _copy(request: CopyRequest) -> Ask:
     headers = {
         "x-amz-copy-source": path_of(request.source_bucket, request.source_key),
@@ -403,6 +401,11 @@ def _copy(request: CopyRequest) -> Ask:
         "if-none-match": "*",
     }
     return Ask("PUT", request.bucket, request.key, headers)
+
+
+def _read(place: "tuple[str, str, _Hash]") -> Ask:
+    bucket, key, hashed = place
+    return Ask("GET", bucket, key, sink=hashed.update)
 
 
 def _remembered(elements: Iterable[Element], waiting: deque[Element]) -> Iterator[Element]:

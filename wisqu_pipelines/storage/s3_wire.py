@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from xml.etree.ElementTree import ParseError, fromstring
@@ -34,6 +34,7 @@ _PASSING = {
     pycurl.E_RECV_ERROR,
     pycurl.E_SEND_ERROR,
 }
+_READING = {"GET", "HEAD"}
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -117,11 +118,12 @@ class Wire:
             raise outcome
         return outcome
 
-    def many(self, asks: Iterable[Ask], at_once: int) -> Iterator[Answer | WireError]:
+    def many(self, asks: Iterable[Ask], at_once: int) -> Generator[Answer | WireError, None, None]:
         """Send requests, each once, so many at a time: all of them in this thread, because threads that wait for each
         other's turns spend more processor time than the requests do. What becomes of each, in their order.
 
-        Asks are taken as they are needed. Whoever stops listening stops those that are on their way.
+        Asks are taken as they are needed. Whoever stops listening closes this. What changes something ends first then:
+        the server may do it all the same, after whoever stopped has cleaned up. What only reads is broken off.
 
         Raises:
             ValueError: a header has a character that cannot be sent.
@@ -142,7 +144,10 @@ class Wire:
                     waiting.popleft()
                     yield outcome
         except BaseException:
-            group.close()
+            try:
+                group.end_changes()
+            finally:
+                group.close()
             raise
         self._idle_groups.append(group)
 
@@ -153,7 +158,7 @@ class Wire:
         headers |= {"content-type": ask.content_type, "expect": ""}
         if any(_UNSENDABLE.search(value) for value in headers.values()):
             raise ValueError("a header has a control character")
-        way = _Way(curl)
+        way = _Way(curl, is_change=ask.method not in _READING)
         curl.reset()  # options only: the connection stays
         curl.setopt(pycurl.URL, self._address + path)
         curl.setopt(pycurl.PATH_AS_IS, 1)
@@ -179,6 +184,7 @@ class _Way:
     """A request on its way."""
 
     curl: pycurl.Curl
+    is_change: bool
     head: list[bytes] = field(default_factory=list)
     content: list[bytes] = field(default_factory=list)
     outcome: Answer | WireError | None = None
@@ -230,6 +236,11 @@ class _Group:
                 self._multi.remove_handle(curl)
                 self._idle.append(curl)
         return is_any_over
+
+    def end_changes(self) -> None:
+        """Wait for those that change something."""
+        while any(way.is_change for way in self.flying.values()):
+            self.go_on(wait=True)
 
     def close(self) -> None:
         """Break off what is on its way, and close the connections."""

@@ -184,7 +184,7 @@ def _usual_points(document: dict[str, Any], dimension: int) -> list[engine.Point
         id_, vector, payload = each.get("id"), each.get("vector"), each.get("payload")
         if not isinstance(id_, str) or not isinstance(payload, dict | None):
             return None
-        if not isinstance(vector, list) or len(vector) != dimension:
+        if not isinstance(vector, list) or len(vector) != dimension or isinstance(vector[0], list):
             return None
         try:
             made.append(engine.Point(id_, vector, payload))
