@@ -63,7 +63,7 @@ class TestReading:
             assert {row.id for row in repository.get_all()} == {seen, test}
             assert repository.get_by_id(test).is_test_data
             for hidden in (deleted, foreign, uuid4()):
-                with pytest.raises(ItemNotFound, match=f"no stored_files {hidden} in dev"):
+                with pytest.raises(ItemNotFound, match=f"no {hidden} among the stored_files of dev"):
                     repository.get_by_id(hidden)
 
     def test_test_data_is_left_out_where_the_settings_say_so(self, databases: OpenDatabase) -> None:
@@ -288,7 +288,10 @@ class TestOtherEnvironments:
 
     def test_a_vain_read_is_written_down_too(self, databases: OpenDatabase, elsewhere: Any) -> None:
         wanted = uuid4()
-        with databases("dev").begin() as session, pytest.raises(ItemNotFound, match=f"{wanted} in prod"):
+        with (
+            databases("dev").begin() as session,
+            pytest.raises(ItemNotFound, match=f"{wanted} among the stored_files of prod"),
+        ):
             files(session, open_environment=elsewhere).get_by_id_any_environment(wanted, "prod")
         with databases("prod").snapshot() as session:
             log = session.scalars(sa.select(EnvironmentAccessLog)).one()

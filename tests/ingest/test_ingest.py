@@ -182,7 +182,7 @@ def test_what_cannot_be_done_at_all_is_refused_before_anything_changed(
     for name, reason in [("nothing.md", "no such file"), ("x" * 5_000, "5000 characters"), ("a\0.md", "NUL")]:
         with pytest.raises(BadInput, match=reason):
             ingest.ingest([folder, folder / name])
-    with pytest.raises(ItemNotFound, match="no users"):
+    with pytest.raises(ItemNotFound, match="among the users of dev"):
         ingest.ingest([folder], owner_id=uuid4())
     with pytest.raises(CollectionMismatch, match=r"384 dimensions.*8 for the embedder small"):
         IngestService(dev, services.settings, SmallEmbedder(), TextJudge(), services.clock).ingest([folder])

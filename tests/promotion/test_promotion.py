@@ -313,7 +313,14 @@ def test_bad_input_is_refused_before_anything_changes(world: World) -> None:
     unknown = uuid4()
     refused(world, UnknownEnvironment, "There is no environment 'moon'", source="dev", target="moon")
     refused(world, PathRefused, "Nothing is promoted from stage to dev", source="stage", target="dev")
-    refused(world, ItemNotFound, f"There is no rag_documents {unknown} in dev", unknown, source="dev", target="stage")
+    refused(
+        world,
+        ItemNotFound,
+        f"There is no {unknown} among the rag_documents of dev",
+        unknown,
+        source="dev",
+        target="stage",
+    )
     refused(world, ItemRefused, "draft.md.*not approved", draft, source="dev", target="stage")
     refused(world, ItemRefused, "test.md.*test data \\(by hand\\)", test, source="dev", target="stage")
     refused(world, ItemRefused, "gone.md.*its file is gone", gone, source="dev", target="stage")
