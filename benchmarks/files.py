@@ -63,7 +63,10 @@ def measure(settings: Settings, rounds: int) -> Iterator[Ratio]:
                 each = reader.list(source)
                 list(
                     pool.map(
-                        lambda about: carry(reader, source, about.key, about.etag, cleaner, target, about.key), each
+                        lambda about: carry(
+                            reader, source, about.key, about.etag, about.size, cleaner, target, about.key
+                        ),
+                        each,
                     )
                 )
 

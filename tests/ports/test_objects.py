@@ -402,6 +402,19 @@ def test_many_have_what_one_has(objects: Objects) -> None:
     assert found == objects.store.stat(objects.bucket, "a b+ü.md")
 
 
+def test_a_small_object_is_had_whole_and_pinned_to_its_version(objects: Objects) -> None:
+    written = objects.store.put(
+        objects.bucket, "a b+ü.md", io.BytesIO(b"data"), 4, content_type="text/markdown", metadata={"title": "تفسیر "}
+    )
+    found, data = objects.store.get(objects.bucket, "a b+ü.md", etag=written.etag)
+    assert (found, data) == (objects.store.stat(objects.bucket, "a b+ü.md"), b"data")
+    put(objects.store, objects.bucket, "a b+ü.md", b"")
+    with pytest.raises(ObjectChanged):
+        objects.store.get(objects.bucket, "a b+ü.md", etag=written.etag)
+    with pytest.raises(ObjectMissing):
+        objects.store.get(objects.bucket, "never there", etag=written.etag)
+
+
 @pytest.mark.parametrize("method", ["stat_many", "sha256_many"])
 def test_looking_at_many_ends_with_the_stores_troubles_and_with_whoever_asked(objects: Objects, method: str) -> None:
     put(objects.store, objects.bucket, "one", b"1")

@@ -140,6 +140,15 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def get(self, bucket: str, key: str, *, etag: str) -> tuple[ObjectInfo, bytes]:
+        """What is known of a small object, and all of its bytes, in one request; that version or nothing.
+
+        Raises:
+            ObjectMissing: there is none.
+            ObjectChanged: its etag is another.
+        """
+        ...
+
     def read(self, bucket: str, key: str, *, etag: str | None = None) -> AbstractContextManager[Iterator[bytes]]:
         """Stream an object's bytes in chunks of bounded size; with `etag`, that version or nothing.
 

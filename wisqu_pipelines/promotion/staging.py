@@ -127,6 +127,7 @@ class Staging:
                 self._source.settings.get_bucket_name(file.bucket),
                 file.object_name,
                 file.etag,
+                file.size,
                 self._target.objects,
                 self._target.settings.get_bucket_name(file.bucket),
                 self.object_name(item),

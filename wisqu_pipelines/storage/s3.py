@@ -184,6 +184,8 @@ class S3ObjectStore:
         def write(attempt: int) -> str:
             if attempt > 1 and start is not None:
                 data.seek(start)
+            if size <= PART:
+                return self._put_small(bucket, key, _whole(data, size), content_type, headers, create_only)
             try:
                 written = client.put_object(
                     bucket,
@@ -209,6 +211,26 @@ class S3ObjectStore:
             etag = self._do("put", write, bucket, key, repeatable=repeatable)
         written_metadata = {name.lower(): value for name, value in (metadata or {}).items()}
         return ObjectInfo(key, size, etag.strip('"'), content_type, written_metadata)
+
+    def _put_small(
+        self, bucket: str, key: str, body: bytes, content_type: str, headers: Mapping[str, str], create_only: bool
+    ) -> str:
+        condition = {"if-none-match": "*"} if create_only else {}
+        ask = Ask("PUT", bucket, key, {**headers, **condition}, body, content_type=content_type)
+        return self._wire.request(ask).headers.get("etag", "")
+
+    def get(self, bucket: str, key: str, *, etag: str) -> tuple[ObjectInfo, bytes]:
+        """What is known of a small object, and its bytes."""
+        ask = Ask("GET", bucket, key, {"if-match": f'"{etag}"'})
+
+        def read(_: int) -> tuple[ObjectInfo, bytes]:
+            answer = self._wire.request(ask)
+            try:
+                return s3_answers.described(key, answer.headers), answer.body
+            except KeyError as missing:
+                raise ValueError(f"an answer without {missing}") from None
+
+        return self._do("read", read, bucket, key)
 
     @contextmanager
     def read(self, bucket: str, key: str, *, etag: str | None = None) -> Iterator[Iterator[bytes]]:
@@ -391,6 +413,19 @@ class S3ObjectStore:
 def _is_small_copy(request: CopyRequest) -> bool:
     """Whether a copy is one request, and nothing about it is seen to be wrong."""
     return request.size is not None and request.size <= COPY_PART and is_usable(request.key)
+
+
+def _whole(data: BinaryIO, size: int) -> bytes:
+    """So many bytes, of a stream that may give fewer at a time."""
+    parts = []
+    left = size
+    while left and (part := data.read(left)):
+        parts.append(part)
+        left -= len(part)
+    if left:
+        cause = f"the stream ended before its {size} bytes"
+        raise StoreFailed(store=s3_answers.STORE, operation="put", cause=cause)
+    return b"".join(parts)
 
 
 def _copy(request: CopyRequest) -> Ask:

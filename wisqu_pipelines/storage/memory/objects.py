@@ -140,6 +140,11 @@ class MemoryObjectStore:
             objects[key] = _Stored(info, content)
         return info
 
+    def get(self, bucket: str, key: str, *, etag: str) -> tuple[ObjectInfo, bytes]:
+        """What is known of an object, and its bytes."""
+        found = self._find("read", bucket, key, etag)
+        return found.info, found.data
+
     @contextmanager
     def read(self, bucket: str, key: str, *, etag: str | None = None) -> Iterator[Iterator[bytes]]:
         """Stream an object's bytes; with `etag`, that version or nothing."""
