@@ -45,7 +45,7 @@ COPY_PART = 256 * 1024 * 1024
 """Most bytes that the server copies for one request. S3 allows 5 GiB, but the answer must come before the timeout."""
 MOST_PARTS = 10_000
 """Parts of one object, as S3 allows."""
-MANY_AT_ONCE = 16
+MANY_AT_ONCE = 32
 """Requests that a server works on at a time, where there are many."""
 AT_ONCE = 1_000
 """Keys in one request, as S3 allows."""
