@@ -200,8 +200,7 @@ class S3ObjectStore:
             except OSError as error:
                 if error.errno is not None:  # the caller's own stream
                     raise
-                cause = f"the stream ended before its {size} bytes"
-                raise StoreFailed(store=s3_answers.STORE, operation="put", cause=cause) from None
+                raise _ended_before(size) from None
             return written.etag or ""
 
         repeatable = start is not None
@@ -225,10 +224,7 @@ class S3ObjectStore:
 
         def read(_: int) -> tuple[ObjectInfo, bytes]:
             answer = self._wire.request(ask)
-            try:
-                return s3_answers.described(key, answer.headers), answer.body
-            except KeyError as missing:
-                raise ValueError(f"an answer without {missing}") from None
+            return s3_answers.described(key, answer.headers), answer.body
 
         return self._do("read", read, bucket, key)
 
@@ -309,7 +305,7 @@ class S3ObjectStore:
 
     def _stated(self, bucket: str, key: str, answer: Answer | WireError | None) -> ObjectInfo | None:
         if isinstance(answer, Answer):
-            with suppress(KeyError, ValueError):
+            with suppress(ValueError):
                 return s3_answers.described(key, answer.headers)
         return self.stat(bucket, key)
 
@@ -423,9 +419,12 @@ def _whole(data: BinaryIO, size: int) -> bytes:
         parts.append(part)
         left -= len(part)
     if left:
-        cause = f"the stream ended before its {size} bytes"
-        raise StoreFailed(store=s3_answers.STORE, operation="put", cause=cause)
+        raise _ended_before(size)
     return b"".join(parts)
+
+
+def _ended_before(size: int) -> StoreFailed:
+    return StoreFailed(store=s3_answers.STORE, operation="put", cause=f"the stream ended before its {size} bytes")
 
 
 def _copy(request: CopyRequest) -> Ask:

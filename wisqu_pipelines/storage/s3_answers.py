@@ -125,17 +125,20 @@ def described(key: str, headers: Mapping[str, str]) -> ObjectInfo:
     """An object as the headers of an answer describe it, by lower-case names.
 
     Raises:
-        KeyError, ValueError: it is not an answer of S3.
+        ValueError: it is not an answer of S3.
     """
-    found = Object(
-        "",
-        key,
-        last_modified=parsedate_to_datetime(headers["last-modified"]),
-        etag=headers["etag"],
-        size=int(headers["content-length"]),
-        content_type=headers.get("content-type"),
-        metadata=dict(headers),
-    )
+    try:
+        found = Object(
+            "",
+            key,
+            last_modified=parsedate_to_datetime(headers["last-modified"]),
+            etag=headers["etag"],
+            size=int(headers["content-length"]),
+            content_type=headers.get("content-type"),
+            metadata=dict(headers),
+        )
+    except KeyError as missing:
+        raise ValueError(f"an answer without {missing}") from None
     return info(found)
 
 
