@@ -17,6 +17,7 @@ from wisqu_pipelines.storage.qdrant import QdrantVectorIndex
 
 JSON = "application/json"
 ACKNOWLEDGED = json.dumps({"result": {"operation_id": 1, "status": "acknowledged"}, "status": "ok", "time": 0}).encode()
+PAGE = b'{"result": {"points": [{"id": "5c56c793-69f3-4fbf-87e6-c4bf54c28c26", "vector": %b, "payload": %b}]}}'
 WAIT_TIMEOUT = ACKNOWLEDGED.replace(b"acknowledged", b"wait_timeout")
 
 
@@ -130,6 +131,10 @@ def test_bulk_work_is_tried_again(
         (Answer(200, b'{"result": [{}]}', JSON), StoreFailed),
         (Answer(200, b'{"result": [{"id": 7}]}', JSON), StoreFailed),
         (Answer(200, b'{"result": {"points": [7]}}', JSON), StoreFailed),
+        (Answer(200, PAGE % (b"[[1.0, 2.0], [3.0]]", b"{}"), JSON), StoreFailed),
+        (Answer(200, PAGE % (b'["one"]', b"{}"), JSON), StoreFailed),
+        (Answer(200, PAGE % (b"[1.0]", b"7"), JSON), StoreFailed),
+        (Answer(200, PAGE % (b"[1.0]", b'{"n": 123456789012345678901}'), JSON), StoreFailed),
         (Answer(200, b'{"result": {"status": "strange"}}', JSON), StoreFailed),
     ],
 )

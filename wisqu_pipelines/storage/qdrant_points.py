@@ -1,11 +1,10 @@
 """Points in bulk, over Qdrant's REST API without `qdrant-client`: its models cost more than all the rest.
 
 Bodies are Qdrant's own (https://api.qdrant.tech, points). Numbers keep every bit: they are written with as many digits
-as single precision needs, and read as they are written.
+as single precision needs, and read as they are written; a vector becomes an array without an object for each number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -13,6 +12,7 @@ from uuid import UUID
 import httpx
 import numpy as np
 import orjson
+import simdjson
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
@@ -54,7 +54,8 @@ class QdrantPoints:
 
     def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool) -> list[Point]:
         """The points of those ids that are there."""
-        return _points(self._found(collection, ids, payload=True, vectors=vectors))
+        found = self._found(collection, ids, payload=True, vectors=vectors)
+        return [_point(record, each_id) for record, each_id in found]
 
     def present(self, collection: str, ids: Sequence[UUID]) -> set[UUID]:
         """Those of the ids whose points are there."""
@@ -69,7 +70,7 @@ class QdrantPoints:
             asked["filter"] = {"must": [{"key": key, "match": {"value": value}} for key, value in match.items()]}
         page = self._ask("POST", collection, "/scroll", orjson.dumps(asked))
         records = _listed(_member(page, "points"))
-        return _points((each, UUID(str(_member(each, "id")))) for each in records), page.get("next_page_offset")
+        return [_point(each, UUID(str(_member(each, "id")))) for each in records], page.get("next_page_offset")
 
     def _found(
         self, collection: str, ids: Sequence[UUID], *, payload: bool, vectors: bool
@@ -93,7 +94,11 @@ class QdrantPoints:
         answer = self._pool.urlopen(method, url, redirect=False, body=body, headers=self._headers)
         if answer.status != 200:
             raise UnexpectedResponse(answer.status, answer.reason or "", answer.data, httpx.Headers())
-        return _member(orjson.loads(answer.data), "result")
+        try:
+            said = simdjson.Parser().parse(answer.data)
+        except RuntimeError as error:  # an integer of more than 64 bits, which Qdrant has none of
+            raise ValueError(str(error)) from None
+        return _member(said, "result")
 
 
 def packed(point: Point) -> bytes:
@@ -134,26 +139,31 @@ def in_requests(points: Sequence[Point], most: int, size: int) -> Iterator[tuple
         yield points[start:], batch
 
 
-def _points(found: Iterable[tuple[Any, UUID]]) -> list[Point]:
-    """Records with their ids as points. Vectors become one array: as lists they take eight times the memory, and are
-    made into arrays wherever they are looked at.
-    """
-    records = list(found)
-    vectors: Sequence[Numbers] = [record.get("vector") or () for record, _ in records]
-    with suppress(ValueError):  # of several lengths: a point may be there without its vector
-        vectors = list(np.array(vectors, np.float32))
-    return [
-        Point(id_, vector, record.get("payload") or {}) for (record, id_), vector in zip(records, vectors, strict=True)
-    ]
+def _point(record: Any, id_: UUID) -> Point:
+    """A record with its id as a point."""
+    payload, vector = record.get("payload"), record.get("vector")
+    if not isinstance(payload, simdjson.Object | None) or not isinstance(vector, simdjson.Array | None):
+        raise ValueError("an answer with a point that is none")  # noqa: TRY004 - as in `_listed`
+    return Point(id_, () if vector is None else _numbers(vector), {} if payload is None else payload.as_dict())
+
+
+def _numbers(vector: simdjson.Array) -> Numbers:
+    try:
+        numbers = np.frombuffer(vector.as_buffer(of_type="d"), np.float64).astype(np.float32)
+    except TypeError:
+        numbers = np.empty(0, np.float32)
+    if len(numbers) != len(vector):  # a vector of vectors is run together in a buffer
+        raise ValueError("an answer with a vector that is none")
+    return numbers
 
 
 def _member(answer: Any, name: str) -> Any:
-    if not isinstance(answer, dict) or name not in answer:
+    if not isinstance(answer, simdjson.Object) or name not in answer:
         raise ValueError(f"an answer without '{name}'")
     return answer[name]
 
 
-def _listed(answer: Any) -> list[Any]:
-    if not isinstance(answer, list):
+def _listed(answer: Any) -> simdjson.Array:
+    if not isinstance(answer, simdjson.Array):
         raise ValueError("an answer without a list")  # noqa: TRY004 - what is wrong is the answer, not our use of it
     return answer
