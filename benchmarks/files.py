@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from benchmarks.ratios import Act, Prepare, Ratio, compare
 from benchmarks.rivals import object_copies
 from wisqu_pipelines.ports.objects import CopyRequest
-from wisqu_pipelines.promotion.carrying import carry
+from wisqu_pipelines.promotion.carrying import carry_many
 from wisqu_pipelines.promotion.staging import FILES_AT_ONCE
 from wisqu_pipelines.settings import ObjectStoreSettings, Settings
 from wisqu_pipelines.storage.s3 import S3ObjectStore
@@ -59,16 +59,11 @@ def measure(settings: Settings, rounds: int) -> Iterator[Ratio]:
         reader = S3ObjectStore(here)
 
         def streamed() -> None:
-            with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-                each = reader.list(source)
-                list(
-                    pool.map(
-                        lambda about: carry(
-                            reader, source, about.key, about.etag, about.size, cleaner, target, about.key
-                        ),
-                        each,
-                    )
-                )
+            requests = [
+                CopyRequest(source, each.key, each.etag, target, each.key, each.size) for each in reader.list(source)
+            ]
+            with ThreadPoolExecutor(FILES_AT_ONCE) as threads:
+                assert carry_many(reader, cleaner, requests, threads) == [SIZE] * OBJECTS
 
         def between() -> None:
             object_copies.rclone_between(here, there, source, target)

@@ -20,7 +20,7 @@ from wisqu_pipelines.errors import (
     StoreFailed,
 )
 from wisqu_pipelines.ports.hashing import sha256_of
-from wisqu_pipelines.ports.objects import CopyRequest, ObjectInfo, ObjectStore
+from wisqu_pipelines.ports.objects import CopyRequest, NewObject, ObjectInfo, ObjectStore
 
 MIB = 1024 * 1024
 KEYS = [
@@ -415,14 +415,57 @@ def test_a_small_object_is_had_whole_and_pinned_to_its_version(objects: Objects)
         objects.store.get(objects.bucket, "never there", etag=written.etag)
 
 
-@pytest.mark.parametrize("method", ["stat_many", "sha256_many"])
+@pytest.mark.parametrize("method", ["stat_many", "sha256_many", "get_many"])
 def test_looking_at_many_ends_with_the_stores_troubles_and_with_whoever_asked(objects: Objects, method: str) -> None:
+    version = (put(objects.store, objects.bucket, "one", b"1").etag,) if method == "get_many" else ()
     put(objects.store, objects.bucket, "one", b"1")
     with pytest.raises(StoreDenied):
-        list(getattr(objects.store, method)([(objects.neighbour_bucket, "one")] * 20))
-    places = iter([(objects.bucket, "one")] * 1_000)
+        list(getattr(objects.store, method)([(objects.neighbour_bucket, "one", *version)] * 20))
+    places = iter([(objects.bucket, "one", *version)] * 1_000)
     assert next(getattr(objects.store, method)(places)) is not None
     assert next(places)  # not all were even asked for
+
+
+def test_of_many_small_objects_each_is_had_whole_or_says_why_not(objects: Objects) -> None:
+    about = {"title": "تفسیر ", "empty": ""}
+    written = [
+        objects.store.put(objects.bucket, f"ü {n}", io.BytesIO(b"x" * n), n, content_type="text/plain", metadata=about)
+        for n in range(50)
+    ]
+    versions = [(objects.bucket, each.key, each.etag) for each in written]
+    versions[7:7] = [(objects.bucket, "never there", "0" * 32), (objects.bucket, "ü 1", "0" * 32)]
+    found = list(objects.store.get_many(iter(versions)))
+    assert [type(each) for each in found[7:9]] == [ObjectMissing, ObjectChanged]
+    assert found[:7] + found[9:] == [(objects.store.stat(objects.bucket, f"ü {n}"), b"x" * n) for n in range(50)]
+
+
+def test_many_small_objects_are_made_and_none_is_overwritten(objects: Objects) -> None:
+    put(objects.store, objects.bucket, "taken", b"old")
+    about = {"title": "تفسیر ", "empty": ""}
+    keys = {20: "taken", 30: "a//b", 40: "new/1"}
+    new = [
+        NewObject(objects.bucket, keys.get(n, f"new/{n}"), str(n).encode() * n, "text/plain", about) for n in range(60)
+    ]
+    outcomes = list(objects.store.create_many(iter(new)))
+    errors = {number: type(error) for number, error in enumerate(outcomes) if error is not None}
+    assert errors == {20: ObjectExists, 30: BadInput, 40: ObjectExists}
+    assert get(objects.store, objects.bucket, "taken") == b"old"
+    for each in (new[0], new[1], new[59]):
+        assert get(objects.store, objects.bucket, each.key) == each.data
+        found = objects.store.stat(objects.bucket, each.key)
+        assert found is not None
+        assert (found.content_type, dict(found.metadata)) == ("text/plain", about)
+    with pytest.raises(StoreDenied):
+        list(objects.store.create_many([NewObject(objects.neighbour_bucket, "one", b"1", "text/plain", {})] * 20))
+
+
+def test_no_more_is_made_when_nobody_listens(objects: Objects) -> None:
+    new = (NewObject(objects.bucket, f"new/{n}", b"1", "text/plain", {}) for n in range(1_000))
+    outcomes = objects.store.create_many(new)
+    assert next(outcomes) is None
+    del outcomes
+    assert 1 <= len(list(objects.store.list(objects.bucket, "new/"))) <= 200
+    assert next(new).key  # not all were even asked for
 
 
 def test_a_listing_knows_all_pages_and_a_delete_takes_them_all(objects: Objects) -> None:

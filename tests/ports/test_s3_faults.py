@@ -22,7 +22,7 @@ from wisqu_pipelines.errors import (
     StoreFailed,
     StoreUnavailable,
 )
-from wisqu_pipelines.ports.objects import CopyRequest
+from wisqu_pipelines.ports.objects import CopyRequest, NewObject
 from wisqu_pipelines.settings import ObjectStoreSettings, Settings
 from wisqu_pipelines.storage import s3 as s3_module
 from wisqu_pipelines.storage.s3 import S3ObjectStore
@@ -224,6 +224,13 @@ def test_what_troubles_a_few_of_many_troubles_nobody_else(
         assert [each and each.etag for each in store.stat_many(places)] == [each.etag for each in written]
     with through(account, first(3, trouble)) as (store, _):
         assert list(store.sha256_many(places)) == sums
+    with through(account, first(3, trouble)) as (store, _):
+        found = list(store.get_many((s3.bucket, each.key, each.etag) for each in written))
+    assert [each[1] for each in found if isinstance(each, tuple)] == data
+    new = [NewObject(s3.bucket, f"new/{n}", each, "text/plain", {}) for n, each in enumerate(data)]
+    with through(account, first(3, trouble)) as (store, _):
+        assert list(store.create_many(new)) == [None] * len(new)  # what was made and not told is known again
+    assert list(s3.store.sha256_many((each.bucket, each.key) for each in new)) == sums
 
 
 def test_many_small_requests_are_one_each(s3: Objects, account: ObjectStoreSettings) -> None:
@@ -234,10 +241,14 @@ def test_many_small_requests_are_one_each(s3: Objects, account: ObjectStoreSetti
         assert not any(each.error for each in store.copy_many(copies))
         assert all(store.stat_many(places))
         assert all(store.sha256_many(places))
-        assert Counter(each.method for each in proxy.seen) == {"PUT": 40, "HEAD": 40, "GET": 40}
+        assert all(isinstance(each, tuple) for each in store.get_many((*place, written[0].etag) for place in places))
+        new = [NewObject(s3.bucket, f"new/{n}", b"data", "text/plain", {}) for n in range(40)]
+        assert not any(store.create_many(new))
+        assert Counter(each.method for each in proxy.seen) == {"PUT": 80, "HEAD": 40, "GET": 80}
 
 
-def test_no_copy_arrives_after_an_error_has_ended_many(s3: Objects, account: ObjectStoreSettings) -> None:
+@pytest.mark.parametrize("way", ["copied", "made"])
+def test_nothing_arrives_after_an_error_has_ended_many(s3: Objects, account: ObjectStoreSettings, way: str) -> None:
     """Or it would lie there for good: what was copied is swept as soon as the error is known."""
     etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
     others_go_on = Event()
@@ -250,9 +261,10 @@ def test_no_copy_arrives_after_an_error_has_ended_many(s3: Objects, account: Obj
         return Answer(403, b"<Error><Code>AccessDenied</Code></Error>")
 
     copies = [CopyRequest(s3.bucket, "from", etag, s3.bucket, f"to/{number}", 4) for number in range(8)]
+    new = [NewObject(s3.bucket, each.key, b"data", "text/plain", {}) for each in copies]
     with through(account, plan) as (store, proxy):
         with pytest.raises(StoreDenied):
-            list(store.copy_many(copies))
+            list(store.copy_many(copies) if way == "copied" else store.create_many(new))
         begun = {request.path.removeprefix(f"/{s3.bucket}/") for request in proxy.seen} - {"to/0"}
         assert len(begun) == 7
         assert {each.key for each in s3.store.list(s3.bucket, "to/")} == begun

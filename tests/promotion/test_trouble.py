@@ -16,7 +16,7 @@ from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.rollback import Rollback
 
 WRITES = (
-    ("objects", "put"),
+    ("objects", "create_many"),
     ("objects", "sha256_many"),
     ("vectors", "retrieve"),
     ("vectors", "present"),
@@ -54,7 +54,9 @@ def failing(
             return real(*arguments, **named)
         failed.append(method)
         if after:
-            real(*arguments, **named)
+            answer = real(*arguments, **named)
+            if isinstance(answer, Iterator):
+                list(answer)
         raise error
 
     with monkeypatch.context() as patch:

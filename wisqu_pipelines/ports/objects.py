@@ -47,6 +47,17 @@ class CopyOutcome:
     error: BadInput | ObjectMissing | ObjectChanged | ObjectExists | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """One small object to make, with all of its bytes."""
+
+    bucket: str
+    key: str
+    data: bytes
+    content_type: str
+    metadata: Mapping[str, str]
+
+
 class ObjectStore(Protocol):
     """One account on an S3 server. Bucket names are full names (`dev-wisqu-documents`).
 
@@ -140,12 +151,29 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def create_many(self, objects: Iterable[NewObject]) -> Iterator[BadInput | ObjectExists | None]:
+        """`put` with `create_only` for many small objects, several at once: what is wrong with each, in their order.
+
+        They are taken as they are needed. Troubles of the store are raised and end it all, after what was on its way.
+        Whoever stops listening stops the writing.
+        """
+        ...
+
     def get(self, bucket: str, key: str, *, etag: str) -> tuple[ObjectInfo, bytes]:
         """What is known of a small object, and all of its bytes, in one request; that version or nothing.
 
         Raises:
             ObjectMissing: there is none.
             ObjectChanged: its etag is another.
+        """
+        ...
+
+    def get_many(
+        self, objects: Iterable[tuple[str, str, str]]
+    ) -> Iterator[tuple[ObjectInfo, bytes] | ObjectMissing | ObjectChanged]:
+        """`get` for many small objects, given as buckets, keys and etags, several at once, in their order.
+
+        They are taken as they are needed. Troubles of the store are raised and end it all.
         """
         ...
 

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_ids, staged
 from wisqu_pipelines.errors import ItemFailed, ObjectChanged, ObjectExists, ObjectMissing, PlanStale, WisquError
-from wisqu_pipelines.ports.objects import CopyRequest, ObjectStore
+from wisqu_pipelines.ports.objects import CopyRequest
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight
-from wisqu_pipelines.promotion.carrying import carry
+from wisqu_pipelines.promotion.carrying import carry_many
 from wisqu_pipelines.promotion.content import portable_payload, same_point, vectors_hash
 from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt
 from wisqu_pipelines.promotion.work import Route
@@ -59,10 +59,7 @@ class Staging:
         """
         failures = self._stage_vectors(items)
         filed = [(item, item.file) for item in items if item.file]
-        if self._transfer is not None:
-            arrived = self._copy(self._transfer, filed)
-        else:
-            arrived = list(files.map(self._carry, filed))
+        arrived = self._put_files(filed, files)
         if self._whole:
             problems = self._read_back(filed)
         else:
@@ -102,9 +99,9 @@ class Staging:
                 ids.setdefault(collection, []).extend(point_ids(item.version(self.promotion_id), item.vectors.count))
         return ids
 
-    def _copy(self, transfer: ObjectStore, filed: Sequence[tuple[PlannedItem, FileAt]]) -> list[int | None]:
-        """Copy inside the server; returns the size of each object that is in the target now."""
-        requests = (
+    def _put_files(self, filed: Sequence[tuple[PlannedItem, FileAt]], files: ThreadPoolExecutor) -> list[int | None]:
+        """Copy inside the server, or carry from one to the other; the size of each object that is in the target now."""
+        requests = [
             CopyRequest(
                 source_bucket=self._source.settings.get_bucket_name(file.bucket),
                 source_key=file.object_name,
@@ -114,35 +111,25 @@ class Staging:
                 size=file.size,
             )
             for item, file in filed
-        )
-        outcomes = list(transfer.copy_many(requests))  # all of them: none may still be on its way after an error here
-        return [self._size(*each, outcome.error) for each, outcome in zip(filed, outcomes, strict=True)]
+        ]
+        # All of them: none may still be on its way after an error here.
+        if self._transfer is not None:
+            outcomes = [
+                each.error or file.size
+                for each, (_, file) in zip(self._transfer.copy_many(requests), filed, strict=True)
+            ]
+        else:
+            outcomes = carry_many(self._source.objects, self._target.objects, requests, files)
+        return [self._size(*each, outcome) for each, outcome in zip(filed, outcomes, strict=True)]
 
-    def _carry(self, pair: tuple[PlannedItem, FileAt]) -> int | None:
-        """Stream a file from one server to the other; returns the size of the object that is in the target now."""
-        item, file = pair
-        try:
-            return carry(
-                self._source.objects,
-                self._source.settings.get_bucket_name(file.bucket),
-                file.object_name,
-                file.etag,
-                file.size,
-                self._target.objects,
-                self._target.settings.get_bucket_name(file.bucket),
-                self.object_name(item),
-            )
-        except (ObjectExists, ObjectMissing, ObjectChanged) as error:
-            return self._size(item, file, error)
-
-    def _size(self, item: PlannedItem, file: FileAt, error: WisquError | None) -> int | None:
+    def _size(self, item: PlannedItem, file: FileAt, outcome: int | WisquError) -> int | None:
         """The size of the object that is in the target after an attempt to put it there."""
-        if error is None:
-            return file.size
-        if isinstance(error, ObjectMissing | ObjectChanged):
-            raise self._stale(item, "file") from error
-        if not isinstance(error, ObjectExists):
-            raise error
+        if isinstance(outcome, int):
+            return outcome
+        if isinstance(outcome, ObjectMissing | ObjectChanged):
+            raise self._stale(item, "file") from outcome
+        if not isinstance(outcome, ObjectExists):
+            raise outcome
         # Staged by an earlier run under this very key.
         found = self._target.objects.stat(self._target.settings.get_bucket_name(file.bucket), self.object_name(item))
         return found.size if found else None

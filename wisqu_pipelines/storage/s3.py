@@ -21,12 +21,12 @@ from minio.retention import Retention
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-from wisqu_pipelines.errors import ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
-from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
+from wisqu_pipelines.errors import BadInput, ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
+from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, NewObject, ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
 from wisqu_pipelines.storage import s3_answers
 from wisqu_pipelines.storage.connections import BoundedPool
-from wisqu_pipelines.storage.copies import copied
+from wisqu_pipelines.storage.copies import copied, got
 from wisqu_pipelines.storage.digests import sha256_at
 from wisqu_pipelines.storage.keys import check_key, is_usable
 from wisqu_pipelines.storage.retries import with_retries
@@ -49,6 +49,8 @@ MANY_AT_ONCE = 32
 """Requests that a server works on at a time, where there are many."""
 AT_ONCE = 1_000
 """Keys in one request, as S3 allows."""
+_IF_NEW = {"if-none-match": "*"}
+"""What makes a write, or a copy, overwrite nothing."""
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 Element = TypeVar("Element")
@@ -185,7 +187,9 @@ class S3ObjectStore:
             if attempt > 1 and start is not None:
                 data.seek(start)
             if size <= PART:
-                return self._put_small(bucket, key, _whole(data, size), content_type, headers, create_only)
+                condition = _IF_NEW if create_only else {}
+                body = _whole(data, size)
+                return self._put_small(Ask("PUT", bucket, key, headers | condition, body, content_type=content_type))
             try:
                 written = client.put_object(
                     bucket,
@@ -211,22 +215,52 @@ class S3ObjectStore:
         written_metadata = {name.lower(): value for name, value in (metadata or {}).items()}
         return ObjectInfo(key, size, etag.strip('"'), content_type, written_metadata)
 
-    def _put_small(
-        self, bucket: str, key: str, body: bytes, content_type: str, headers: Mapping[str, str], create_only: bool
-    ) -> str:
-        condition = {"if-none-match": "*"} if create_only else {}
-        ask = Ask("PUT", bucket, key, {**headers, **condition}, body, content_type=content_type)
+    def _put_small(self, ask: Ask) -> str:
         return self._wire.request(ask).headers.get("etag", "")
+
+    def create_many(self, objects: Iterable[NewObject]) -> Iterator[BadInput | ObjectExists | None]:
+        """`put` with `create_only` for many, `MANY_AT_ONCE` at once; what does not succeed at once is written by
+        itself, with all that `put` does about it.
+        """
+        marked = ((each, uuid4().hex) for each in objects)
+        with closing(self._many(marked, _is_sendable, _creation)) as found:
+            for (new, mark), answer in found:
+                yield None if isinstance(answer, Answer) else self._created(new, mark)
+
+    def _created(self, new: NewObject, mark: str) -> BadInput | ObjectExists | None:
+        def write(_: int) -> str:
+            return self._put_small(_creation((new, mark)))
+
+        try:
+            check_key(new.key)
+            self._create(lambda: self._do("put", write, new.bucket, new.key), new.bucket, new.key, mark)
+        except (BadInput, ObjectExists) as error:
+            return error
+        return None
 
     def get(self, bucket: str, key: str, *, etag: str) -> tuple[ObjectInfo, bytes]:
         """What is known of a small object, and its bytes."""
-        ask = Ask("GET", bucket, key, {"if-match": f'"{etag}"'})
 
         def read(_: int) -> tuple[ObjectInfo, bytes]:
-            answer = self._wire.request(ask)
+            answer = self._wire.request(_version((bucket, key, etag)))
             return s3_answers.described(key, answer.headers), answer.body
 
         return self._do("read", read, bucket, key)
+
+    def get_many(
+        self, objects: Iterable[tuple[str, str, str]]
+    ) -> Iterator[tuple[ObjectInfo, bytes] | ObjectMissing | ObjectChanged]:
+        """`get` for many, `MANY_AT_ONCE` at once; what has no answer at once is asked for by itself."""
+        found = self._many(objects, lambda each: is_usable(each[1]), _version)
+        return (self._got(each, answer) for each, answer in found)
+
+    def _got(
+        self, version: tuple[str, str, str], answer: Answer | WireError | None
+    ) -> tuple[ObjectInfo, bytes] | ObjectMissing | ObjectChanged:
+        if isinstance(answer, Answer):
+            with suppress(ValueError):
+                return s3_answers.described(version[1], answer.headers), answer.body
+        return got(self.get, *version)
 
     @contextmanager
     def read(self, bucket: str, key: str, *, etag: str | None = None) -> Iterator[Iterator[bytes]]:
@@ -432,9 +466,26 @@ def _copy(request: CopyRequest) -> Ask:
         "x-amz-copy-source": path_of(request.source_bucket, request.source_key),
         "x-amz-copy-source-if-match": f'"{request.source_etag}"',
         "x-amz-metadata-directive": "COPY",
-        "if-none-match": "*",
+        **_IF_NEW,
     }
     return Ask("PUT", request.bucket, request.key, headers)
+
+
+def _version(version: tuple[str, str, str]) -> Ask:
+    """One version of an object, with its bytes."""
+    bucket, key, etag = version
+    return Ask("GET", bucket, key, {"if-match": f'"{etag}"'})
+
+
+def _is_sendable(marked: tuple[NewObject, str]) -> bool:
+    """Whether nothing is seen to be wrong with an object that is to be made."""
+    return is_usable(marked[0].key) and marked[0].content_type.isprintable()
+
+
+def _creation(marked: tuple[NewObject, str]) -> Ask:
+    new, mark = marked
+    headers = s3_answers.headers_of({**new.metadata, WRITE_MARK: mark}) | _IF_NEW
+    return Ask("PUT", new.bucket, new.key, headers, new.data, content_type=new.content_type)
 
 
 def _read(place: "tuple[str, str, _Hash]") -> Ask:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from wisqu_pipelines.errors import (
+    BadInput,
     BucketMissing,
     ObjectChanged,
     ObjectExists,
@@ -19,8 +20,8 @@ from wisqu_pipelines.errors import (
     StoreFailed,
 )
 from wisqu_pipelines.ports.clock import Clock, SystemClock
-from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, ObjectInfo
-from wisqu_pipelines.storage.copies import copied
+from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, NewObject, ObjectInfo
+from wisqu_pipelines.storage.copies import copied, got
 from wisqu_pipelines.storage.digests import sha256_at
 from wisqu_pipelines.storage.keys import check_key
 
@@ -140,10 +141,28 @@ class MemoryObjectStore:
             objects[key] = _Stored(info, content)
         return info
 
+    def create_many(self, objects: Iterable[NewObject]) -> Iterator[BadInput | ObjectExists | None]:
+        """`put` with `create_only` for many."""
+        return (self._created(each) for each in objects)
+
+    def _created(self, new: NewObject) -> BadInput | ObjectExists | None:
+        about: dict[str, Any] = {"content_type": new.content_type, "metadata": new.metadata}
+        try:
+            self.put(new.bucket, new.key, BytesIO(new.data), len(new.data), create_only=True, **about)
+        except (BadInput, ObjectExists) as error:
+            return error
+        return None
+
     def get(self, bucket: str, key: str, *, etag: str) -> tuple[ObjectInfo, bytes]:
         """What is known of an object, and its bytes."""
         found = self._find("read", bucket, key, etag)
         return found.info, found.data
+
+    def get_many(
+        self, objects: Iterable[tuple[str, str, str]]
+    ) -> Iterator[tuple[ObjectInfo, bytes] | ObjectMissing | ObjectChanged]:
+        """`get` for many."""
+        return (got(self.get, *each) for each in objects)
 
     @contextmanager
     def read(self, bucket: str, key: str, *, etag: str | None = None) -> Iterator[Iterator[bytes]]:
