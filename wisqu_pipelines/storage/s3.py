@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 from uuid import uuid4
 from xml.etree.ElementTree import ParseError
 
@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError
 from wisqu_pipelines.errors import BadInput, ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
 from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, NewObject, ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
-from wisqu_pipelines.storage import s3_answers
+from wisqu_pipelines.storage import s3_answers, s3_requests
 from wisqu_pipelines.storage.connections import BoundedPool
 from wisqu_pipelines.storage.copies import copied, got
 from wisqu_pipelines.storage.digests import sha256_at
@@ -32,12 +32,8 @@ from wisqu_pipelines.storage.keys import check_key, is_usable
 from wisqu_pipelines.storage.retries import with_retries
 from wisqu_pipelines.storage.s3_answers import USER_METADATA, WRITE_MARK, NotDeletedError
 from wisqu_pipelines.storage.s3_reading import Reading
-from wisqu_pipelines.storage.s3_signing import path_of
 from wisqu_pipelines.storage.s3_transport import CreateOnlyPool
 from wisqu_pipelines.storage.s3_wire import Answer, Ask, Wire, WireError
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 PART = 8 * 1024 * 1024
 """Bytes in one part of an upload, and what it holds in memory at a time. What is smaller goes in one request."""
@@ -49,8 +45,6 @@ MANY_AT_ONCE = 32
 """Requests that a server works on at a time, where there are many."""
 AT_ONCE = 1_000
 """Keys in one request, as S3 allows."""
-_IF_NEW = {"if-none-match": "*"}
-"""What makes a write, or a copy, overwrite nothing."""
 _ALREADY_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 Element = TypeVar("Element")
@@ -187,7 +181,7 @@ class S3ObjectStore:
             if attempt > 1 and start is not None:
                 data.seek(start)
             if size <= PART:
-                condition = _IF_NEW if create_only else {}
+                condition = s3_requests.IF_NEW if create_only else {}
                 body = _whole(data, size)
                 return self._put_small(Ask("PUT", bucket, key, headers | condition, body, content_type=content_type))
             try:
@@ -223,13 +217,13 @@ class S3ObjectStore:
         itself, with all that `put` does about it.
         """
         marked = ((each, uuid4().hex) for each in objects)
-        with closing(self._many(marked, _is_sendable, _creation)) as found:
+        with closing(self._many(marked, _is_sendable, s3_requests.creation)) as found:
             for (new, mark), answer in found:
                 yield None if isinstance(answer, Answer) else self._created(new, mark)
 
     def _created(self, new: NewObject, mark: str) -> BadInput | ObjectExists | None:
         def write(_: int) -> str:
-            return self._put_small(_creation((new, mark)))
+            return self._put_small(s3_requests.creation((new, mark)))
 
         try:
             check_key(new.key)
@@ -242,7 +236,7 @@ class S3ObjectStore:
         """What is known of a small object, and its bytes."""
 
         def read(_: int) -> tuple[ObjectInfo, bytes]:
-            answer = self._wire.request(_version((bucket, key, etag)))
+            answer = self._wire.request(s3_requests.version((bucket, key, etag)))
             return s3_answers.described(key, answer.headers), answer.body
 
         return self._do("read", read, bucket, key)
@@ -251,7 +245,7 @@ class S3ObjectStore:
         self, objects: Iterable[tuple[str, str, str]]
     ) -> Iterator[tuple[ObjectInfo, bytes] | ObjectMissing | ObjectChanged]:
         """`get` for many, `MANY_AT_ONCE` at once; what has no answer at once is asked for by itself."""
-        found = self._many(objects, lambda each: is_usable(each[1]), _version)
+        found = self._many(objects, lambda each: is_usable(each[1]), s3_requests.version)
         return (self._got(each, answer) for each, answer in found)
 
     def _got(
@@ -302,7 +296,7 @@ class S3ObjectStore:
         check_key(key)
         if size is None or size > COPY_PART:
             return self._copy_in_parts(source_bucket, source_key, bucket, key, source_etag)
-        ask = _copy(CopyRequest(source_bucket, source_key, source_etag, bucket, key, size))
+        ask = s3_requests.copy(CopyRequest(source_bucket, source_key, source_etag, bucket, key, size))
 
         def copy(_: int) -> str:
             return s3_answers.copied_etag(self._wire.request(ask).body)
@@ -322,7 +316,7 @@ class S3ObjectStore:
         """`copy` for many, `MANY_AT_ONCE` at once. What does not succeed at once is copied by itself, with all that
         `copy` does about it.
         """
-        with closing(self._many(requests, _is_small_copy, _copy)) as found:
+        with closing(self._many(requests, _is_small_copy, s3_requests.copy)) as found:
             for request, answer in found:
                 yield self._copied(request, answer)
 
@@ -346,7 +340,7 @@ class S3ObjectStore:
     def sha256_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[str | None]:
         """SHA-256 of many objects' bytes, `MANY_AT_ONCE` at once; what does not arrive at once is read by itself."""
         hashed = ((*place, hashlib.sha256()) for place in objects)
-        found = self._many(hashed, lambda each: is_usable(each[1]), _read)
+        found = self._many(hashed, lambda each: is_usable(each[1]), s3_requests.hashed)
         for (bucket, key, arrived), answer in found:
             yield arrived.hexdigest() if isinstance(answer, Answer) else sha256_at(self, bucket, key)
 
@@ -461,36 +455,9 @@ def _ended_before(size: int) -> StoreFailed:
     return StoreFailed(store=s3_answers.STORE, operation="put", cause=f"the stream ended before its {size} bytes")
 
 
-def _copy(request: CopyRequest) -> Ask:
-    headers = {
-        "x-amz-copy-source": path_of(request.source_bucket, request.source_key),
-        "x-amz-copy-source-if-match": f'"{request.source_etag}"',
-        "x-amz-metadata-directive": "COPY",
-        **_IF_NEW,
-    }
-    return Ask("PUT", request.bucket, request.key, headers)
-
-
-def _version(version: tuple[str, str, str]) -> Ask:
-    """One version of an object, with its bytes."""
-    bucket, key, etag = version
-    return Ask("GET", bucket, key, {"if-match": f'"{etag}"'})
-
-
 def _is_sendable(marked: tuple[NewObject, str]) -> bool:
     """Whether nothing is seen to be wrong with an object that is to be made."""
     return is_usable(marked[0].key) and marked[0].content_type.isprintable()
-
-
-def _creation(marked: tuple[NewObject, str]) -> Ask:
-    new, mark = marked
-    headers = s3_answers.headers_of({**new.metadata, WRITE_MARK: mark}) | _IF_NEW
-    return Ask("PUT", new.bucket, new.key, headers, new.data, content_type=new.content_type)
-
-
-def _read(place: "tuple[str, str, _Hash]") -> Ask:
-    bucket, key, hashed = place
-    return Ask("GET", bucket, key, sink=hashed.update)
 
 
 def _remembered(elements: Iterable[Element], waiting: deque[Element]) -> Iterator[Element]:
