@@ -214,7 +214,9 @@ def _all(opened: Doors, *, dry_run: bool) -> Sequence[str]:
     if dry_run:
         return list(opened.environments)
     if isinstance(opened, RemoteServices):
-        raise BadInput(what="'wisqu cleanup' without --environment", reason="through a server, name what is to be swept")
+        raise BadInput(
+            what="'wisqu cleanup' without --environment", reason="through a server, name what is to be swept"
+        )
     return [name for name, each in opened.settings.environments.items() if each.retention.automatic]
 
 
