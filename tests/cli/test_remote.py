@@ -15,9 +15,12 @@ import uvicorn
 from structlog.testing import capture_logs
 
 from tests.cli.conftest import Wisqu
+from tests.erasure.conftest import CASE, a_person
 from tests.promotion.world import World
+from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.api.app import create_app
 from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.catalog.models import RagDocument, User
 from wisqu_pipelines.cli import credentials
 from wisqu_pipelines.cli.remote.server import checked
 from wisqu_pipelines.errors import BadInput
@@ -264,3 +267,98 @@ def test_what_does_not_pass_its_verification_at_the_server_fails_here_too(
     failed = at(APPROVER, "promote", "execute", promotion)
     assert failed.code == 1
     assert "did not pass its verification in stage, and it stays: rag_documents 'guide.md'" in failed.err
+
+
+def test_sweeps(at: Wisqu, services: Services, tmp_path: Path) -> None:
+    rows = Rows(services)
+    document = rows.document(OLD)
+    drawn = tmp_path / "dev.png"
+    (dry,) = at(DEVELOPER, "cleanup", "--dry-run", "--environment", "dev", "--picture", drawn, "--json").json
+    assert (dry["rows"], dry["is_dry_run"]) == (2, True)
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    every = at(DEVELOPER, "cleanup", "--dry-run", "--model", "rag_documents", "--model", "stored_files")
+    assert all(f"{name}: a sweep would hide" in every.out for name in ("dev", "stage"))
+    (here,) = wisqu_here(at, "cleanup", "--dry-run", "--environment", "dev", "--json")
+    assert dry == here | {name: dry[name] for name in ("created_at", "digest")}
+    unnamed = at(DEVELOPER, "cleanup")
+    assert (unnamed.code, "name what is to be swept" in unnamed.err) == (2, True)
+
+    (done,) = at(DEVELOPER, "cleanup", "--environment", "dev", *WHY, "--json").json
+    sweep = done["sweep_id"]
+    assert (done["state"], done["hidden"]) == ("hidden", 2)
+    assert at(DEVELOPER, "cleanup", "list", "--json").json == wisqu_here(at, "cleanup", "list", "--json")
+    for shown in (("--json",), ()):
+        through = at(DEVELOPER, "cleanup", "items", sweep, *shown)
+        assert (through.code, through.out) == (0, wisqu_here(at, "cleanup", "items", sweep, *shown, raw=True))
+    other = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", UUID(int=7), *WHY)
+    assert (other.code, f"it has not swept {UUID(int=7)}" in other.err) == (2, True)
+    back = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", document.id, *WHY)
+    assert back.out == "2 rows are given back, 0 stay hidden.\n"
+    assert document.id in rows.visible(RagDocument)
+    nowhere = at(DEVELOPER, "cleanup", "items", UUID(int=7))
+    assert (nowhere.code, "There is no sweep" in nowhere.err) == (2, True)
+
+    Rows(services, "prod").document(OLD)
+    foreign = at(APPROVER, "cleanup", "--environment", "prod", *WHY)
+    assert (foreign.code, "it takes one of" in foreign.err) == (2, True)
+    asked = services.retention("prod").run(person=ADMIN, reason=REASON).sweep.sweep_id
+    assert at(APPROVER, "cleanup", "approve", asked).code == 2
+    services.people.grant(APPROVER, "prod", "admin", SUPERADMIN, REASON)
+    approved = at(APPROVER, "cleanup", "approve", asked)
+    assert (approved.code, "is approved" in approved.out) == (0, True), approved.err
+    rejected = at(APPROVER, "cleanup", "reject", asked, *WHY)
+    assert (rejected.code, "it is hiding" in rejected.err) == (2, True)
+
+
+def test_holds_and_erasures(at: Wisqu, services: Services) -> None:
+    person = a_person(services)
+    with services.environments["dev"].database.begin() as session:
+        address = session.get_one(User, person.id).email
+    assert at(DEVELOPER, "hold", "place", "dev", "--user", address, *WHY).code == 2
+    placed = at(APPROVER, "hold", "place", "dev", "--user", address, "--until", "2200-01-01", *WHY, "--json").json
+    assert placed["rows"] == person.left()
+    item = ("--type", "rag_documents", "--item", person.document.id, "--created-from", "2020-01-01")
+    one = at(APPROVER, "hold", "place", "dev", *item, *WHY)
+    assert "keeps 1 rows of dev" in one.out
+    assert at(DEVELOPER, "hold", "list", "dev", "--json").json == wisqu_here(at, "hold", "list", "dev", "--json")
+    unknown = at(APPROVER, "hold", "place", "dev", "--user", "nobody@example.org", *WHY)
+    assert (unknown.code, "no nobody@example.org among the users of dev" in unknown.err) == (2, True)
+    for each in (placed["id"], one.out.split()[2]):
+        assert at(APPROVER, "hold", "release", "dev", each, *WHY, "--json").json["released"]
+    assert at(APPROVER, "hold", "release", "dev", placed["id"], *WHY).code == 2
+    assert at(APPROVER, "hold", "release", "dev", UUID(int=7), *WHY).code == 2
+
+    preview = ("erasure", "preview", "dev", person.id, "--json")
+    assert at(APPROVER, *preview).json == wisqu_here(at, *preview)
+    assert at(DEVELOPER, *preview).code == 2
+    own = at(APPROVER, "erasure", "request", "dev", person.id, "--reason", CASE, "--json").json["id"]
+    assert at(APPROVER, "erasure", "approve", own).code == 2
+    assert at(APPROVER, "erasure", "reject", own, *WHY).code == 0
+    asked = services.erasures.request("dev", person.id, ADMIN, CASE).id
+    assert "wisqu erasure run" in at(APPROVER, "erasure", "approve", asked).out
+    assert at(APPROVER, "erasure", "certificate", asked).code == 2
+    restore = person.saved()
+    assert "is done: 6 rows" in at(APPROVER, "erasure", "run", asked).out
+    certificate = at(APPROVER, "erasure", "certificate", asked).json
+    assert certificate == wisqu_here(at, "erasure", "certificate", asked)
+    restore()
+    assert at(APPROVER, "erasure", "reapply", "dev", "--json").json[0]["rows"] == 6
+    listed = at(APPROVER, "erasure", "list", "--json").json
+    assert [each["state"] for each in listed] == ["done", "rejected"]
+    assert listed == wisqu_here(at, "erasure", "list", "--json")
+    services.people.grant(APPROVER, "stage", "developer", SUPERADMIN, REASON)
+    assert at(APPROVER, "erasure", "list", "--json").json == listed, "those of dev"
+    assert at(DEVELOPER, "erasure", "list").code == 2
+    missing = at(APPROVER, "erasure", "run", UUID(int=7), "--json")
+    assert (missing.code, "may not do that in stage" in missing.err) == (2, True), "it may be there"
+    services.people.grant(APPROVER, "stage", "admin", SUPERADMIN, REASON)
+    missing = at(APPROVER, "erasure", "run", UUID(int=7))
+    assert (missing.code, "There is no erasure" in missing.err) == (2, True)
+
+
+def wisqu_here(at: Wisqu, *arguments: object, raw: bool = False) -> Any:
+    """What a command says where the stores are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WISQU_SERVER", "")
+        here = at(APPROVER, *arguments)
+    return here.out if raw else here.json

@@ -53,8 +53,11 @@ Make = Callable[..., World]
 
 @pytest.fixture
 def make(services: Services) -> Make:
-    def made(*, templates: dict[str, NotificationTemplate] | None = None, **targets: NotificationTarget) -> World:
-        settings = told(services.settings, targets or {"ops": target("ops://")}, templates)
+    def made(
+        *, nobody: bool = False, templates: dict[str, NotificationTemplate] | None = None, **targets: NotificationTarget
+    ) -> World:
+        usual = {} if nobody else {"ops": target("ops://")}
+        settings = told(services.settings, targets or usual, templates)
         inbox, clock = Inbox(), ManualClock(START)
         return World(NotificationService(services.control, settings, inbox, clock), inbox, clock)
 
@@ -137,6 +140,21 @@ def test_it_is_given_up_after_some_attempts(make: Make) -> None:
     (message,) = world.service.list()
     assert (message.attempts, message.next_attempt_at, message.delivered_to) == (ATTEMPTS, None, [])
     assert message.error == "not taken by ops"
+
+
+def test_the_first_target_gets_what_waited_less_than_a_day(make: Make) -> None:
+    before, world = make(nobody=True), make()
+    before.post("old", job="of yesterday")
+    before.clock.advance(timedelta(hours=23))
+    before.post("new", job="of today")
+    assert before.service.deliver() == (0, []), "nobody was told"
+    before.clock.advance(timedelta(hours=2))
+    assert before.service.deliver() == (0, [])
+    world.clock.advance(timedelta(hours=25))
+    assert world.service.deliver() == (1, [])
+    assert [title for _, title, _ in world.inbox.sent] == ["of today failed"]
+    old = next(each for each in world.service.list() if "yesterday" in each.title)
+    assert (old.next_attempt_at, old.delivered_to, old.error) == (None, [], "there was no target for a day")
 
 
 def test_a_crash_while_sending_sends_again(make: Make) -> None:

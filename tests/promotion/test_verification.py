@@ -2,18 +2,19 @@
 
 import io
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.promotion.world import World
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.catalog.points import point_ids
-from wisqu_pipelines.errors import PathHeld, VerificationFailed
+from wisqu_pipelines.errors import PathHeld, RollbackRefused, VerificationFailed
 from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.ports.vectors import Point
+from wisqu_pipelines.promotion import verification
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.rollback import Rollback
@@ -130,6 +131,159 @@ def test_an_update_that_is_taken_back_at_once_is_what_it_was(world: World, monke
     with pytest.raises(VerificationFailed, match="rolled back"):
         world.promote(source="stage", target="prod")
     assert (world.state("prod"), world.state("stage")) == before
+
+
+def reported(
+    world: World, monkeypatch: pytest.MonkeyPatch, damage: Callable[[World, str, UUID], None], source: UUID
+) -> UUID:
+    """A promotion to stage, where a failed verification takes nothing back; returns its id."""
+    with monkeypatch.context() as patch:
+        damaged_after_publishing(world, patch, "stage", damage, source)
+        with pytest.raises(VerificationFailed, match="it stays") as failure:
+            world.promote()
+    return UUID(failure.value.details["promotion_id"])
+
+
+@pytest.mark.parametrize("damage", [change_row, lose_row])
+def test_what_was_only_reported_is_taken_back_by_a_person_and_promoted_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, damage: Callable[[World, str, UUID], None]
+) -> None:
+    """And the preview, the rehearsal and the rollback say the same of it."""
+    document = world.document()
+    before = world.state("stage"), world.state("dev")
+    promotion = reported(world, monkeypatch, damage, document)
+    for rehearse in (False, True):
+        found = world.services.promotions.preview_rollback(promotion, rehearse=rehearse)
+        assert (found.in_the_way, found.rehearsed) == ([], rehearse)
+    done = world.services.promotions.rollback_promotion(promotion, world.person(), "it did not arrive whole")
+    assert done.state == PromotionState.ROLLED_BACK
+    assert (world.state("stage"), world.state("dev")) == before
+
+    world.services.freezes.release("dev->stage", ADMIN, "what changed the rows is mended")
+    assert world.promote().state == PromotionState.SUCCEEDED
+    assert world.row(world.twin(document), "stage").language == world.row(document).language
+
+
+def test_an_update_that_was_only_reported_is_what_it_was_once_a_person_takes_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = world.document(text="first")
+    world.promote()
+    before = world.state("stage")
+    world.edit(document, "second")
+    promotion = reported(world, monkeypatch, change_row, document)
+    world.services.promotions.rollback_promotion(promotion, world.person(), item_ids=[document])
+    assert world.state("stage") == before
+    world.services.freezes.release("dev->stage", ADMIN, "what changed the rows is mended")
+    assert world.promote().by_type == {"stored_files": 1, "rag_documents": 1}
+
+
+def edit_again(world: World, twin: UUID) -> None:
+    world.change(twin, "stage", title="somebody's own title")
+
+
+def come_back(world: World, twin: UUID) -> None:
+    stage = world.environment("stage")
+    with stage.database.begin() as session:
+        of_stage = session.scalars(select(StoredFile)).one()
+        session.add(
+            RagDocument(
+                id=twin,
+                file_id=of_stage.id,
+                title="somebody's own",
+                collection="test",
+                vector_version=uuid4(),
+                point_count=0,
+                embedding="test",
+            )
+        )
+
+
+@pytest.mark.parametrize(("damage", "later"), [(change_row, edit_again), (lose_row, come_back)])
+def test_what_somebody_edited_after_it_was_read_back_is_theirs(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[World, str, UUID], None],
+    later: Callable[[World, UUID], None],
+) -> None:
+    document = world.document()
+    twins: list[UUID] = []
+
+    def noted(world: World, env: str, twin: UUID) -> None:
+        twins.append(twin)
+        damage(world, env, twin)
+
+    promotion = reported(world, monkeypatch, noted, document)
+    later(world, twins[0])
+    before = world.state("stage")
+    for rehearse in (False, True):
+        found = world.services.promotions.preview_rollback(promotion, rehearse=rehearse)
+        assert (found.in_the_way_count, found.rehearsed) == (1, False)
+        assert "it was edited since" in found.in_the_way[0]
+    with pytest.raises(RollbackRefused, match=r"guide\.md.*it was edited since"):
+        world.services.promotions.rollback_promotion(promotion, world.person())
+    assert world.state("stage") == before
+
+
+def test_what_somebody_edits_while_it_goes_back_by_itself_is_theirs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One rule for both: what goes back by itself is what was read back, too."""
+    document = world.document(env="stage")
+    real = Rollback._rows
+
+    def edited_before(self: Rollback) -> object:
+        world.change(world.twin(document, "prod"), "prod", title="somebody's own title")
+        return real(self)
+
+    damaged_after_publishing(world, monkeypatch, "prod", change_row, document)
+    monkeypatch.setattr(Rollback, "_rows", edited_before)
+    with pytest.raises(VerificationFailed, match=r"it stays, as it could not be rolled back .*edited since"):
+        world.promote(source="stage", target="prod")
+    assert world.row(world.twin(document, "prod"), "prod").title == "somebody's own title"
+
+
+def test_a_sample_that_is_wrong_is_followed_by_all_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What turned one row into another turned others as well, and all of them can go back."""
+    document = world.document("one.md", "one")
+    for name in ("two.md", "three.md"):
+        world.document(name, name)
+
+    def change_all(world: World, env: str, twin: UUID) -> None:
+        with world.environment(env).database.begin() as session:
+            session.execute(update(RagDocument).values(language="fa"))
+
+    monkeypatch.setattr(verification, "SAMPLE", 1)
+    promotion = reported(world, monkeypatch, change_all, document)
+    report = world.services.promotions.status(promotion)
+    assert report.steps["differed"] == 3
+    assert report.verification is not None
+    assert report.verification["checks"]["rows"] == {"checked": 6, "failed": 3}
+    assert report.verification["checks"]["files"]["checked"] == 1
+    done = world.services.promotions.rollback_promotion(promotion, world.person())
+    assert done.state == PromotionState.ROLLED_BACK
+    assert not any(world.state("stage")["rows"].values())
+
+
+def test_what_a_run_that_died_had_read_is_read_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = world.document()
+    with monkeypatch.context() as patch:
+        damaged_after_publishing(world, patch, "stage", change_row, document)
+        patch.setattr(Verification, "_count", die)
+        with pytest.raises(KeyboardInterrupt):
+            world.promote()
+    (promotion,) = world.services.promotions.list()
+    assert promotion.steps["differed"] == 1
+    world.change(world.twin(document), "stage", language=world.row(document).language)
+    done = world.services.promotions.resume(promotion.promotion_id, run_id="another", person=world.person())
+    assert done.state == PromotionState.SUCCEEDED
+    change_row(world, "stage", world.twin(document))
+    with pytest.raises(RollbackRefused, match="edited since"):
+        world.services.promotions.rollback_promotion(promotion.promotion_id, world.person())
+
+
+def die(*arguments: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_crash_while_it_is_taken_back_is_resumed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

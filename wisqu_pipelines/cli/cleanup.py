@@ -1,23 +1,24 @@
 """`wisqu cleanup`: what is kept for how long."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, Reason, parse_id, person_id, required_person, services
+from wisqu_pipelines.cli.options import AsJson, Doors, Person, Reason, doors, parse_id, person_id, required_person
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
-from wisqu_pipelines.errors import BadInput, StoreUnavailable, SweepNotFound
+from wisqu_pipelines.cli.remote.finding import where
+from wisqu_pipelines.cli.remote.services import RemoteServices
+from wisqu_pipelines.errors import BadInput, SweepNotFound
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.retention.kinds import KINDS
 from wisqu_pipelines.retention.models import SweepState
 from wisqu_pipelines.retention.report import CleanupReport, SweepReport, told
 
 if TYPE_CHECKING:
-    from wisqu_pipelines.bootstrap import Services
+    from wisqu_pipelines.cli.remote.removals import RemoteRetention
     from wisqu_pipelines.retention.service import RetentionService
 
 app = typer.Typer(
@@ -75,9 +76,8 @@ def cleanup(
     if picture is not None and not dry_run:
         raise BadInput(what="--picture", reason="it draws what a dry run tells: add --dry-run")
     reports: list[CleanupReport] = []
-    with services() as opened, progress_bar() as progress:
-        settings = opened.settings.environments
-        names = environment or [name for name, each in settings.items() if dry_run or each.retention.automatic]
+    with doors() as opened, progress_bar() as progress:
+        names = environment or _all(opened, dry_run=dry_run)
         if picture is not None and len(names) != 1:
             raise BadInput(what="--picture", reason="it draws one environment: name it with --environment")
         for name in names:
@@ -124,8 +124,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List the sweeps of one environment or of all, newest first."""
-    with services() as opened:
-        names = [environment] if environment else list(opened.settings.environments)
+    with doors() as opened:
+        names = [environment] if environment else list(opened.environments)
         found = {name: opened.retention(name).list() for name in names}
     if as_json:
         print_json([each.as_dict() for sweeps in found.values() for each in sweeps])
@@ -142,11 +142,11 @@ def list_(
 @app.command()
 def items(sweep: SweepId, environment: Where = None, as_json: AsJson = False) -> None:
     """List what a sweep has marked."""
-    with services() as opened:
+    with doors() as opened:
         retention = _where(opened, sweep, environment)
         if as_json:
             about = retention.status(sweep).as_dict()
-            print_json_list(about, "items", (each.told() for each in retention.items(sweep)))
+            print_json_list(about, "items", retention.items(sweep))
             return
         shown = [
             [each.item_id, each.item_type, each.label, each.state, moment(each.created_at), each.detail]
@@ -160,7 +160,7 @@ def approve(
     sweep: SweepId, environment: Where = None, person: Person = None, reason: Reason = None, as_json: AsJson = False
 ) -> None:
     """Let a sweep happen in an environment that is not cleaned up by itself; the next run carries it out."""
-    with services() as opened:
+    with doors() as opened:
         report = _where(opened, sweep, environment).approve(sweep, required_person(opened, person), reason)
     if as_json:
         print_json(report.as_dict())
@@ -176,7 +176,7 @@ def reject(
     sweep: SweepId, reason: Why, environment: Where = None, person: Person = None, as_json: AsJson = False
 ) -> None:
     """Say no to a sweep that waits."""
-    with services() as opened:
+    with doors() as opened:
         report = _where(opened, sweep, environment).reject(sweep, required_person(opened, person), reason)
     if as_json:
         print_json(report.as_dict())
@@ -197,7 +197,7 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Give back what a sweep has hidden and not purged; the next sweeps leave it alone."""
-    with services() as opened:
+    with doors() as opened:
         done = _where(opened, sweep, environment).restore(sweep, required_person(opened, person), reason, item_ids)
     if as_json:
         print_json({"given_back": done.given_back, "sweep": done.sweep.as_dict()})
@@ -205,29 +205,32 @@ def restore(
     OUT.print(f"{done.given_back} rows are given back, {done.sweep.hidden} stay hidden.")
 
 
-def _where(opened: "Services", sweep: UUID, environment: str | None) -> "RetentionService":
-    """The environment that a sweep is of. One that does not answer hides nothing of the others.
+def _all(opened: Doors, *, dry_run: bool) -> Sequence[str]:
+    """The environments that are meant where none is named.
+
+    Raises:
+        BadInput: a server does not say which those are.
+    """
+    if dry_run:
+        return list(opened.environments)
+    if isinstance(opened, RemoteServices):
+        raise BadInput(
+            what="'wisqu cleanup' without --environment", reason="through a server, name what is to be swept"
+        )
+    return [name for name, each in opened.settings.environments.items() if each.retention.automatic]
+
+
+def _where(opened: Doors, sweep: UUID, environment: str | None) -> "RetentionService | RemoteRetention":
+    """The environment that a sweep is of.
 
     Raises:
         UnknownEnvironment: there is no environment of the name that was given.
-        SweepNotFound: there is no such sweep there, or anywhere.
-        StoreUnavailable: it is not in the environments that answer.
+        Any error of `where`.
     """
-    if environment is not None:
-        return opened.retention(environment)
-    away: StoreUnavailable | None = None
-    for name in opened.settings.environments:
-        with suppress(SweepNotFound):
-            try:
-                retention = opened.retention(name)
-                retention.status(sweep)
-            except StoreUnavailable as error:
-                away = error
-                continue
-            return retention
-    if away is not None:
-        raise away
-    raise SweepNotFound(sweep_id=str(sweep), environment="any environment")
+    missing = SweepNotFound(sweep_id=str(sweep), environment="any environment")
+    return opened.retention(
+        environment or where(opened.environments, lambda name: opened.retention(name).status(sweep), missing)
+    )
 
 
 def _refuse_own_options(context: typer.Context) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, parse_id, required_person, services
+from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, progress_bar, table
 from wisqu_pipelines.erasure.report import ErasureReport
 from wisqu_pipelines.figures import size
@@ -29,7 +29,7 @@ Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit for g
 @app.command()
 def preview(environment: EnvironmentName, user: UserName, as_json: AsJson = False) -> None:
     """Say what an erasure would take now, and what would stop it."""
-    with services() as opened:
+    with doors() as opened:
         told = opened.erasures.preview(environment, user)
     if as_json:
         print_json(told.as_dict())
@@ -51,7 +51,7 @@ def request(
     environment: EnvironmentName, user: UserName, reason: Why, person: Person = None, as_json: AsJson = False
 ) -> None:
     """Ask for an erasure; the reason is the number of the case."""
-    with services() as opened:
+    with doors() as opened:
         report = opened.erasures.request(environment, user, required_person(opened, person), reason)
     _told(report, as_json, f"is requested. Next, somebody else: wisqu erasure approve {report.id}")
 
@@ -59,7 +59,7 @@ def request(
 @app.command()
 def approve(erasure: ErasureId, person: Person = None, as_json: AsJson = False) -> None:
     """Let an erasure happen that somebody else asked for."""
-    with services() as opened:
+    with doors() as opened:
         report = opened.erasures.approve(erasure, required_person(opened, person))
     _told(report, as_json, f"is approved. Next: wisqu erasure run {report.id}")
 
@@ -67,7 +67,7 @@ def approve(erasure: ErasureId, person: Person = None, as_json: AsJson = False) 
 @app.command()
 def reject(erasure: ErasureId, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """Say no to an erasure."""
-    with services() as opened:
+    with doors() as opened:
         report = opened.erasures.reject(erasure, required_person(opened, person), reason)
     _told(report, as_json, "is rejected; nothing was changed.")
 
@@ -75,7 +75,7 @@ def reject(erasure: ErasureId, reason: Why, person: Person = None, as_json: AsJs
 @app.command()
 def run(erasure: ErasureId, person: Person = None, as_json: AsJson = False) -> None:
     """Carry out an approved erasure, or finish one that was interrupted."""
-    with services() as opened, progress_bar() as progress:
+    with doors() as opened, progress_bar() as progress:
         report = opened.erasures.run(erasure, required_person(opened, person), progress=progress)
     told = f"is done: {sum(report.rows.values())} rows. Its certificate: wisqu erasure certificate {report.id}"
     _told(report, as_json, told)
@@ -87,7 +87,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List the erasures, newest first."""
-    with services() as opened:
+    with doors() as opened:
         found = opened.erasures.list(environment)
     if as_json:
         print_json([each.as_dict() for each in found])
@@ -104,7 +104,7 @@ def list_(
 def certificate(erasure: ErasureId, as_json: AsJson = False) -> None:
     """Print the certificate of an erasure that is done, with its digest: always as JSON, which the digest is of."""
     del as_json
-    with services() as opened:
+    with doors() as opened:
         told: Mapping[str, object] = opened.erasures.certificate(erasure)
     print_json(dict(told))
 
@@ -112,7 +112,7 @@ def certificate(erasure: ErasureId, as_json: AsJson = False) -> None:
 @app.command()
 def reapply(environment: EnvironmentName, person: Person = None, as_json: AsJson = False) -> None:
     """Erase again what a restore from a backup brought back."""
-    with services() as opened, progress_bar() as progress:
+    with doors() as opened, progress_bar() as progress:
         done = opened.erasures.reapply(environment, required_person(opened, person), progress=progress)
     if as_json:
         print_json([each.as_dict() for each in done])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, parse_id, required_person, services
+from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
 from wisqu_pipelines.errors import printable
 from wisqu_pipelines.holds.service import TYPES, Held
@@ -63,10 +63,9 @@ def place(
     as_json: AsJson = False,
 ) -> None:
     """Hold an item (--type and --item), a user's rows (--user), or what a query finds (--words, --created-from …)."""
-    with services() as opened:
-        holds = opened.holds(environment)
-        of = Held(item_type, item, holds.user(user) if user else None, words, created_from, created_until)
-        made, rows = holds.place(required_person(opened, person), of, reason, until)
+    of = Held(item_type, item, None, words, created_from, created_until)
+    with doors() as opened:
+        made, rows = opened.holds(environment).place(required_person(opened, person), of, reason, until, user=user)
     if as_json:
         print_json({"id": made, "rows": rows})
         return
@@ -82,7 +81,7 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """End a hold."""
-    with services() as opened:
+    with doors() as opened:
         opened.holds(environment).release(hold, required_person(opened, person), reason)
     if as_json:
         print_json({"id": hold, "released": True})
@@ -97,7 +96,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List an environment's holds, newest first."""
-    with services() as opened:
+    with doors() as opened:
         found = opened.holds(environment).list(everything=everything)
     if as_json:
         print_json(found)

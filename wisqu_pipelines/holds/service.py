@@ -1,7 +1,7 @@
 """Placing holds, and releasing them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -66,7 +66,9 @@ class HoldService:
         self._environment = environment
         self._clock = clock
 
-    def place(self, person: str | UUID, of: Held, reason: str, until: datetime | None = None) -> tuple[UUID, int]:
+    def place(
+        self, person: str | UUID, of: Held, reason: str, until: datetime | None = None, *, user: str | None = None
+    ) -> tuple[UUID, int]:
         """Hold something; returns the hold's id, and how many rows it holds now, deleted ones included.
 
         Args:
@@ -74,6 +76,7 @@ class HoldService:
             of: What.
             reason: Why.
             until: When it ends by itself; None: when it is released.
+            user: Of everything of this account as well: its id there or its address, also if it is deleted.
 
         Raises:
             UnknownPerson, NotPermitted: the person may not do it there.
@@ -83,8 +86,10 @@ class HoldService:
         now = self._clock.now()
         why = required_reason(reason, "a legal hold")
         who = self._permitted(person)
-        self._check(of, until, now)
         with self._environment.database.begin() as session:
+            if user is not None:
+                of = replace(of, user_id=find_user(session, user, self._environment.name).id)
+            self._check(of, until, now)
             self._require_there(session, of)
             made = LegalHold(
                 item_type=of.item_type,
@@ -153,15 +158,6 @@ class HoldService:
                 )
                 for hold, counts in found
             ]
-
-    def user(self, named: str) -> UUID:
-        """The id of an account in the environment, by its id or its address, also if it is deleted.
-
-        Raises:
-            ItemNotFound: there is none.
-        """
-        with self._environment.database.begin() as session:
-            return find_user(session, named, self._environment.name).id
 
     def _permitted(self, person: str | UUID) -> UUID:
         name, act = self._environment.name, "place and release holds"

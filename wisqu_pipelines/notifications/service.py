@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID
 
-from sqlalchemy import func, select, true
+from sqlalchemy import func, select, true, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.session import Database
@@ -36,6 +36,8 @@ FIRST_WAIT = timedelta(minutes=1)
 """After the first attempt; twice as long after each further one."""
 NEWS = timedelta(hours=24)
 """What is older is no news any more, and is not sent to targets that come later."""
+NO_TARGET = "there was no target for a day"
+"""What is kept of a message that waited for one in vain."""
 LONGEST_TITLE = 200
 LONGEST_BODY = 4_000
 """Characters; what messengers take."""
@@ -118,11 +120,14 @@ class NotificationService:
             return made.id
 
     def deliver(self) -> tuple[int, Sequence[str]]:
-        """Send what is due.
+        """Send what is due. While there is no target at all, messages wait for one as long as they are news.
 
         Returns:
             How many messages were delivered to all whom they are for, and what went wrong with the others.
         """
+        if not self._settings.targets:
+            self._give_up_old()
+            return 0, []
         delivered, troubles = 0, []
         with self._control.begin() as session:
             due = session.scalars(
@@ -174,6 +179,12 @@ class NotificationService:
                 )
                 for each in found
             ]
+
+    def _give_up_old(self) -> None:
+        now = self._clock.now()
+        waiting = Notification.next_attempt_at <= now, Notification.created_at < now - NEWS
+        with self._control.begin() as session:
+            session.execute(update(Notification).where(*waiting).values(next_attempt_at=None, error=NO_TARGET))
 
     def _deliver(self, message_id: UUID) -> str | None:
         """Send one message to the targets that have not taken it yet; what went wrong, or None."""

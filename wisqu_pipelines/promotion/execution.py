@@ -235,7 +235,7 @@ class Execution:
                 promotion_id=str(self._work.id),
                 environment=self._route.target.name,
                 findings="; ".join(report.findings),
-                outcome="it stays, as the policy says",
+                outcome=f"it stays, as the policy says ('wisqu promote rollback {self._work.id}' takes it back)",
             )
         return result(
             self._work.promotion,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, case, cast, column, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, bindparam, case, cast, column, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
@@ -212,6 +212,13 @@ class PlanItems:
             )
             return {row.source_id: row.target_id for row in rows}
 
+    def details(self, promotion_id: UUID, page: Sequence[Named], step: Step) -> dict[UUID, str]:
+        """What the journal says of a step, for those of a page's items that have passed it, by source id."""
+        columns = select(PromotionJournal.source_id, PromotionJournal.detail)
+        with self._control.begin() as session:
+            rows = session.execute(columns.where(_journalled(promotion_id, page, (step,))))
+            return {row.source_id: row.detail or "" for row in rows}
+
     @staticmethod
     def _totals(session: Session, promotion_id: UUID) -> dict[str, Any]:
         """Items, bytes and points by effect and by type; blocked and unchanged ones move nothing."""
@@ -248,20 +255,24 @@ class PlanItems:
 def _passed(
     session: Session, promotion_id: UUID, page: Sequence[Named], steps: Collection[Step]
 ) -> dict[UUID, set[str]]:
-    """Which of these steps the items of a page have passed. By the page's range of ids, and not by a join: so the work
-    for a page is the same however long the journal is, and whatever Postgres believes of its length.
-    """
+    """Which of these steps the items of a page have passed."""
     passed: dict[UUID, set[str]] = {}
-    for source_id, step in session.execute(
-        select(PromotionJournal.source_id, PromotionJournal.step).where(
-            PromotionJournal.promotion_id == promotion_id,
-            PromotionJournal.item_type == page[0].item_type,
-            PromotionJournal.source_id.between(page[0].source_id, page[-1].source_id),
-            PromotionJournal.step.in_(steps),
-        )
-    ):
+    columns = select(PromotionJournal.source_id, PromotionJournal.step)
+    for source_id, step in session.execute(columns.where(_journalled(promotion_id, page, steps))):
         passed.setdefault(source_id, set()).add(step)
     return passed
+
+
+def _journalled(promotion_id: UUID, page: Sequence[Named], steps: Collection[Step]) -> ColumnElement[bool]:
+    """That a line of the journal is about a page's items and these steps. By the page's range of ids, and not by a
+    join: so the work for a page is the same however long the journal is, and whatever Postgres believes of its length.
+    """
+    return and_(
+        PromotionJournal.promotion_id == promotion_id,
+        PromotionJournal.item_type == page[0].item_type,
+        PromotionJournal.source_id.between(page[0].source_id, page[-1].source_id),
+        PromotionJournal.step.in_(steps),
+    )
 
 
 def _is_wanted(done: Collection[str], passed: Step | None, not_passed: Collection[Step]) -> bool:

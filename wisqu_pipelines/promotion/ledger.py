@@ -261,9 +261,10 @@ class Ledger:
                         session.execute(upsert(PromotionJournal).from_select(names, rows).on_conflict_do_nothing())
 
     @staticmethod
-    def forget(session: Session, promotion_id: UUID) -> None:
-        """Empty the journal of a promotion whose staged things are swept."""
-        session.execute(delete(PromotionJournal).where(PromotionJournal.promotion_id == promotion_id))
+    def forget(session: Session, promotion_id: UUID, step: Step | None = None) -> None:
+        """Empty the journal of a promotion whose staged things are swept, or of one step that is done anew."""
+        passed = delete(PromotionJournal).where(PromotionJournal.promotion_id == promotion_id)
+        session.execute(passed if step is None else passed.where(PromotionJournal.step == step))
 
     def steps(self, session: Session, promotion_id: UUID) -> dict[str, int]:
         """How many items have passed each step."""

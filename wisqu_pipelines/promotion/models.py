@@ -77,6 +77,8 @@ class Step(StrEnum):
     SKIPPED = "skipped"
     """It could not be staged, and the policy lets it stay behind."""
     REVEALED = "revealed"
+    DIFFERED = "differed"
+    """Reading back found another row there, or none; the journal's detail is what stood there (`differing.py`)."""
     SOURCE_MARKED = "source_marked"
     ROLLED_BACK = "rolled_back"
     """A rollback put back what stood there before, and nothing of it is left."""

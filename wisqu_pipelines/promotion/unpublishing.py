@@ -1,6 +1,6 @@
 """The one transaction in the target that takes a promotion back, or a part of it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -19,9 +19,11 @@ from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.holds.conditions import held
+from wisqu_pipelines.promotion import differing
 from wisqu_pipelines.promotion.content import standing
+from wisqu_pipelines.promotion.differing import Standing
 from wisqu_pipelines.promotion.ledger import Ledger
-from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionState, Step
+from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.publishing import IDS_IN_RECEIPT, ROWS_AT_ONCE, images_digest, receipt, write_rows
 from wisqu_pipelines.promotion.staging import Staging
@@ -41,15 +43,6 @@ class Scope:
     staging: Staging
     only: Collection[UUID] | None
     """Source ids, or None for all."""
-
-    @property
-    def is_automatic(self) -> bool:
-        """Whether it goes back because it did not pass its verification, and not because a person asked.
-
-        What arrived is not what was planned then, so that a row which is another one is no reason to leave it.
-        """
-        promotion = self.promotion
-        return promotion.state == PromotionState.ROLLING_BACK and promotion.rollback_requested_by_user_id is None
 
     def pages(
         self, *, kinds: Sequence[str] = tuple(TYPES), effects: Sequence[Effect] = MOVING
@@ -146,7 +139,11 @@ def refuse(promotion: Promotion, troubles: Iterator[str]) -> None:
 
 
 def in_the_way(session: Session, scope: Scope, at: datetime) -> Iterator[str]:
-    """Why items cannot be taken back: a sentence for each that is held or was changed since. Locks the others."""
+    """Why items cannot be taken back: a sentence for each that is held or was changed since. Locks the others.
+
+    A row that reading back found to be another one, or to be missing, goes back as long as it is what was found then:
+    that is why it goes back, and nobody's work.
+    """
     for page in scope.pages():
         kind = TYPES[page[0].item_type]
         ids = [item.target_id for item in page]
@@ -165,40 +162,40 @@ def in_the_way(session: Session, scope: Scope, at: datetime) -> Iterator[str]:
                 .with_for_update(of=kind.table)
             )
         }
+        seen: Mapping[UUID, Standing | None] | None = None
         later: dict[UUID, UUID] | None = None
         for item in page:
             row = found.get(item.target_id)
-            if reason := _why_not(scope, kind, item, row):
-                if reason == _EDITED:
-                    later = _updated_later(session, scope.promotion, kind, ids) if later is None else later
-                    if by := later.get(item.target_id):
-                        reason = f"the promotion {by} updated it since; take that back first"
-                    elif scope.is_automatic:
-                        continue
-                elif row is None and item.effect == Effect.CREATE and scope.is_automatic:
+            reason = _why_not(scope, kind, item, row)
+            if reason in {_EDITED, _GONE}:
+                seen = differing.seen(scope.ledger, scope.promotion.id, page) if seen is None else seen
+                stood = None if row is None else row.standing
+                may_go = row is not None or item.effect == Effect.CREATE
+                if may_go and item.source_id in seen and seen[item.source_id] == stood:
                     continue
+            if reason == _EDITED:
+                later = _updated_later(session, scope.promotion, kind, ids) if later is None else later
+                if by := later.get(item.target_id):
+                    reason = f"the promotion {by} updated it since; take that back first"
+            if reason:
                 yield f"{item.item_type} '{item.label}' ({item.target_id}): {reason}"
 
 
+_GONE = "it is gone"
 _EDITED = "it was edited since"
 
 
 def _why_not(scope: Scope, kind: PromotableType, item: PlannedItem, row: Any) -> str | None:
     target = scope.promotion.target_environment
     if row is None:
-        return "it is gone"
+        return _GONE
     if row.is_deleted:
         return "it was deleted since"
     if row.is_held:
         return "a legal hold is on it"
     if row.promotion_status in {PromotionStatus.PROMOTING, PromotionStatus.PROMOTED}:
         return f"it was promoted on from {target}; take that back first"
-    arrived: dict[str, Any] = {"row": item.source_hashes.row}
-    if kind.has_file:
-        arrived["object_name"] = scope.staging.object_name(item)
-    if kind.has_vectors:
-        arrived["vector_version"] = str(item.version(scope.promotion.id))
-    return None if row.standing == arrived else _EDITED
+    return None if row.standing == differing.brought(kind, item, scope.staging) else _EDITED
 
 
 def _updated_later(

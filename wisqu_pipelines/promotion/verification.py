@@ -4,7 +4,7 @@ Nothing that staging knows is trusted: what counts is the target's row, the obje
 a reader of the target finds, and the hashes that were approved.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -17,6 +17,7 @@ from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, po
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.ports.vectors import Point
+from wisqu_pipelines.promotion import differing
 from wisqu_pipelines.promotion.batches import by_weight, in_turn
 from wisqu_pipelines.promotion.content import same_point, standing, vectors_hash
 from wisqu_pipelines.promotion.models import MOVING, Step
@@ -100,12 +101,16 @@ class Verification:
         self._report = VerificationReport(self._level)
 
     def run(self, progress: Progress) -> VerificationReport:
-        """Compare rows, files, vectors, counts, and what a search finds, as far as the path's policy says."""
+        """Compare rows, files, vectors, counts, and what a search finds, as far as the path's policy says; and once
+        something is wrong, all rows. Which rows are others than were planned is written down.
+        """
+        differing.begin(self._work)
         amounts = self._work.ledger.items.amounts(self._work.id, not_passed=(Step.SKIPPED,))
         totals = {name: amount["items"] for name, amount in amounts.items()}
         if self._level == "sample":
             totals = {name: min(SAMPLE, count) for name, count in totals.items()}
         done = 0
+        read: set[tuple[str, UUID]] = set()
         canaries: list[tuple[PlannedItem, VectorsAt]] = []
         lanes = [self._pages(name, totals[name]) for name in amounts]
         # Pages of each type in turn, so that files and vectors are read at the same time.
@@ -114,6 +119,8 @@ class Verification:
                 for check, problem in compared:
                     self._report.add(check, problem)
                 done += len(page)
+                if self._level != "full":
+                    read |= {item.key for item in page}
                 if len(canaries) < CANARIES:
                     canaries += [
                         (item, item.vectors) for item in page[:: max(1, len(page) // CANARIES)] if item.vectors
@@ -122,7 +129,18 @@ class Verification:
         for problem in side_by_side(self._search, canaries[:CANARIES], SEARCHES_AT_ONCE):
             self._report.add("retrieval", problem)
         self._count(amounts)
+        if not self._report.passed and self._level != "full":
+            self._read_other_rows(read)
         return self._report
+
+    def _read_other_rows(self, read: Collection[tuple[str, UUID]]) -> None:
+        """The rows that were not in the sample: what a rollback may give back is what was looked at."""
+        for page in self._work.ledger.items.pages(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED,)):
+            if left := [item for item in page if item.key not in read]:
+                kind = TYPES[left[0].item_type]
+                rows = self._rows(kind, left)
+                for item in left:
+                    self._report.add("rows", self._row_problem(kind, item, rows.get(item.target_id)))
 
     def _pages(self, kind: str, wanted: int) -> Iterator[list[PlannedItem]]:
         if self._level == "off":
@@ -166,7 +184,10 @@ class Verification:
                     among(table.c.id, [item.target_id for item in page]), ~table.c.is_deleted
                 )
             )
-            return {row.id: row for row in found}
+            rows = {row.id: row for row in found}
+        stood = {id_: row.standing for id_, row in rows.items()}
+        differing.write_down(self._work, self._staging, kind, page, stood)
+        return rows
 
     def _row_problem(self, kind: PromotableType, item: PlannedItem, row: Row[Any] | None) -> str | None:
         there = self._target.name

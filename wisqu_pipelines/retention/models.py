@@ -96,11 +96,6 @@ class SweepItem(EnvironmentBase):
     vector_version: Mapped[UUID | None]
     detail: Mapped[str | None] = mapped_column(Text)
 
-    def told(self) -> dict[str, Any]:
-        """What people are told of it; where it lies is the stores' business."""
-        names = ("item_type", "item_id", "label", "state", "created_at", "is_test_data", "bytes", "points", "detail")
-        return {name: getattr(self, name) for name in names}
-
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in ItemState)})", name="state"),
         Index(None, "sweep_id", "state", "item_type", "item_id"),

@@ -159,6 +159,22 @@ def told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {count}" for name, count in counts.items())
 
 
+@dataclass(frozen=True, slots=True)
+class SweptItem:
+    """An item of a sweep, as people see it; where it lies is the stores' business."""
+
+    item_type: str
+    item_id: UUID
+    label: str
+    state: str
+    created_at: datetime
+    is_test_data: bool
+    bytes: int
+    points: int
+    detail: str | None
+    """Why it is due, or why it stayed."""
+
+
 @dataclass(frozen=True)
 class RestoreReport:
     """What a restoring gave back."""

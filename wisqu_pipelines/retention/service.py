@@ -1,7 +1,7 @@
 """Retention in one environment: dry runs, sweeps, their approval, their restoring and their purge."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID, uuid4
@@ -28,7 +28,7 @@ from wisqu_pipelines.retention import purging
 from wisqu_pipelines.retention.kinds import KINDS, Kind, chosen
 from wisqu_pipelines.retention.marking import Scope, mark, staying
 from wisqu_pipelines.retention.models import APPROVAL_LASTS, ItemState, Sweep, SweepItem, SweepState
-from wisqu_pipelines.retention.report import AGES, CleanupReport, RestoreReport, SweepReport, TypeReport
+from wisqu_pipelines.retention.report import AGES, CleanupReport, RestoreReport, SweepReport, SweptItem, TypeReport
 from wisqu_pipelines.settings import Settings
 
 SWEEPERS = ("developer", "admin", "superadmin")
@@ -284,7 +284,7 @@ class RetentionService:
         with self._database.begin() as session:
             return self._report(session, self._get(session, sweep_id))
 
-    def items(self, sweep_id: UUID) -> Iterator[SweepItem]:
+    def items(self, sweep_id: UUID) -> Iterator[SweptItem]:
         """Everything that a sweep has marked, in the order in which it goes.
 
         Raises:
@@ -292,12 +292,12 @@ class RetentionService:
         """
         with self._database.snapshot() as session:
             self._get(session, sweep_id, lock=False)
-            wanted = select(SweepItem).where(SweepItem.sweep_id == sweep_id)
-            for item in session.scalars(
+            columns = (getattr(SweepItem, each.name) for each in fields(SweptItem))
+            wanted = select(*columns).where(SweepItem.sweep_id == sweep_id)
+            for row in session.execute(
                 wanted.order_by(SweepItem.item_type, SweepItem.item_id).execution_options(yield_per=1_000)
             ):
-                session.expunge(item)
-                yield item
+                yield SweptItem(*row)
 
     # Marking
 

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from wisqu_pipelines.api.access import ADMINS, Opened, Who, in_environment, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
-from wisqu_pipelines.api.schemas import EnvironmentName, Id, Keepable, Limit, Reason, ReasonText
+from wisqu_pipelines.api.schemas import EnvironmentName, Id, Limit, Reason, ReasonText, UserName
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.erasure.report import ErasedAgain, ErasurePreview, ErasureReport
 from wisqu_pipelines.errors import ErasureNotFound
@@ -17,8 +17,6 @@ router = APIRouter(prefix="/v1", tags=["erasure"], route_class=IdempotentRoute)
 _ALL = "/environments/{environment}/erasures"
 _ONE = _ALL + "/{erasure_id}"
 _RULE = in_environment(*ADMINS)
-UserName = Annotated[str, Field(min_length=1, max_length=255, examples=["user@example.com"]), Keepable]
-"""An account's id in the environment, or its address."""
 
 
 class ErasureRequest(BaseModel):

@@ -1,7 +1,7 @@
 """Sweeps by an environment's retention policy, and legal holds."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -21,9 +21,10 @@ from wisqu_pipelines.api.schemas import (
     OptionalReason,
     Reason,
     ReasonText,
+    UserName,
 )
 from wisqu_pipelines.holds.service import LONGEST_WORDS, Held, Hold
-from wisqu_pipelines.retention.report import CleanupReport, RestoreReport, SweepReport
+from wisqu_pipelines.retention.report import CleanupReport, RestoreReport, SweepReport, SweptItem
 
 router = APIRouter(prefix="/v1", tags=["retention"], route_class=IdempotentRoute)
 _SWEEPS = "/environments/{environment}/sweeps"
@@ -64,7 +65,8 @@ class HoldRequest(BaseModel):
 
     item_type: ItemType | None = None
     item_id: Id | None = None
-    user_id: Id | None = None
+    user: UserName | None = None
+    """Everything of that account."""
     words: Annotated[str, Field(max_length=LONGEST_WORDS, examples=["inheritance"]), Keepable] | None = None
     created_from: Moment | None = None
     created_until: Moment | None = None
@@ -121,8 +123,8 @@ def sweep_items(environment: EnvironmentName, sweep_id: Id, services: Opened) ->
     """Everything that a sweep has marked and what became of it, a line of JSON each."""
     retention = services.retention(environment)
     retention.status(sweep_id)  # one that is not there is a problem, not a broken stream
-    adapter = TypeAdapter(dict[str, Any])
-    lines = (adapter.dump_json(each.told()) + b"\n" for each in retention.items(sweep_id))
+    adapter = TypeAdapter(SweptItem)
+    lines = (adapter.dump_json(each) + b"\n" for each in retention.items(sweep_id))
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
@@ -157,8 +159,8 @@ def holds(environment: EnvironmentName, services: Opened, everything: Annotated[
 @route(router, "POST", _HOLDS, in_environment(*ADMINS), status_code=201)
 def place_hold(environment: EnvironmentName, body: HoldRequest, services: Opened, who: Who) -> HoldMade:
     """Hold an item, a user's rows, or what a query finds."""
-    of = Held(body.item_type, body.item_id, body.user_id, body.words, body.created_from, body.created_until)
-    made, rows = services.holds(environment).place(who.user_id, of, body.reason, body.until)
+    of = Held(body.item_type, body.item_id, None, body.words, body.created_from, body.created_until)
+    made, rows = services.holds(environment).place(who.user_id, of, body.reason, body.until, user=body.user)
     return HoldMade(id=made, rows=rows)
 
 

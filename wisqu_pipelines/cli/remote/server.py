@@ -51,25 +51,26 @@ class Server:
         answer: dict[str, int] = self.post(dict[str, int], "/logout", {"everywhere": everywhere})
         return answer["ended"]
 
-    def get(self, kind: type[Answer] | Any, path: str, **query: Any) -> Answer:
-        """What the server answers to a GET, read as `kind`.
+    def get(self, kind: type[Answer] | Any, path: str, *, seconds: float = SECONDS, **query: Any) -> Answer:
+        """What the server answers within so many seconds to a GET, read as `kind`.
 
         Raises:
             NotLoggedIn: nobody is logged in there, or not any more.
             ServerRefused, ServerFailed, ServerUnavailable: the server says no, or nothing.
         """
         given = {name: value for name, value in query.items() if value is not None}
-        answer: Answer = self._read(kind, self._asked("GET", path, params=given))
+        answer: Answer = self._read(kind, self._asked("GET", path, params=given, timeout=seconds))
         return answer
 
-    def post(self, kind: type[Answer] | Any, path: str, body: Any = None) -> Answer:
-        """What the server answers to a POST. It is sent again if the answer is lost, and done once.
+    def post(self, kind: type[Answer] | Any, path: str, body: Any = None, *, seconds: float = SECONDS) -> Answer:
+        """What the server answers within so many seconds to a POST. It is sent again if the answer is lost, and done
+        once.
 
         Raises:
             NotLoggedIn, ServerRefused, ServerFailed, ServerUnavailable: as of `get`.
         """
         headers = {"Idempotency-Key": str(uuid4())}
-        answer: Answer = self._read(kind, self._asked("POST", path, json=body or {}, headers=headers))
+        answer: Answer = self._read(kind, self._asked("POST", path, json=body or {}, headers=headers, timeout=seconds))
         return answer
 
     def put(self, kind: type[Answer] | Any, path: str, body: Any) -> Answer:

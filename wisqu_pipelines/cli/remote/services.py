@@ -15,6 +15,8 @@ from wisqu_pipelines.accounts.service import Developer, NewTestAccount, TestAcco
 from wisqu_pipelines.audit.verification import AuditReport
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import EnvironmentRow
+from wisqu_pipelines.cli.remote.door import Door, texts
+from wisqu_pipelines.cli.remote.removals import RemoteErasures, RemoteHolds, RemoteRetention
 from wisqu_pipelines.errors import (
     BadInput,
     NotThroughServer,
@@ -89,6 +91,19 @@ class RemoteServices:
         """People and their roles."""
         return RemotePeople(self.server)
 
+    @property
+    def erasures(self) -> RemoteErasures:
+        """Erasures in all environments."""
+        return RemoteErasures(self.server, self.environments)
+
+    def retention(self, environment: str) -> RemoteRetention:
+        """Sweeps of an environment."""
+        return RemoteRetention(self.server, environment)
+
+    def holds(self, environment: str) -> RemoteHolds:
+        """Legal holds in an environment."""
+        return RemoteHolds(self.server, environment)
+
     def candidates(self, environment: str) -> "RemoteCandidates":
         """An environment's items."""
         return RemoteCandidates(self.server, environment)
@@ -111,12 +126,7 @@ class RemoteServices:
         return [each for each in reports if not names or each.environment in names]
 
 
-class _Door:
-    def __init__(self, server: "Server") -> None:
-        self._server = server
-
-
-class RemotePromotions(_Door):
+class RemotePromotions(Door):
     """As `EnvironmentPromotionService`."""
 
     def preview_promotion(
@@ -137,7 +147,7 @@ class RemotePromotions(_Door):
             "promotion_type": model_class,
             "source_environment": source_env,
             "target_environment": target_env,
-            "item_ids": _texts(item_ids),
+            "item_ids": texts(item_ids),
             "reason": reason,
         }
         made: dict[str, UUID] = self._server.post(dict[str, UUID], "/promotions", body)
@@ -210,7 +220,7 @@ class RemotePromotions(_Door):
         self, promotion_id: UUID, item_ids: Collection[UUID] | None = None, *, rehearse: bool = False
     ) -> RollbackPreview:
         """Say what taking a promotion back would do."""
-        body = {"item_ids": _texts(item_ids), "rehearse": rehearse}
+        body = {"item_ids": texts(item_ids), "rehearse": rehearse}
         return self._server.post(RollbackPreview, f"/promotions/{promotion_id}/rollback/preview", body)
 
     def request_rollback(
@@ -222,7 +232,7 @@ class RemotePromotions(_Door):
     ) -> None:
         """Ask that a promotion be taken back."""
         del person
-        body = {"reason": reason or "", "item_ids": _texts(item_ids)}
+        body = {"reason": reason or "", "item_ids": texts(item_ids)}
         self._server.post(dict[str, Any], f"/promotions/{promotion_id}/rollback", body)
 
     def rollback_promotion(
@@ -278,7 +288,7 @@ class RemotePromotions(_Door):
         )
 
 
-class RemoteApprovals(_Door):
+class RemoteApprovals(Door):
     """As `ApprovalService`."""
 
     def pending(self) -> Sequence[UUID]:
@@ -310,7 +320,7 @@ class RemoteApprovals(_Door):
         return answer["state"]
 
 
-class RemoteCancellations(_Door):
+class RemoteCancellations(Door):
     """As `CancellationService`."""
 
     def cancel(self, promotion_id: UUID, person: str | UUID, reason: str) -> PromotionState:
@@ -321,7 +331,7 @@ class RemoteCancellations(_Door):
         return answer["state"]
 
 
-class RemoteCandidates(_Door):
+class RemoteCandidates(Door):
     """As `CandidateService`."""
 
     def __init__(self, server: "Server", environment: str) -> None:
@@ -359,7 +369,7 @@ class RemoteCandidates(_Door):
         ]
 
 
-class RemoteVisits(_Door):
+class RemoteVisits(Door):
     """As `VisitService`."""
 
     def request(self, person: str | UUID, environment: str, hours: int, reason: str, role: str = "developer") -> UUID:
@@ -392,7 +402,7 @@ class RemoteVisits(_Door):
         return found
 
 
-class RemotePeople(_Door):
+class RemotePeople(Door):
     """As `PeopleService`."""
 
     def bootstrap(self, email: str, full_name: str | None, password: str) -> UUID:
@@ -448,7 +458,7 @@ class RemotePeople(_Door):
         raise UnknownPerson(person=str(person))
 
 
-class RemoteTestAccounts(_Door):
+class RemoteTestAccounts(Door):
     """As `TestAccountService`."""
 
     def __init__(self, server: "Server", environment: str) -> None:
@@ -489,7 +499,3 @@ def _pages(server: "Server", kind: Any, path: str, limit: int, **query: Any) -> 
 
 def _moving(report: PromotionReport, what: str) -> dict[str, int]:
     return {effect: int(report.totals["by_effect"][effect][what]) for effect in MOVING}
-
-
-def _texts(ids: Collection[UUID] | None) -> list[str] | None:
-    return None if ids is None else [str(each) for each in ids]
