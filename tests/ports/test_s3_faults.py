@@ -120,11 +120,16 @@ def test_a_stream_that_cannot_be_rewound_is_sent_once(s3: Objects, account: Obje
 # Lost replies
 
 
-@pytest.mark.parametrize("data", [b"data", LARGE], ids=["one request", "parts"])
+@pytest.mark.parametrize(
+    ("data", "limit"),
+    [(b"data", 0), (LARGE, s3_module.ONE_REQUEST), (LARGE, 0)],
+    ids=["one request", "a long one", "parts"],
+)
 def test_a_creation_of_which_the_reply_was_lost_is_our_own(
-    s3: Objects, account: ObjectStoreSettings, data: bytes
+    s3: Objects, account: ObjectStoreSettings, monkeypatch: pytest.MonkeyPatch, data: bytes, limit: int
 ) -> None:
-    makes_it: Callable[[Request], bool] = is_put if data is not LARGE else ends_upload
+    monkeypatch.setattr(s3_module, "ONE_REQUEST", limit)
+    makes_it: Callable[[Request], bool] = ends_upload if data is LARGE and not limit else is_put
     with through(account, first(1, Forward(lose_answer=True), makes_it)) as (store, _):
         written = store.put(s3.bucket, "key", io.BytesIO(data), len(data), metadata={"a": "b"}, create_only=True)
     found = s3.store.stat(s3.bucket, "key")
@@ -132,10 +137,23 @@ def test_a_creation_of_which_the_reply_was_lost_is_our_own(
     assert (found.size, found.etag, found.metadata) == (len(data), written.etag, {"a": "b"})
 
 
+@pytest.mark.parametrize("trouble", [Drop(), BUSY], ids=["dropped", "503"])
+def test_a_long_upload_begins_again_at_its_start(s3: Objects, account: ObjectStoreSettings, trouble: Action) -> None:
+    data = io.BytesIO(b"before " + LARGE + b" after")
+    data.seek(7)
+    with through(account, first(2, trouble, is_put)) as (store, proxy):
+        written = store.put(s3.bucket, "key", data, len(LARGE))
+        assert [each.method for each in proxy.seen] == ["PUT"] * 3
+    assert written.size == len(LARGE)
+    with s3.store.read(s3.bucket, "key") as chunks:
+        assert b"".join(chunks) == LARGE
+
+
 def test_an_upload_that_has_ended_although_the_reply_was_lost_cannot_be_aborted(
-    s3: Objects, account: ObjectStoreSettings
+    s3: Objects, account: ObjectStoreSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """AWS answers the SDK's abort with an error, which hides the one that mattered."""
+    monkeypatch.setattr(s3_module, "ONE_REQUEST", 0)
     loses_reply = first(1, Forward(lose_answer=True), ends_upload)
     no_such_upload = Answer(404, b"<Error><Code>NoSuchUpload</Code></Error>")
     refuses_abort = first(1, no_such_upload, lambda request: request.method == "DELETE" and "uploadId=" in request.path)
@@ -370,8 +388,12 @@ class Endless(io.RawIOBase):
 
 
 @pytest.mark.usefixtures("collected_as_usual")
+@pytest.mark.parametrize(("limit", "most"), [(0, 4 * s3_module.PART), (s3_module.ONE_REQUEST, 4 * MIB)])
 @pytest.mark.parametrize("create_only", [False, True])
-def test_memory_is_bounded_however_large_the_object(s3: Objects, create_only: bool) -> None:
+def test_memory_is_bounded_however_large_the_object(
+    s3: Objects, monkeypatch: pytest.MonkeyPatch, create_only: bool, limit: int, most: int
+) -> None:
+    monkeypatch.setattr(s3_module, "ONE_REQUEST", limit)
     size = 64 * MIB
     tracemalloc.start()
     try:
@@ -381,7 +403,7 @@ def test_memory_is_bounded_however_large_the_object(s3: Objects, create_only: bo
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 4 * s3_module.PART
+    assert peak < most
 
 
 # Copies inside the server

@@ -19,7 +19,7 @@ from wisqu_pipelines.promotion.content import portable_payload, same_point, vect
 from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt
 from wisqu_pipelines.promotion.work import Route
 
-FILES_AT_ONCE = 16
+FILES_AT_ONCE = 8
 """Files that are carried from one server to another at the same time."""
 POINTS_AT_ONCE = 512
 """Points of one batch."""

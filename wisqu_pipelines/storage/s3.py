@@ -22,6 +22,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from wisqu_pipelines.errors import BadInput, ObjectChanged, ObjectExists, ObjectMissing, StoreFailed
+from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.ports.objects import CopyOutcome, CopyRequest, NewObject, ObjectInfo
 from wisqu_pipelines.settings import ObjectStoreSettings
 from wisqu_pipelines.storage import s3_answers, s3_requests
@@ -33,10 +34,14 @@ from wisqu_pipelines.storage.retries import with_retries
 from wisqu_pipelines.storage.s3_answers import USER_METADATA, WRITE_MARK, NotDeletedError
 from wisqu_pipelines.storage.s3_reading import Reading
 from wisqu_pipelines.storage.s3_transport import CreateOnlyPool
-from wisqu_pipelines.storage.s3_wire import Answer, Ask, Wire, WireError
+from wisqu_pipelines.storage.s3_wire import Answer, Ask, Upload, Wire, WireError
 
 PART = 8 * 1024 * 1024
-"""Bytes in one part of an upload, and what it holds in memory at a time. What is smaller goes in one request."""
+"""Bytes in one part of an upload, and what it holds in memory at a time."""
+ONE_REQUEST = 256 * 1024 * 1024
+"""Most bytes that are uploaded by one request, if they can be read again; S3 allows 5 GiB."""
+PIECE = 1024 * 1024
+"""Most bytes that are read from a stream at a time."""
 COPY_PART = 256 * 1024 * 1024
 """Most bytes that the server copies for one request. S3 allows 5 GiB, but the answer must come before the timeout."""
 MOST_PARTS = 10_000
@@ -165,9 +170,10 @@ class S3ObjectStore:
     ) -> ObjectInfo:
         """Write `size` bytes read from `data`; a seekable stream is rewound for another attempt.
 
-        Create-only holds against anybody for what fits into one request (`PART`). A larger object appears at the end of
-        a multipart upload, and there it is up to the server: SeaweedFS 4.48 looks first and writes then, so that two
-        who end at the same moment may both be told that they made it.
+        Create-only holds against anybody for what goes in one request: up to `ONE_REQUEST`, or up to `PART` of a stream
+        that cannot be rewound. A larger object appears at the end of a multipart upload, and there it is up to the
+        server: SeaweedFS 4.48 looks first and writes then, so that two who end at the same moment may both be told that
+        they made it.
         """
         check_key(key)
         start = data.tell() if data.seekable() else None
@@ -176,14 +182,17 @@ class S3ObjectStore:
             client, headers = self._creator, headers | s3_answers.headers_of({WRITE_MARK: mark})
             if size > PART and self._look(bucket, key) is not None:  # before all its bytes are sent in vain
                 raise ObjectExists(bucket=bucket, key=key)
+        long: Upload | None = None
+        if start is not None and PART < size <= ONE_REQUEST:
+            long = Upload(data, start, size, sha256_of(_pieces(data, size)))
 
         def write(attempt: int) -> str:
             if attempt > 1 and start is not None:
                 data.seek(start)
-            if size <= PART:
+            if long or size <= PART:
                 condition = s3_requests.IF_NEW if create_only else {}
-                body = _whole(data, size)
-                return self._put_small(Ask("PUT", bucket, key, headers | condition, body, content_type=content_type))
+                body = long or b"".join(_pieces(data, size))
+                return self._put_whole(Ask("PUT", bucket, key, headers | condition, body, content_type=content_type))
             try:
                 written = client.put_object(
                     bucket,
@@ -209,7 +218,7 @@ class S3ObjectStore:
         written_metadata = {name.lower(): value for name, value in (metadata or {}).items()}
         return ObjectInfo(key, size, etag.strip('"'), content_type, written_metadata)
 
-    def _put_small(self, ask: Ask) -> str:
+    def _put_whole(self, ask: Ask) -> str:
         return self._wire.request(ask).headers.get("etag", "")
 
     def create_many(self, objects: Iterable[NewObject]) -> Iterator[BadInput | ObjectExists | None]:
@@ -223,7 +232,7 @@ class S3ObjectStore:
 
     def _created(self, new: NewObject, mark: str) -> BadInput | ObjectExists | None:
         def write(_: int) -> str:
-            return self._put_small(s3_requests.creation((new, mark)))
+            return self._put_whole(s3_requests.creation((new, mark)))
 
         try:
             check_key(new.key)
@@ -439,16 +448,14 @@ def _is_small_copy(request: CopyRequest) -> bool:
     return request.size is not None and request.size <= COPY_PART and is_usable(request.key)
 
 
-def _whole(data: BinaryIO, size: int) -> bytes:
+def _pieces(data: BinaryIO, size: int) -> Iterator[bytes]:
     """So many bytes, of a stream that may give fewer at a time."""
-    parts = []
     left = size
-    while left and (part := data.read(left)):
-        parts.append(part)
-        left -= len(part)
+    while left and (piece := data.read(min(left, PIECE))):
+        yield piece
+        left -= len(piece)
     if left:
         raise _ended_before(size)
-    return b"".join(parts)
 
 
 def _ended_before(size: int) -> StoreFailed:

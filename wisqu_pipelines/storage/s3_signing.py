@@ -1,4 +1,4 @@
-"""Signatures of S3 requests: AWS Signature Version 4, for requests whose body is at hand."""
+"""Signatures of S3 requests: AWS Signature Version 4, for requests whose body is known before it is sent."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ class Signer:
     _key: tuple[str, bytes] = ("", b"")
     """The key of a day."""
 
-    def signed(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    def signed(self, method: str, path: str, query: str, headers: Mapping[str, str], digest: str) -> dict[str, str]:
         """The headers that make a request this account's own, with those given.
 
         Args:
@@ -39,10 +39,10 @@ class Signer:
             path: Quoted.
             query: Quoted and sorted by names, each with a '='; empty if there is none.
             headers: By lower-case names; they are signed too.
-            body: The whole of it.
+            digest: SHA-256 of the body, hex.
         """
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        day, digest = now[:8], hashlib.sha256(body).hexdigest()
+        day = now[:8]
         named = {**headers, "host": self.host, "x-amz-date": now, "x-amz-content-sha256": digest}
         names = sorted(named)
         signed = ";".join(names)
