@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
 
 _LETTERS = {
     **dict.fromkeys("كڪ", "ک"),
@@ -96,10 +95,9 @@ def forms_many(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     return _words(SEPARATOR.join(_folded_again(joined, _parted(joined), folded))), folded
 
 
-@cache
-def spellings(letter: str) -> tuple[str, ...]:
-    """All the characters that a letter or digit of normalised text may come from, one by one, in lower case."""
-    return letter, *(chr(code) for code, folded in _TABLE.items() if folded == letter)
+def letter_of(character: str) -> str:
+    """The letter, digit or blank that one character is taken for: itself, if normalising has no other for it."""
+    return _TABLE.get(ord(character)) or character
 
 
 def joined_lines(texts: Sequence[str]) -> str:
