@@ -1,17 +1,17 @@
 """Text as a search in bulk reads it: a byte for each character, and one byte for all that normalising takes for one.
 
-An automaton over such bytes has few states and few ways out of each; over UTF-8, a letter that Arabic and Persian keyboards
-write in five ways is five pairs of bytes, in each of thousands of words.
+An automaton over such bytes has few states and few ways out of each; over UTF-8, a letter that Arabic and Persian
+keyboards write in five ways is five pairs of bytes, in each of thousands of words.
 """
 
 import codecs
 import re
 from functools import lru_cache
 
-from wisqu_pipelines.detection.normalising import letter_of
+from wisqu_pipelines.detection.normalising import normalise
 
 ODD = 0x80
-"""A character that normalising takes for others, or takes away: a text with one is always read."""
+"""A character that normalising takes for several, or takes away: a text with one is always read."""
 _OTHER = 0x81
 """Any other character that is no letter of these alphabets: words end there."""
 _LETTER = 0x82
@@ -20,14 +20,14 @@ _NAMED = "ءابپتثجچحخدذرزژسشصضطظعغفقکگلمنهوی"
 """Letters with a byte of their own, from here on."""
 ARABIC = rf"\x{_LETTER:02x}-\xff"
 """Letters of Arabic script, as a class of RE2 has them."""
-_KNOWN = f"{_NAMED}كڪيىئېةۀەۂہھأإآٱؤٹڈڑےۆێڕڵ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹\u200c\u00a0\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u200e\u200f«»“”‘’–—…،؛؟"
+_KNOWN = (
+    f"{_NAMED}كڪيىئېةۀەۂہھأإآٱؤٹڈڑےۆێڕڵ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹\u200c\u00a0«»“”‘’–—…،؛؟"
+    "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u200e\u200f"
+)
 """What is met often, and so is encoded without asking."""
 _LETTERS = re.compile("[\u0620-\u063f\u0641-\u064a\u066e\u066f\u0671-\u06d3\u06d5\u06ee\u06ef\u06fa-\u06ff]")
-_ODD = re.compile(
-    "[\xaa\xad\xba\u0130\u017f\u0300-\u036f\u0610-\u061c\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u180e\u1d2c-\u1d6a"
-    "\u200b\u200d-\u200f\u202a-\u202e\u2060-\u209c\u2100-\u218b\u2460-\u24ff\u3200-\u33ff\ufb00-\ufdff\ufe00-\ufe0f"
-    "\ufe70-\ufeff\uff00-\uffef\U0001d400-\U0001d7ff\U0001f100-\U0001f2ff]"
-)
+_COMPOSES = re.compile("[\u0300-\u036f]")
+"""Accents: normalising makes one letter of one and what stands before it."""
 _ASKS = "wisqu.detection.bytewise"
 
 
@@ -44,15 +44,17 @@ def folded(text: bytes) -> bytes:
 @lru_cache(maxsize=4_096)
 def byte_of(letter: str) -> int:
     """The byte that a character comes to."""
-    if _ODD.match(letter):
-        return ODD
-    letter = letter_of(letter)
     if letter.isascii():
         return ord(letter.lower())
-    place = _NAMED.find(letter)
+    read = normalise(letter)
+    if len(read) != 1 or _COMPOSES.match(letter):
+        return ODD
+    if read.isascii():
+        return ord(read)
+    place = _NAMED.find(read)
     if place >= 0:
         return _LETTER + 1 + place
-    return _LETTER if _LETTERS.match(letter) else _OTHER
+    return _LETTER if _LETTERS.match(read) else _OTHER
 
 
 def _ask(error: UnicodeError) -> tuple[bytes, int]:

@@ -95,11 +95,6 @@ def forms_many(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     return _words(SEPARATOR.join(_folded_again(joined, _parted(joined), folded))), folded
 
 
-def letter_of(character: str) -> str:
-    """The letter, digit or blank that one character is taken for: itself, if normalising has no other for it."""
-    return _TABLE.get(ord(character)) or character
-
-
 def joined_lines(texts: Sequence[str]) -> str:
     """The texts, a line for each."""
     joined = SEPARATOR.join(texts)

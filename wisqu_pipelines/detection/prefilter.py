@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from re import _constants as op
 from re import _parser
-from typing import Any
+from typing import Any, TypeAlias
 
 import re2
 
@@ -25,7 +25,13 @@ _END = SEPARATOR.encode()
 _MEMORY = 512 * 1024 * 1024
 
 
-def suspicious(texts: Sequence[str], trigger: Any) -> list[int]:
+Trigger: TypeAlias = tuple[Any, ...]
+"""Two searches: for what begins anywhere, and for what begins where a word does. In one automaton, each way into a word
+of the one kind would meet each way into a word of the other, and each such pair would be another state to learn.
+"""
+
+
+def suspicious(texts: Sequence[str], trigger: Trigger) -> list[int]:
     """The places of the texts in which the trigger is.
 
     Args:
@@ -33,12 +39,16 @@ def suspicious(texts: Sequence[str], trigger: Any) -> list[int]:
         trigger: Of `trigger_for`.
     """
     written = encoded(joined_lines(texts))
-    places = set(_lines_with(trigger, folded(written)))
+    places = _lines_with_any(trigger, folded(written))
     if camels := [place for place in _lines_with(_CAMEL, written) if place not in places]:
         lines = written.split(_END)
         parted = _CAMEL_EDGE.sub(b" ", _END.join(map(lines.__getitem__, camels)))
-        places.update(camels[number] for number in _lines_with(trigger, folded(parted)))
+        places.update(camels[number] for number in _lines_with_any(trigger, folded(parted)))
     return sorted(places)
+
+
+def _lines_with_any(trigger: Trigger, lines: bytes) -> set[int]:
+    return {number for pattern in trigger for number in _lines_with(pattern, lines)}
 
 
 def _lines_with(pattern: Any, lines: bytes) -> Iterator[int]:
@@ -59,15 +69,16 @@ def finds_whole(pattern: str) -> bool:
     return bool(nodes[0] == (op.AT, op.AT_BEGINNING) and nodes[len(nodes) - 1] == (op.AT, op.AT_END))
 
 
-def trigger_for(recognisers: Iterable[Recogniser]) -> Any:
+def trigger_for(recognisers: Iterable[Recogniser]) -> Trigger:
     """What a text must hold, as written and in lower case, for one of these recognisers to find something in it."""
-    starting: dict[str, list[str]] = {}
+    starting: dict[str, list[str]] = {"": [_byte(ODD)]}
     for atom in atoms_for(recognisers):
         start, source = _written(atom)
         starting.setdefault(start, []).append(source)
+    inside = starting.pop("")
     # RE2 shares what neighbours begin with, and an automaton with few beginnings is quick to make.
-    needed = [f"{start}(?:{'|'.join(sorted(sources))})" for start, sources in starting.items()]
-    return re2.compile(f"(?m){'|'.join((_byte(ODD), *needed))}".encode(), _options())
+    at_edges = [f"{start}(?:{'|'.join(sorted(sources))})" for start, sources in starting.items()]
+    return tuple(re2.compile(f"(?m){'|'.join(sources)}".encode(), _options()) for sources in (sorted(inside), at_edges))
 
 
 def _options() -> Any:
