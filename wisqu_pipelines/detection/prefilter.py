@@ -55,9 +55,10 @@ def _lines_with(pattern: Any, lines: bytes) -> Iterator[int]:
     """The numbers of the lines in which a pattern is."""
     place = start = 0
     while start < len(lines) and (hit := pattern.search(lines, start)) is not None:
-        place += lines.count(_END, start, hit.start())
+        found = hit.start()
+        place += lines.count(_END, start, found)
         yield place
-        start = lines.find(_END, hit.start()) + 1
+        start = lines.find(_END, found) + 1
         if not start:
             return
         place += 1
