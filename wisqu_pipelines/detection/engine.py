@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import re2
 
@@ -12,7 +12,7 @@ from wisqu_pipelines.detection.context import RowFacts, company
 from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.normalising import forms_many, normalise_many, words, words_many
 from wisqu_pipelines.detection.patterns import compile_pattern, found_by, options
-from wisqu_pipelines.detection.prefilter import finds_whole, suspicious, trigger_for
+from wisqu_pipelines.detection.prefilter import Trigger, finds_whole, suspicious, trigger_for
 from wisqu_pipelines.detection.recogniser import CERTAIN, STRONG, Form, Recogniser
 from wisqu_pipelines.detection.registry import DETECTOR_VERSION, GROUPS
 from wisqu_pipelines.detection.shapes import kind_of, stem
@@ -111,9 +111,9 @@ class TextJudge:
             places = [place for place in self._suspicious(page, kind) if page[place]]
             for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
                 hits, customs = self._hits(forms, kind)
-                if hits or customs:
+                if hits.counting or customs:
                     words_of = partial(self._told, hits, customs, forms, kind, field)
-                    verdicts[start + place] = self._decided(_score(hits, customs, kind, forms.length), words_of)
+                    verdicts[start + place] = self._decided(_score(hits, customs, kind, forms), words_of)
         return verdicts
 
     def judge_row(self, facts: RowFacts, found_in: Mapping[str, Sequence[Evidence]] | None = None) -> Verdict:
@@ -146,20 +146,20 @@ class TextJudge:
         (forms,) = _forms([_cut(text)], kind)
         return list(self._told(*self._hits(forms, kind), forms, kind, name))
 
-    def _hits(self, forms: "_Forms", kind: FieldKind) -> tuple[Sequence["_Pattern"], Sequence[int]]:
+    def _hits(self, forms: "_Forms", kind: FieldKind) -> tuple["_Hits", Sequence[int]]:
         """The built-in patterns that count in a text, for and against, and the numbers of people's own; none if nothing
         speaks for test data.
         """
         if self._has_exceptions and self._is_real(forms):
-            return (), ()
-        hits, is_evidence = _built_in(kind).search(forms)
+            return _NO_HITS, ()
+        hits = _built_in(kind).search(forms)
         customs = () if self._customs is None else self._customs.Match(forms.text) or ()
-        return (hits, customs) if is_evidence or customs else ((), ())
+        return (hits, customs) if hits.is_evidence or customs else (_NO_HITS, ())
 
     def _told(
-        self, hits: Sequence["_Pattern"], customs: Sequence[int], forms: "_Forms", kind: FieldKind, name: str
+        self, hits: "_Hits", customs: Sequence[int], forms: "_Forms", kind: FieldKind, name: str
     ) -> tuple[Evidence, ...]:
-        """The evidence in words."""
+        """The evidence in one text, in words."""
         found = [
             Evidence(
                 each.recogniser.name,
@@ -169,7 +169,7 @@ class TextJudge:
                 each.find(forms),
                 each.recogniser.explanation,
             )
-            for each in hits
+            for each in hits.counting
         ]
         for number in customs:
             pattern, compiled, reason = self._custom[number]
@@ -204,8 +204,7 @@ class TextJudge:
         return Verdict(decision, score, evidence)
 
 
-@dataclass(frozen=True, slots=True)
-class _Forms:
+class _Forms(NamedTuple):
     """A text as recognisers read it."""
 
     words: str
@@ -240,17 +239,31 @@ class _Pattern:
         return found_by(self.source, text)
 
 
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """The patterns that count of those that were found together."""
+
+    counting: tuple[_Pattern, ...]
+    is_evidence: bool
+    """Whether one of them speaks for test data."""
+    score: float
+    """What they come to, where length does not count."""
+
+
+_NO_HITS = _Hits((), is_evidence=False, score=0.0)
+
+
 class _BuiltIn:
     """The built-in patterns that count in one kind of field."""
 
     def __init__(self, members: Mapping[Form, Sequence[_Pattern]]) -> None:
         self._members = members
         self._in_words, self._in_text = (_set([each.source for each in members[form]]) for form in Form)
-        self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[tuple[_Pattern, ...], bool]] = {}
+        self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], _Hits] = {}
         """What is left of patterns that were found together before: most texts hold what others do."""
 
-    def search(self, forms: _Forms) -> tuple[tuple[_Pattern, ...], bool]:
-        """Of the patterns that a text holds, those that count, and whether one of them speaks for test data."""
+    def search(self, forms: _Forms) -> _Hits:
+        """Of the patterns that a text holds, those that count."""
         found = tuple(self._in_words.Match(forms.words) or ()), tuple(self._in_text.Match(forms.text) or ())
         known = self._known.get(found)
         if known is None:
@@ -259,13 +272,14 @@ class _BuiltIn:
             known = self._known[found] = self._counting(*found)
         return known
 
-    def _counting(self, in_words: Sequence[int], in_text: Sequence[int]) -> tuple[tuple[_Pattern, ...], bool]:
+    def _counting(self, in_words: Sequence[int], in_text: Sequence[int]) -> _Hits:
         found = [
             *map(self._members[Form.WORDS].__getitem__, in_words),
             *map(self._members[Form.TEXT].__getitem__, in_text),
         ]
         strongest = tuple(_strongest(found))
-        return strongest, any(each.weight > 0 for each in strongest)
+        weights = [each.weight for each in strongest]
+        return _Hits(strongest, any(weight > 0 for weight in weights), sum(weights))
 
 
 @lru_cache(maxsize=len(FieldKind))
@@ -285,7 +299,7 @@ def _built_in(kind: FieldKind) -> _BuiltIn:
 
 
 @lru_cache(maxsize=len(FieldKind))
-def trigger(kind: FieldKind) -> Any:
+def trigger(kind: FieldKind) -> Trigger:
     """Is in every text of a kind in which a built-in recogniser finds something that speaks for test data there."""
     return trigger_for(each for members in GROUPS.values() for each in members if each.weight_in(kind) > 0)
 
@@ -323,9 +337,12 @@ def _scaled(weight: float, kind: FieldKind, length: int) -> float:
     return weight
 
 
-def _score(hits: Sequence[_Pattern], customs: Sequence[int], kind: FieldKind, length: int) -> float:
+def _score(hits: _Hits, customs: Sequence[int], kind: FieldKind, forms: _Forms) -> float:
     """What the strongest hits of each group come to, and people's own patterns together as one."""
-    own = sum(_scaled(each.weight, kind, length) for each in hits)
+    own = hits.score
+    if kind is FieldKind.PROSE:
+        length = forms.length
+        own = sum(_scaled(each.weight, kind, length) for each in hits.counting)
     return own + STRONG if customs else own
 
 

@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
 
 _LETTERS = {
     **dict.fromkeys("كڪ", "ک"),
@@ -94,12 +93,6 @@ def forms_many(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     joined = joined_lines(texts)
     folded = _folded(joined).split(SEPARATOR)
     return _words(SEPARATOR.join(_folded_again(joined, _parted(joined), folded))), folded
-
-
-@cache
-def spellings(letter: str) -> tuple[str, ...]:
-    """All the characters that a letter or digit of normalised text may come from, one by one, in lower case."""
-    return letter, *(chr(code) for code, folded in _TABLE.items() if folded == letter)
 
 
 def joined_lines(texts: Sequence[str]) -> str:

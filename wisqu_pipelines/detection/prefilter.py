@@ -2,59 +2,63 @@
 in many texts at once, as people wrote them, it tells the few that are worth reading from all the others.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from re import _constants as op
 from re import _parser
-from typing import Any
+from typing import Any, TypeAlias
 
 import re2
 
 from wisqu_pipelines.detection.atoms import BLANK, END, START, Atom, Class, Item, Items, Repeat, atoms_for
-from wisqu_pipelines.detection.normalising import CAMEL_EDGE, SEPARATOR, joined_lines, spellings
+from wisqu_pipelines.detection.bytewise import ARABIC, ODD, byte_of, encoded, folded
+from wisqu_pipelines.detection.normalising import CAMEL_EDGE, SEPARATOR, joined_lines
 from wisqu_pipelines.detection.patterns import options
 from wisqu_pipelines.detection.recogniser import Form, Recogniser
 
-_LETTERS = r"\x{620}-\x{63f}\x{641}-\x{64a}\x{66e}\x{66f}\x{671}-\x{6d3}\x{6d5}\x{6ee}\x{6ef}\x{6fa}-\x{6ff}"
-_GAP = rf"[^a-z{_LETTERS}\n]"
+_GAP = rf"[^a-z{ARABIC}\n]"
 """What stands where a word ends, if anything does: beside a digit, or where another script follows, nothing need."""
-_DIGITS = "0-9٠-٩۰-۹०-९"
-_ODD = (
-    r"[\x{aa}\x{ad}\x{ba}\x{130}\x{17f}\x{34f}\x{610}-\x{61c}\x{640}\x{64b}-\x{65f}\x{670}\x{6d6}-\x{6ed}\x{180e}"
-    r"\x{1d2c}-\x{1d6a}\x{200b}\x{200d}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{209c}\x{2100}-\x{218b}\x{2460}-\x{24ff}"
-    r"\x{3200}-\x{33ff}\x{fb00}-\x{fdff}\x{fe00}-\x{fe0f}\x{fe70}-\x{feff}\x{ff00}-\x{ffef}\x{1d400}-\x{1d7ff}"
-    r"\x{1f100}-\x{1f2ff}]"
-)
-"""Characters that normalising takes for others, or takes away: a text with one of them is always read."""
-_JOINER = rf"(?:^|[^{_LETTERS}\n])\x{{200c}}|\x{{200c}}(?:$|[^{_LETTERS}\n])"
-"""A ZWNJ that parts no letters of Arabic script: normalising takes it away as well."""
 _CAMEL = re2.compile(b"[a-z][A-Z]|[A-Z]{2}[a-z]", options())
+_CAMEL_EDGE = re.compile(CAMEL_EDGE.pattern.encode())
 _LATIN = Class(((op.RANGE, (ord("a"), ord("z"))),))
+_END = SEPARATOR.encode()
 _MEMORY = 512 * 1024 * 1024
 
 
-def suspicious(texts: Sequence[str], trigger: Any) -> list[int]:
+Trigger: TypeAlias = tuple[Any, ...]
+"""Two searches: for what begins anywhere, and for what begins where a word does. In one automaton, each way into a word
+of the one kind would meet each way into a word of the other, and each such pair would be another state to learn.
+"""
+
+
+def suspicious(texts: Sequence[str], trigger: Trigger) -> list[int]:
     """The places of the texts in which the trigger is.
 
     Args:
         texts: As people wrote them.
         trigger: Of `trigger_for`.
     """
-    joined = joined_lines(texts).encode("utf-8", "replace")
-    places = set(_lines_with(trigger, joined.lower()))
-    if camels := [place for place in _lines_with(_CAMEL, joined) if place not in places]:
-        parted = joined_lines([CAMEL_EDGE.sub(" ", texts[place]) for place in camels]).encode("utf-8", "replace")
-        places.update(camels[number] for number in _lines_with(trigger, parted.lower()))
+    written = encoded(joined_lines(texts))
+    places = _lines_with_any(trigger, folded(written))
+    if camels := [place for place in _lines_with(_CAMEL, written) if place not in places]:
+        lines = written.split(_END)
+        parted = _CAMEL_EDGE.sub(b" ", _END.join(map(lines.__getitem__, camels)))
+        places.update(camels[number] for number in _lines_with_any(trigger, folded(parted)))
     return sorted(places)
+
+
+def _lines_with_any(trigger: Trigger, lines: bytes) -> set[int]:
+    return {number for pattern in trigger for number in _lines_with(pattern, lines)}
 
 
 def _lines_with(pattern: Any, lines: bytes) -> Iterator[int]:
     """The numbers of the lines in which a pattern is."""
-    end = SEPARATOR.encode()
     place = start = 0
     while start < len(lines) and (hit := pattern.search(lines, start)) is not None:
-        place += lines.count(end, start, hit.start())
+        found = hit.start()
+        place += lines.count(_END, start, found)
         yield place
-        start = lines.find(end, hit.start()) + 1
+        start = lines.find(_END, found) + 1
         if not start:
             return
         place += 1
@@ -66,17 +70,23 @@ def finds_whole(pattern: str) -> bool:
     return bool(nodes[0] == (op.AT, op.AT_BEGINNING) and nodes[len(nodes) - 1] == (op.AT, op.AT_END))
 
 
-def trigger_for(recognisers: Iterable[Recogniser]) -> Any:
+def trigger_for(recognisers: Iterable[Recogniser]) -> Trigger:
     """What a text must hold, as written and in lower case, for one of these recognisers to find something in it."""
-    starting: dict[str, list[str]] = {}
+    starting: dict[str, list[str]] = {"": [_byte(ODD)]}
     for atom in atoms_for(recognisers):
         start, source = _written(atom)
         starting.setdefault(start, []).append(source)
+    inside = starting.pop("")
+    # RE2 shares what neighbours begin with, and an automaton with few beginnings is quick to make.
+    at_edges = [f"{start}(?:{'|'.join(sorted(sources))})" for start, sources in starting.items()]
+    return tuple(re2.compile(f"(?m){'|'.join(sources)}".encode(), _options()) for sources in (sorted(inside), at_edges))
+
+
+def _options() -> Any:
     chosen = options()
     chosen.max_mem = _MEMORY
-    # RE2 shares what neighbours begin with, and an automaton with few beginnings is quick to make.
-    needed = [f"{start}(?:{'|'.join(sorted(sources))})" for start, sources in starting.items()]
-    return re2.compile(f"(?m){'|'.join((_ODD, _JOINER, *needed))}".encode(), chosen)
+    chosen.encoding = re2.Options.Encoding.LATIN1  # of each byte
+    return chosen
 
 
 def _written(atom: Atom) -> tuple[str, str]:
@@ -100,7 +110,7 @@ def _beside(end: str, item: Item) -> str:
     """What is beside a letter with which a word begins or ends; beside all else there may be anything."""
     if not isinstance(item, str) or not item.isalpha():
         return ""
-    return rf"(?:{end}|[^a-z\n])" if item.isascii() else rf"(?:{end}|[^{_LETTERS}\n])"
+    return rf"(?:{end}|[^{'a-z' if item.isascii() else ARABIC}\n])"
 
 
 def _sequence(items: Items, form: Form) -> str:
@@ -130,28 +140,23 @@ def _item(item: Item, form: Form) -> str:
         return f"(?:{_sequence(item.of, form)})*"
     if item in (START, END):
         return _end(item, form)
-    if item.isascii() and not item.isdigit():
-        return str(re2.escape(item))
-    return f"[{''.join(spellings(item))}]"
+    return _byte(byte_of(item))
+
+
+def _byte(code: int) -> str:
+    return str(re2.escape(chr(code))) if code < ODD else rf"\x{code:02x}"
 
 
 def _class(members: Sequence[Any]) -> str:
     written = ""
     for code, value in members:
-        if code is op.NEGATE:
+        if code is op.NEGATE or (code, value) == (op.LITERAL, ord(BLANK)):
             return r"[^\n]"
         if code is op.CATEGORY:
-            written += r" \t\r\f\v\x{a0}\x{200c}"  # no text has a line end inside
-        elif (code, value) == (op.LITERAL, ord(BLANK)):
-            return r"[^\n]"
+            written += r" \t\r\f\v"  # no text has a line end inside
         elif code is op.LITERAL:
-            written += "".join(re2.escape(each) for each in spellings(chr(value)))
+            written += _byte(byte_of(chr(value)))
         else:
             low, high = map(chr, value)
-            if (low, high) == ("0", "9") or low.isdigit():
-                written += _DIGITS
-            elif low.isascii():
-                written += f"{re2.escape(low)}-{re2.escape(high)}"
-            else:
-                written += _LETTERS
+            written += f"{_byte(ord(low))}-{_byte(ord(high))}" if high.isascii() else ARABIC
     return f"[{written}]"

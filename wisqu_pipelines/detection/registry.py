@@ -22,7 +22,7 @@ from wisqu_pipelines.detection.recognisers import (
     unnamed,
 )
 
-REVISION = 1
+REVISION = 2
 """Is raised when the engine judges otherwise with the same recognisers."""
 GROUPS: Mapping[str, tuple[Recogniser, ...]] = MappingProxyType(
     {
