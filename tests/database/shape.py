@@ -12,6 +12,10 @@ QUERIES = (
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype NOT IN ('n', 't')
     """,
     "SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    """
+    SELECT 'table', relname, array_to_string(reloptions, ' ') FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+    """,
 )
 BEHAVIOUR = (
     """
@@ -22,7 +26,7 @@ BEHAVIOUR = (
 
 
 def shape(connection: psycopg.Connection, *, behaviour: bool = True) -> set[tuple[str | None, ...]]:
-    """Every column, constraint, index, trigger and function of the public schema; without Alembic's own."""
+    """Every column, constraint, index, setting, trigger and function of the public schema; without Alembic's."""
     queries = QUERIES + BEHAVIOUR if behaviour else QUERIES
     lines = {tuple(row) for query in queries for row in connection.execute(query.encode()).fetchall()}
     return {line for line in lines if line[1] != "alembic_version"}

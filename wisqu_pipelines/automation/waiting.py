@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.mixins import is_approved
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
@@ -25,8 +25,7 @@ def waits(control: Database, source: Environment, target: str, kind: PromotableT
         kind: Their type.
     """
     model = kind.model
-    is_approved = model.promotion_status == PromotionStatus.APPROVED
-    approved = (is_approved, model.is_promotable, ~model.is_deleted, ~model.is_test_data)
+    approved = (is_approved(kind.table), model.is_promotable, ~model.is_deleted, ~model.is_test_data)
     with source.database.begin() as session:
         newest = session.scalar(select(func.max(model.updated_at)).where(*approved))
     if newest is None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccessLog
-from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.catalog.mixins import PromotionStatus, is_approved
 from wisqu_pipelines.catalog.models import EnvironmentRow, TestDataMark, table_of
 from wisqu_pipelines.database.session import ENVIRONMENT
 from wisqu_pipelines.errors import BadInput, ItemNotFound
@@ -108,7 +108,7 @@ class EnvironmentAwareRepository(Generic[Row]):
         return self._page(
             limit,
             after,
-            model.promotion_status == PromotionStatus.APPROVED,
+            is_approved(table_of(model)),
             model.is_promotable.is_(True),
             model.is_test_data.is_(False),
         )
