@@ -40,13 +40,14 @@ def test_a_line_holds_the_texts_that_were_given(services: Services, values: list
         assert found == [*odd, None]
 
 
-def test_a_connection_that_breaks_while_lines_are_written_is_a_store_that_is_away(services: Services) -> None:
-    control = services.control
+def test_trouble_while_lines_are_written_is_told_as_that_of_a_store(services: Services) -> None:
+    control, owner = services.control, Database(services.settings.control.database, owner=True)
 
-    def write_while_it_breaks() -> None:
-        with control.begin() as session, control.begin() as other:
-            other.execute(select(func.pg_terminate_backend(session.scalar(select(func.pg_backend_pid())))))
+    def write_to_what_is_locked() -> None:
+        with closing(owner), owner.begin() as other, control.begin() as session:
+            other.execute(text("LOCK TABLE promotion_items IN SHARE MODE"))
+            session.execute(text("SET LOCAL lock_timeout = '10ms'"))
             copy_lines(session, "promotion_items", ("promotion_id",), ["\n"])
 
-    with pytest.raises(StoreUnavailable, match=control.name):
-        write_while_it_breaks()
+    with pytest.raises(StoreUnavailable, match="lock timeout"):
+        write_to_what_is_locked()
