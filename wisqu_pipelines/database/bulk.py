@@ -94,7 +94,7 @@ def copy_lines(session: Session, table: str, columns: Sequence[str], lines: Iter
         lines: A row each, with its end: values between tabs, each as `copied` makes it, or `NULL`.
 
     Raises:
-        OperationalError: the connection broke.
+        OperationalError: the connection broke, or the server could not write them now.
     """
     names = ", ".join(f'"{each}"' for each in columns)
     statement = f'COPY "{table}" ({names}) FROM STDIN'
