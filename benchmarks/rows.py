@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from benchmarks.ratios import Act, Prepare, Ratio, compare
@@ -15,16 +15,17 @@ from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.catalog.models import StoredFile
 from wisqu_pipelines.identity import demo_people, people
-from wisqu_pipelines.promotion.content import row_hash
+from wisqu_pipelines.promotion.drafts import Draft, drafted, source_rows
 from wisqu_pipelines.promotion.ledger import Ledger
-from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval
-from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, policy_of
+from wisqu_pipelines.promotion.models import Promotion, PromotionApproval
+from wisqu_pipelines.promotion.plan import FileAt, policy_of
 from wisqu_pipelines.promotion.publishing import publish
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.promotion.sources import hold, mark
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.promotion.work import Route, Work
+from wisqu_pipelines.promotion.writing import PlanWriter
 from wisqu_pipelines.settings import Settings
 
 ROWS = 200_000
@@ -125,8 +126,9 @@ def _work(services: Services) -> Work:
         )
         session.add(promotion)
         session.flush()
+        plan = PlanWriter(session, promotion)
         for page in _pages(services):
-            ledger.items.add(session, promotion.id, page)
+            plan.add(page)
         session.add(_approval(session, promotion))
         session.flush()
         promotion.state = "approved"
@@ -148,22 +150,12 @@ def _approval(session: Session, promotion: Promotion) -> PromotionApproval:
     )
 
 
-def _pages(services: Services) -> Iterator[list[PlannedItem]]:
-    table = FILES.table
-    rows = select(table, row_hash(FILES, table, twin=False).label("row_hash"))
+def _pages(services: Services) -> Iterator[list[Draft]]:
+    rows = source_rows(FILES, None).execution_options(yield_per=5_000)
     with services.environments["dev"].database.snapshot() as session:
-        for part in session.execute(rows.execution_options(yield_per=5_000)).partitions():
-            yield [
-                PlannedItem(
-                    FILES.name,
-                    row.id,
-                    uuid4(),
-                    row.filename,
-                    Effect.CREATE,
-                    row.promotion_status,
-                    Hashes(row.row_hash, row.checksum_sha256),
-                    file=FileAt(row.bucket, row.object_name, "etag", row.file_size_bytes),
-                    bytes=row.file_size_bytes,
-                )
-                for row in part
-            ]
+        for part in session.execute(rows).partitions():
+            drafts = [drafted(FILES, row, "stage") for row in part]
+            for draft in drafts:
+                row = draft.row
+                draft.file = FileAt(row.bucket, row.object_name, "etag", row.file_size_bytes)
+            yield drafts

@@ -2,20 +2,23 @@
 
 import hashlib
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from tests.promotion.world import World
+from wisqu_pipelines.catalog.models import StoredFile, User, UserStorageQuota
 from wisqu_pipelines.errors import PromotionNotFound, PromotionRefused
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
-from wisqu_pipelines.promotion import items, planner
+from wisqu_pipelines.promotion import items, planner, writing
 from wisqu_pipelines.promotion.content import canonical
+from wisqu_pipelines.promotion.drafts import target_id
 from wisqu_pipelines.promotion.models import Effect
-from wisqu_pipelines.promotion.plan import Hashes, PlannedItem, plan_digest
+from wisqu_pipelines.promotion.plan import Hashes, PlanDigest, PlannedItem, canonical_plan
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 FLAT = st.recursive(
@@ -34,6 +37,93 @@ def test_canonical_json_is_rfc_8785(value: object) -> None:
     assert canonical(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
+def _frozen(item: PlannedItem) -> dict[str, Any]:
+    """What the digest covers of an item, written down once more."""
+    return {
+        "type": item.item_type,
+        "source_id": str(item.source_id),
+        "target_id": str(item.target_id),
+        "effect": item.effect.value,
+        "blocked_reason": item.blocked_reason,
+        "source": {
+            "row": item.source_hashes.row,
+            "file": item.source_hashes.file,
+            "vectors": item.source_hashes.vectors,
+        },
+        "target": dict(item.target_hashes) if item.target_hashes else None,
+        "bytes": item.bytes,
+        "points": item.points,
+    }
+
+
+@given(st.none() | TEXT, TEXT, st.none() | TEXT, st.none() | st.dictionaries(TEXT, TEXT | st.none()))
+def test_an_item_is_canonical_json_whatever_its_texts_are(
+    reason: str | None, row: str, file: str | None, target: dict[str, Any] | None
+) -> None:
+    item = PlannedItem(
+        "rag_documents", UUID(int=1), UUID(int=2), "guide", Effect.BLOCKED, "approved", Hashes(row, file, None),
+        blocked_reason=reason, target_hashes=target, bytes=2**40, points=3,
+    )  # fmt: skip
+    assert item.canonical().encode() == rfc8785.dumps(_frozen(item))
+
+
+def test_a_twin_has_the_id_that_version_5_gives_it() -> None:
+    for each in (UUID(int=0), *(uuid4() for _ in range(100))):
+        assert UUID(target_id(str(each), "rag_documents", "stage")) == uuid5(each, "rag_documents@stage")
+
+
+def test_texts_are_in_the_plan_as_they_are_in_the_rows(world: World) -> None:
+    """On their way they are values between tabs, and JSON."""
+    odd = 'a\tb\nc\rd \\N \\ "e" \x7f\x01 راهنما'
+    document = world.document("guide.md")
+    world.promote()
+    world.change(document, "dev", title=odd, promotion_status="approved")
+    tested = world.document("test.md")
+    world.change(tested, "dev", file_id=world.file_of(document).id)
+    _change_file(world, world.file_of(document).id, is_test_data=True, test_data_reason=odd)
+    planned = world.services.promotions.preview_promotion("rag_documents", "dev", "stage")
+    assert {item.blocked_reason for item in planned.items} == {
+        f"the stored_files that it belongs to cannot go: it is test data ({odd})"
+    }
+    assert {item.label for item in planned.items} == {odd, "test.md"}
+    _change_file(world, world.file_of(document).id, is_test_data=False)
+    planned = world.services.promotions.preview_promotion("rag_documents", "dev", "stage")
+    (updated,) = [item for item in planned.items if item.label == odd]
+    assert updated.diff == {"title": ["guide.md", odd]}
+
+
+def test_a_plan_of_rows_alone_has_the_digest_of_its_document(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its digest and totals are made while it is written, and not read back."""
+    people = [uuid4() for _ in range(5)]
+    for name in ("dev", "stage"):
+        with world.environment(name).database.begin() as session:
+            session.add_all(
+                User(id=each, email=f"{each}@example.org", role="user") for each in people[: 4 + (name == "dev")]
+            )
+    with world.environment("dev").database.begin() as session:
+        session.add_all(
+            UserStorageQuota(
+                id=uuid4(), user_id=each, max_bytes=1, max_files=1, is_promotable=True, promotion_status="approved"
+            )
+            for each in people
+        )
+    monkeypatch.setattr(planner, "ITEMS_AT_ONCE", 2)
+    promotions = world.services.promotions
+    planned = promotions.preview_promotion("user_storage_quotas", "dev", "stage")
+    document = b"".join(promotions.canonical_plan(planned.promotion_id))
+    assert hashlib.sha256(document).hexdigest() == planned.plan_digest
+    assert planned.total_count == 4
+    assert planned.blocked_count == 1
+    (error,) = planned.errors
+    assert error.endswith(f"stage has no users {people[4]}, which it needs")
+    assert [item.effect for item in planned.items] == [Effect.BLOCKED, *[Effect.CREATE] * 4]
+
+
+def _change_file(world: World, file_id: UUID, **columns: Any) -> None:
+    with world.environment("dev").database.begin() as session:
+        session.execute(update(StoredFile).where(StoredFile.id == file_id).values(**columns))
+
+
 def test_the_digest_covers_the_whole_plan_as_one_canonical_document() -> None:
     ids = [UUID(int=number) for number in range(1, 4)]
     items = [
@@ -42,18 +132,20 @@ def test_the_digest_covers_the_whole_plan_as_one_canonical_document() -> None:
     ]
     whole: dict[str, Any] = {
         "format": 2,
-        "items": [
-            {**item.frozen(), "source_id": str(item.source_id), "target_id": str(item.target_id)} for item in items
-        ],
+        "items": [_frozen(item) for item in items],
         "policy": {"approvals": 1},
         "promotion_type": "rag_documents",
         "source": "dev",
         "target": "stage",
     }
-    digest = plan_digest("rag_documents", "dev", "stage", {"approvals": 1}, items)
-    assert digest == hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
+    about: tuple[str, str, str, dict[str, Any]] = "rag_documents", "dev", "stage", {"approvals": 1}
+    digest = PlanDigest()
+    digest.add(item.canonical() for item in items[:1])
+    digest.add(item.canonical() for item in items[1:])
+    assert b"".join(canonical_plan(*about, (item.canonical() for item in items))) == rfc8785.dumps(whole)
+    assert digest.of(*about) == hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
     stays = "14769c8127802cf9d0851c591c1997dd66b56f3330109ada64ad01e42fa0b01f"
-    assert digest == stays, "the same on every machine, and in every later version of this format"
+    assert digest.of(*about) == stays, "the same on every machine, and in every later version of this format"
 
 
 def test_a_plan_says_what_an_update_changes_field_by_field(world: World) -> None:
@@ -88,6 +180,7 @@ def test_a_plan_of_many_pages_is_one_plan(world: World, monkeypatch: pytest.Monk
     whole = world.services.promotions.preview_promotion("rag_documents", "dev", "stage", reason="whole")
     monkeypatch.setattr(planner, "ITEMS_AT_ONCE", 1)
     monkeypatch.setattr(items, "ITEMS_AT_ONCE", 1)
+    monkeypatch.setattr(writing, "READ_AT_ONCE", 1)
     paged = world.services.promotions.preview_promotion("rag_documents", "dev", "stage", reason="paged")
 
     assert paged.promotion_id != whole.promotion_id

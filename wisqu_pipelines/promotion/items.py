@@ -1,21 +1,18 @@
-"""The items of plans in the control database: written once, read page by page."""
+"""The items of plans in the control database, page by page; `writing.py` writes them, once."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, bindparam, case, cast, column, func, or_, select
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionItem, PromotionJournal, Step
-from wisqu_pipelines.promotion.plan import FileAt, Hashes, ItemName, Named, PlannedItem, VectorsAt, plan_digest
+from wisqu_pipelines.promotion.plan import FileAt, Hashes, ItemName, Named, PlannedItem, VectorsAt
 from wisqu_pipelines.promotion.types import TYPES
 
 ITEMS_AT_ONCE = 1_000
@@ -37,31 +34,11 @@ Item = TypeVar("Item", bound=Named)
 
 
 class PlanItems:
-    """Reads and writes the items of plans; which of them there are can depend on what the journal says of them."""
+    """Reads the items of plans; which of them there are can depend on what the journal says of them."""
 
     def __init__(self, control: Database) -> None:
-        """Keep them in `control`."""
+        """Read them in `control`."""
         self._control = control
-
-    def add(self, session: Session, promotion_id: UUID, items: Sequence[PlannedItem]) -> None:
-        """Write items of a plan that is being made; one that is in it already stays as it is."""
-        table = PromotionItem.__table__
-        rows = func.jsonb_to_recordset(cast(_json([_item_row(promotion_id, item) for item in items]), JSONB))
-        columns = [column(each.name, each.type) for each in table.c]
-        given = rows.table_valued(*columns, name="given", joins_implicitly=True).render_derived(with_types=True)
-        statement = upsert(PromotionItem).from_select([each.name for each in table.c], select(given))
-        session.execute(statement.on_conflict_do_nothing())
-
-    def seal(self, session: Session, promotion: Promotion) -> None:
-        """Count what the plan comes to, and compute its digest; from here on it does not change."""
-        promotion.totals = self._totals(session, promotion.id)
-        promotion.plan_digest = plan_digest(
-            promotion.promotion_type,
-            promotion.source_environment,
-            promotion.target_environment,
-            promotion.policy,
-            (item for page in self.pages(promotion.id, session=session) for item in page),
-        )
 
     def pages(
         self,
@@ -161,21 +138,19 @@ class PlanItems:
         amounts = self.amounts(promotion_id, effects=effects, not_passed=not_passed, only=only)
         return sum(each["items"] for each in amounts.values())
 
-    def shown(self, session: Session, promotion_id: UUID, limit: int) -> list[PlannedItem]:
-        """The first items of a plan as a person wants to see them: what is blocked first, then what changes."""
-        ranks = case({name: rank for rank, name in enumerate(TYPES)}, value=PromotionItem.item_type)
-        rows = session.execute(
-            select(*_COLUMNS)
-            .where(PromotionItem.promotion_id == promotion_id)
-            .order_by(
-                PromotionItem.effect != Effect.BLOCKED,
-                PromotionItem.effect != Effect.UPDATE,
-                ranks,
-                PromotionItem.source_id,
-            )
-            .limit(limit)
-        )
-        return [_item(row) for row in rows]
+    def shown(self, session: Session, promotion: Promotion, limit: int) -> list[PlannedItem]:
+        """The first items of a plan as a person wants to see them: what is blocked first, then what changes. They are
+        read in the order in which they are written, and not sorted: a sort reads all of them.
+        """
+        found: list[PlannedItem] = []
+        for effects in (Effect.BLOCKED,), (Effect.UPDATE,), (Effect.CREATE, Effect.UNCHANGED):
+            if not any(promotion.totals["by_effect"][effect.value]["items"] for effect in effects):
+                continue
+            wanted = _filtered(select(*_COLUMNS), promotion.id, effects).order_by(PromotionItem.source_id)
+            for kind in TYPES:
+                of_kind = wanted.where(PromotionItem.item_type == kind).limit(limit - len(found))
+                found += [_item(row) for row in session.execute(of_kind)]
+        return found
 
     def both(self, promotion_id: UUID, other_id: UUID) -> Iterator[tuple[PlannedItem | None, PlannedItem | None]]:
         """The items of two plans side by side, in the order in which they are written."""
@@ -218,25 +193,6 @@ class PlanItems:
         with self._control.begin() as session:
             rows = session.execute(columns.where(_journalled(promotion_id, page, (step,))))
             return {row.source_id: row.detail or "" for row in rows}
-
-    @staticmethod
-    def _totals(session: Session, promotion_id: UUID) -> dict[str, Any]:
-        """Items, bytes and points by effect and by type; blocked and unchanged ones move nothing."""
-        rows = session.execute(
-            select(PromotionItem.effect, PromotionItem.item_type, *_AMOUNTS)
-            .where(PromotionItem.promotion_id == promotion_id)
-            .group_by(PromotionItem.effect, PromotionItem.item_type)
-        )
-        by_effect = {effect.value: dict(_NOTHING) for effect in Effect}
-        by_type: dict[str, dict[str, int]] = {}
-        for effect, kind, *counts in rows:
-            totals = [by_effect[effect]]
-            if effect in MOVING:
-                totals.append(by_type.setdefault(kind, dict(_NOTHING)))
-            for total in totals:
-                for name, count in zip(_NOTHING, counts, strict=True):
-                    total[name] += int(count)
-        return {"by_effect": by_effect, "by_type": by_type}
 
     def skipped(self, promotion_id: UUID, limit: int) -> tuple[int, list[dict[str, str]]]:
         """How many items stay behind, and for the first of them `source_id` and `error`."""
@@ -303,28 +259,6 @@ def _filtered(
     return wanted
 
 
-def _item_row(promotion_id: UUID, item: PlannedItem) -> dict[str, Any]:
-    return {
-        "promotion_id": promotion_id,
-        "item_type": item.item_type,
-        "source_id": item.source_id,
-        "target_id": item.target_id,
-        "label": item.label,
-        "effect": item.effect,
-        "source_status": item.source_status,
-        "blocked_reason": item.blocked_reason,
-        "required_by": item.required_by,
-        "source_hashes": item.source_hashes.as_dict(),
-        "target_hashes": dict(item.target_hashes) if item.target_hashes else None,
-        "diff": item.diff,
-        "belongs_to": item.belongs_to or None,
-        "file": asdict(item.file) if item.file else None,
-        "vectors": {**asdict(item.vectors), "version": str(item.vectors.version)} if item.vectors else None,
-        "bytes": item.bytes,
-        "points": item.points,
-    }
-
-
 def _merged(
     ones: Iterator[PlannedItem], others: Iterator[PlannedItem]
 ) -> Iterator[tuple[PlannedItem | None, PlannedItem | None]]:
@@ -340,10 +274,6 @@ def _merged(
         else:
             yield one, other
             one, other = next(ones, None), next(others, None)
-
-
-def _json(value: Any) -> Any:
-    return bindparam(None, to_json(value).decode(), type_=Text)
 
 
 def _name(row: Row[Any]) -> ItemName:

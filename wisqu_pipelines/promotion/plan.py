@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
+import orjson
+
 from wisqu_pipelines.errors import printable
 from wisqu_pipelines.promotion.content import canonical
 from wisqu_pipelines.promotion.models import MOVING, Effect
@@ -19,6 +21,7 @@ VALUE_SHOWN = 60
 HASH_SHOWN = 12
 """Characters of a hash that a change shows."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_BEFORE_ITEMS = b'{"format":%d,"items":[' % PLAN_FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,23 +156,65 @@ class PlannedItem:
         """The version that this promotion gives the item in the target: the same each time a step is repeated."""
         return uuid5(promotion_id, f"{self.item_type}:{self.source_id}")
 
-    def frozen(self) -> dict[str, Any]:
-        """The part of the item that the digest covers: content and effect, and no store's own names for them."""
-        return {
-            "type": self.item_type,
-            "source_id": self.source_id,
-            "target_id": self.target_id,
-            "effect": self.effect.value,
-            "blocked_reason": self.blocked_reason,
-            "source": self.source_hashes.as_dict(),
-            "target": dict(self.target_hashes) if self.target_hashes else None,
-            "bytes": self.bytes,
-            "points": self.points,
-        }
+    def canonical(self) -> str:
+        """The canonical JSON (RFC 8785) of the part of the item that the digest covers: content and effect, and no
+        store's own names for them.
+        """
+        hashes = self.source_hashes
+        return canonical_item(
+            self.item_type,
+            str(self.source_id),
+            str(self.target_id),
+            self.effect,
+            self.blocked_reason,
+            hashes.row,
+            hashes.file,
+            hashes.vectors,
+            self.target_hashes,
+            self.bytes,
+            self.points,
+        )
+
+
+def canonical_item(
+    item_type: str,
+    source_id: str,
+    target_id: str,
+    effect: str,
+    blocked_reason: str | None,
+    row: str,
+    file: str | None,
+    vectors: str | None,
+    target: Mapping[str, Any] | None,
+    size: int,
+    points: int,
+) -> str:
+    """What `PlannedItem.canonical` gives, made of its parts: most items of a large plan never become a `PlannedItem`.
+
+    Args:
+        item_type: Its type's name.
+        source_id: Its row at the source.
+        target_id: Its row in the target.
+        effect: What will be done with it.
+        blocked_reason: Why not, if it is blocked.
+        row: The hash of its row.
+        file: The hash of its file.
+        vectors: The hash of its vectors.
+        target: What stands in the target.
+        size: Bytes.
+        points: How many points it has.
+    """
+    # The members stand in the order of their names, as RFC 8785 has them.
+    return (
+        f'{{"blocked_reason":{_quoted(blocked_reason)},"bytes":{size},"effect":"{effect}","points":{points},'
+        f'"source":{{"file":{_quoted(file)},"row":{_quoted(row)},"vectors":{_quoted(vectors)}}},'
+        f'"source_id":"{source_id}","target":{canonical(dict(target)).decode() if target else "null"},'
+        f'"target_id":"{target_id}","type":{_quoted(item_type)}}}'
+    )
 
 
 def canonical_plan(
-    promotion_type: str, source: str, target: str, policy: Mapping[str, Any], items: Iterable[PlannedItem]
+    promotion_type: str, source: str, target: str, policy: Mapping[str, Any], items: Iterable[str]
 ) -> Iterator[bytes]:
     """The plan's canonical JSON (RFC 8785), piece by piece; one item is held at a time.
 
@@ -178,24 +223,34 @@ def canonical_plan(
         source: Where the items are.
         target: Where they go.
         policy: The path's policy.
-        items: All items, in the order in which they are written.
+        items: The canonical JSON of all items, in the order in which they are written.
     """
-    yield b'{"format":%d,"items":[' % PLAN_FORMAT
+    yield _BEFORE_ITEMS
     for number, item in enumerate(items):
-        yield b"," * bool(number) + canonical(item.frozen())
-    # The members stand in the order of their names, as RFC 8785 has them.
-    rest = {"policy": policy, "promotion_type": promotion_type, "source": source, "target": target}
-    yield b"]," + canonical(rest)[1:]
+        yield b"," * bool(number) + item.encode()
+    yield _after_items(promotion_type, source, target, policy)
 
 
-def plan_digest(
-    promotion_type: str, source: str, target: str, policy: Mapping[str, Any], items: Iterable[PlannedItem]
-) -> str:
-    """SHA-256 (hex) over `canonical_plan` of the same."""
-    hashed = hashlib.sha256()
-    for piece in canonical_plan(promotion_type, source, target, policy, items):
-        hashed.update(piece)
-    return hashed.hexdigest()
+class PlanDigest:
+    """SHA-256 over `canonical_plan`, of items that come one after another."""
+
+    def __init__(self) -> None:
+        """No items yet."""
+        self._hashed = hashlib.sha256(_BEFORE_ITEMS)
+        self._is_empty = True
+
+    def add(self, items: Iterable[str]) -> None:
+        """Go on with the canonical JSON of the next items."""
+        written = ",".join(items)
+        if written:
+            self._hashed.update(written.encode() if self._is_empty else b"," + written.encode())
+            self._is_empty = False
+
+    def of(self, promotion_type: str, source: str, target: str, policy: Mapping[str, Any]) -> str:
+        """The digest (hex) of the plan that has just these items; the arguments are those of `canonical_plan`."""
+        whole = self._hashed.copy()
+        whole.update(_after_items(promotion_type, source, target, policy))
+        return whole.hexdigest()
 
 
 def policy_of(path: PathSettings) -> dict[str, Any]:
@@ -226,7 +281,7 @@ def change(source: str, target: str, item: PlannedItem, now: PlannedItem | None)
         item: The item as it was planned.
         now: The item as a new plan has it, or None if it has it no more.
     """
-    if now is not None and now.frozen() == item.frozen():
+    if now is not None and now.canonical() == item.canonical():
         return None
     return f"{item.item_type} '{item.label}' ({item.source_id}) {_difference(source, target, item, now)}"
 
@@ -250,6 +305,16 @@ def differences(
             sentence = change(source, target, before, now)
             if sentence:
                 yield sentence
+
+
+def _after_items(promotion_type: str, source: str, target: str, policy: Mapping[str, Any]) -> bytes:
+    # The members stand in the order of their names here too.
+    rest = {"policy": policy, "promotion_type": promotion_type, "source": source, "target": target}
+    return b"]," + canonical(rest)[1:]
+
+
+def _quoted(value: str | None) -> str:
+    return "null" if value is None else orjson.dumps(value).decode()
 
 
 def _difference(source: str, target: str, item: PlannedItem, now: PlannedItem | None) -> str:

@@ -1,84 +1,46 @@
 """Making a plan: reads both sides, each in one consistent state of its database, and writes nothing."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID, uuid5
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Row, Select, Table, func, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.filenames import check_filename
-from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.catalog.models import table_of
+from wisqu_pipelines.catalog.mixins import is_approved
 from wisqu_pipelines.catalog.points import point_id
-from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.bulk import among_texts
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, printable
 from wisqu_pipelines.ports.objects import ObjectInfo
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.promotion.batches import by_weight, chunks
-from wisqu_pipelines.promotion.content import edited_since_arrival, reference, row_hash, standing, vectors_hash
+from wisqu_pipelines.promotion.content import vectors_hash
+from wisqu_pipelines.promotion.drafts import (
+    Draft,
+    contents,
+    differences_of,
+    drafted,
+    source_rows,
+)
 from wisqu_pipelines.promotion.models import Effect
-from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, VectorsAt, change
+from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt, change
+from wisqu_pipelines.promotion.standing import Question
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
 
-ITEMS_AT_ONCE = 1_000
-"""Items of the asked type that are examined together."""
+ITEMS_AT_ONCE = 4_000
+"""Items of the asked type that are examined together. Three such pages are in memory: one is read, one examined, one
+written.
+"""
 POINTS_AT_ONCE = 512
 """Points in one batch that is read and hashed."""
 BATCHES_AT_ONCE = 2
 """Such batches in memory."""
-
-
-def target_id(source_id: UUID, item_type: str, target: str) -> UUID:
-    """The id of an item's twin in the target: the same whenever and wherever it is computed."""
-    return uuid5(source_id, f"{item_type}@{target}")
-
-
-@dataclass
-class _Draft:
-    """An item while it is being examined."""
-
-    kind: PromotableType
-    row: Row[Any]
-    required_by: UUID | None = None
-    blocked: str | None = None
-    file: FileAt | None = None
-    vectors: VectorsAt | None = None
-    vectors_sha256: str | None = None
-    twin: Row[Any] | None = None
-
-    @property
-    def hashes(self) -> Hashes:
-        """What the item is, as far as it could be read."""
-        return Hashes(
-            row=self.row.row_hash,
-            file=self.row.checksum_sha256 if self.file else None,
-            vectors=self.vectors_sha256,
-        )
-
-    @property
-    def effect(self) -> Effect:
-        """What will be done with it."""
-        if self.blocked:
-            return Effect.BLOCKED
-        if self.twin is None:
-            return Effect.CREATE
-        arrived = self.twin.promoted_hashes or {}
-        same = all(arrived.get(part) == value for part, value in self.hashes.as_dict().items())
-        return Effect.UNCHANGED if same else Effect.UPDATE
-
-    @property
-    def owners(self) -> dict[str, UUID]:
-        """The items that it belongs to: column → source id."""
-        return {column: getattr(self.row, column) for column in self.kind.belongs_to}
-
-    def block(self, reason: str) -> None:
-        """Keep the first reason only: it is the one to mend first."""
-        self.blocked = self.blocked or reason
+_Page = TypeVar("_Page")
 
 
 class Planner:
@@ -88,11 +50,11 @@ class Planner:
         """Plan from `source` to `target`; `between` are the environments by way of which items can get there too."""
         self._source = source
         self._target = target
-        self._between = between
+        self._question = Question(source.name, target.name, between)
 
     def pages(
         self, kind: PromotableType, item_ids: Collection[UUID] | None, *, progress: Progress = no_progress
-    ) -> Iterator[list[PlannedItem]]:
+    ) -> Generator[list[Draft], None, None]:
         """The plan's items, so many of the asked type at a time, with what they belong to; what several belong to may
         come more than once.
 
@@ -105,25 +67,29 @@ class Planner:
         with (
             self._source.database.snapshot() as here,
             self._target.database.snapshot() as there,
+            closing(self._read(here, kind, item_ids)) as read,
+            ThreadPoolExecutor(1) as reading,
             ThreadPoolExecutor(1) as files,
             ThreadPoolExecutor(BATCHES_AT_ONCE) as vectors,
         ):
             total = _count_approved(here, kind) if item_ids is None else len(item_ids)
-            for rows in _selected(here, kind, item_ids):
-                drafts = [_Draft(kind, row) for row in rows]
-                for draft in drafts:
-                    _judge_selected(draft, None)
-                drafts += list(self._owners(here, drafts))
-                self._read_contents(drafts, files, vectors)
-                for each, members in _by_kind(drafts).items():
-                    self._meet_target(there, each, members)
+            for drafts in _ahead(read, reading):  # from here on only the thread of `reading` uses `here`
+                by_kind = _by_kind(drafts)
+                looking = list(self._look_at_contents(drafts, files, vectors))
+                standings = [self._question.ask(there, each, members) for each, members in by_kind.items()]
+                for looked in looking:
+                    looked.result()
+                for standing, members in zip(standings, by_kind.values(), strict=True):
+                    standing.judge(members)
                 _block_dependents(drafts)
-                items = [self._finished(draft) for draft in _needed(drafts)]
-                done += len(rows)
-                size += sum(item.bytes for item in items)
-                points += sum(item.points for item in items)
+                needed = _needed(drafts)
+                for each, members in by_kind.items():
+                    self._compare(each, members, here, there, reading)
+                done += sum(draft.required_by is None for draft in drafts)
+                size += sum(draft.bytes for draft in needed)
+                points += sum(draft.points for draft in needed)
                 progress("plan", done, max(total, done), bytes=size, points=points)
-                yield items
+                yield needed
 
     def changes(self, pages: Iterable[Sequence[PlannedItem]], held_by: UUID) -> Iterator[str]:
         """How items that were planned differ now, a sentence for each. Their rows are read again on both sides; files
@@ -136,35 +102,53 @@ class Planner:
         with self._source.database.snapshot() as here, self._target.database.snapshot() as there:
             for page in pages:
                 kind = TYPES[page[0].item_type]
-                planned = {item.source_id: item for item in page}
-                drafts = [_Draft(kind, row) for row in _by_ids(here, _rows(kind), planned)]
-                for draft in drafts:
-                    item = planned[draft.row.id]
-                    draft.required_by = item.required_by
-                    _judge(draft, held_by) if item.required_by else _judge_selected(draft, held_by)
+                planned = {str(item.source_id): item for item in page}
+                now: dict[str, Draft] = {}
+                for row in _by_ids(here, kind, source_rows(kind, held_by), planned):
+                    item = planned[row.item_id]
+                    draft = self._drafted(kind, row, str(item.required_by) if item.required_by else None)
                     _take_contents(draft, item)
-                self._meet_target(there, kind, drafts)
-                now = {draft.row.id: self._finished(draft) for draft in drafts}
-                for item in page:
-                    if sentence := change(self._source.name, self._target.name, item, now.get(item.source_id)):
+                    now[draft.id] = draft
+                drafts = list(now.values())
+                self._question.ask(there, kind, drafts).judge(drafts)
+                for item_id, item in planned.items():
+                    found = now.get(item_id)
+                    if found is not None and found.canonical() == item.canonical():
+                        continue
+                    now_planned = None if found is None else found.planned()
+                    if sentence := change(self._source.name, self._target.name, item, now_planned):
                         yield sentence
 
-    def _owners(self, session: Session, drafts: Sequence[_Draft]) -> Iterator[_Draft]:
-        """The rows that the selected ones belong to, once each."""
-        wanted: dict[str, dict[UUID, UUID]] = defaultdict(dict)
-        for draft in drafts:
-            for column, type_name in draft.kind.belongs_to.items():
-                wanted[type_name].setdefault(getattr(draft.row, column), draft.row.id)
-        for type_name, dependents in wanted.items():
-            for row in _by_ids(session, _rows(TYPES[type_name]), dependents):
-                owner = _Draft(TYPES[type_name], row, required_by=dependents[row.id])
-                _judge(owner, None)
-                yield owner
+    def _read(
+        self, session: Session, kind: PromotableType, item_ids: Collection[UUID] | None
+    ) -> Generator[list[Draft], None, None]:
+        """The rows that were asked for, page by page, with the rows that they belong to."""
+        for rows in _selected(session, kind, item_ids):
+            drafts = [self._drafted(kind, row) for row in rows]
+            yield [*drafts, *self._owners(session, kind, drafts)] if kind.belongs_to else drafts
 
-    def _read_contents(self, drafts: Sequence[_Draft], files: ThreadPoolExecutor, vectors: ThreadPoolExecutor) -> None:
-        """Look at the objects and read the points, both at the same time."""
-        looked = files.submit(self._read_files, [draft for draft in drafts if draft.kind.has_file])
-        collections: dict[str, list[_Draft]] = defaultdict(list)
+    def _drafted(self, kind: PromotableType, row: Row[Any], required_by: str | None = None) -> Draft:
+        return drafted(kind, row, self._target.name, required_by)
+
+    def _owners(self, session: Session, kind: PromotableType, drafts: Sequence[Draft]) -> Iterator[Draft]:
+        """The rows that the selected ones belong to, once each."""
+        wanted: dict[str, dict[str, str]] = defaultdict(dict)
+        for draft in drafts:
+            for column, type_name in kind.belongs_to.items():
+                wanted[type_name].setdefault(getattr(draft.row, f"of_{column}"), draft.id)
+        for type_name, dependents in wanted.items():
+            owner = TYPES[type_name]
+            for row in _by_ids(session, owner, source_rows(owner, None), dependents):
+                yield self._drafted(owner, row, dependents[row.item_id])
+
+    def _look_at_contents(
+        self, drafts: Sequence[Draft], files: ThreadPoolExecutor, vectors: ThreadPoolExecutor
+    ) -> Iterator[Future[None]]:
+        """Begin to look at the objects and to read the points."""
+        filed = [draft for draft in drafts if draft.kind.has_file]
+        if filed:
+            yield files.submit(self._read_files, filed)
+        collections: dict[str, list[Draft]] = defaultdict(list)
         for draft in drafts:
             if draft.kind.has_vectors:
                 collections[draft.row.collection].append(draft)
@@ -173,11 +157,10 @@ class Planner:
                 for draft in members:
                     draft.block(mismatch)
             else:
-                batches = by_weight(members, POINTS_AT_ONCE, lambda each: int(each.row.point_count))
-                list(vectors.map(lambda batch, base=base: self._read_points(base, batch), batches))
-        looked.result()
+                for batch in by_weight(members, POINTS_AT_ONCE, lambda each: int(each.row.point_count)):
+                    yield vectors.submit(self._read_points, base, batch)
 
-    def _read_files(self, drafts: Sequence[_Draft]) -> None:
+    def _read_files(self, drafts: Sequence[Draft]) -> None:
         buckets = [self._source.settings.get_bucket_name(draft.row.bucket) for draft in drafts]
         places = [(bucket, draft.row.object_name) for bucket, draft in zip(buckets, drafts, strict=True)]
         looked = self._source.objects.stat_many(places)
@@ -185,7 +168,7 @@ class Planner:
             self._judge_file(draft, bucket, found)
 
     @staticmethod
-    def _judge_file(draft: _Draft, bucket: str, found: ObjectInfo | None) -> None:
+    def _judge_file(draft: Draft, bucket: str, found: ObjectInfo | None) -> None:
         row = draft.row
         try:
             check_filename(row.filename)
@@ -216,17 +199,16 @@ class Planner:
             )
         return None
 
-    def _read_points(self, base: str, batch: Sequence[_Draft]) -> None:
+    def _read_points(self, base: str, batch: Sequence[Draft]) -> None:
         collection = self._source.settings.get_collection_name(base)
         # One more than there should be, so that a point too many is seen as well as one too few.
-        ids = {
-            draft.row.id: [point_id(draft.row.vector_version, chunk) for chunk in range(draft.row.point_count + 1)]
-            for draft in batch
-        }
-        found = self._source.vectors.retrieve(collection, [each for group in ids.values() for each in group])
-        for draft in batch:
+        ids = [
+            [point_id(draft.row.vector_version, chunk) for chunk in range(draft.row.point_count + 1)] for draft in batch
+        ]
+        found = self._source.vectors.retrieve(collection, [each for group in ids for each in group])
+        for draft, group in zip(batch, ids, strict=True):
             row = draft.row
-            points = [found[each] for each in ids[row.id] if each in found]
+            points = [found[each] for each in group if each in found]
             if not row.point_count:
                 draft.block("it has no vectors")
             elif len(points) != row.point_count:
@@ -237,117 +219,39 @@ class Planner:
                 draft.vectors = VectorsAt(base, row.vector_version, row.point_count)
                 draft.vectors_sha256 = vectors_hash(points)
 
-    def _meet_target(self, session: Session, kind: PromotableType, drafts: Sequence[_Draft]) -> None:
-        """Find what stands in the target for each item; block what must not be written over, or lacks something."""
-        table = kind.table
-        references = [
-            reference(table, column, owner).label(f"of_{column}") for column, owner in kind.belongs_to.items()
-        ]
-        twins = select(
-            table,
-            *references,
-            standing(kind, table).label("standing"),
-            edited_since_arrival(kind, table).label("is_edited"),
-        ).where(table.c.source_environment == self._source.name)
-        found: dict[UUID, Row[Any]] = {}
-        for ids in chunks([draft.row.id for draft in drafts], ITEMS_AT_ONCE):
-            found.update((row.source_id, row) for row in session.execute(twins.where(among(table.c.source_id, ids))))
-        for draft in drafts:
-            draft.twin = found.get(draft.row.id)
-            if draft.twin is not None:
-                self._judge_twin(draft, draft.twin)
-        self._check_other_ways(session, kind, [draft for draft in drafts if draft.twin is None])
-        self._check_needs(session, kind, drafts)
-
-    def _judge_twin(self, draft: _Draft, twin: Row[Any]) -> None:
-        there = self._target.name
-        if twin.is_deleted:
-            draft.block(f"its twin {twin.id} in {there} is deleted")
-        elif twin.is_test_data:
-            draft.block(f"its twin {twin.id} in {there} is marked as test data")
-        elif twin.promotion_status == PromotionStatus.PROMOTING:
-            draft.block(f"its twin {twin.id} in {there} is held by the promotion {twin.held_by_promotion_id}")
-        elif twin.is_edited:
-            draft.block(f"its twin {twin.id} in {there} was edited since it arrived")
-
-    def _check_other_ways(self, session: Session, kind: PromotableType, drafts: Sequence[_Draft]) -> None:
-        """Block what is in the target already and came another way: it would be there twice."""
-        ways: dict[str, dict[UUID, _Draft]] = defaultdict(dict)
-        for draft in drafts:
-            if draft.row.source_id is not None:
-                ways[draft.row.source_environment][draft.row.source_id] = draft
-            for name in self._between:
-                ways[name][target_id(draft.row.id, kind.name, name)] = draft
-        table = kind.table
-        for name, members in ways.items():
-            came = select(table.c.id, table.c.source_id).where(table.c.source_environment == name, ~table.c.is_deleted)
-            for ids in chunks(list(members), ITEMS_AT_ONCE):
-                for row in session.execute(came.where(among(table.c.source_id, ids))):
-                    members[row.source_id].block(
-                        f"{self._target.name} has it already, as {row.id}, which came from {name}: promote it along "
-                        "that way, or take that promotion back first"
-                    )
-
-    def _check_needs(self, session: Session, kind: PromotableType, drafts: Sequence[_Draft]) -> None:
-        for column, model in kind.needs.items():
-            needed = table_of(model)
-            there: set[UUID] = set()
-            for ids in chunks(sorted({getattr(draft.row, column) for draft in drafts}), ITEMS_AT_ONCE):
-                there |= set(session.scalars(select(needed.c.id).where(among(needed.c.id, ids), ~needed.c.is_deleted)))
-            for draft in drafts:
-                if getattr(draft.row, column) not in there:
-                    what = f"{needed.name} {getattr(draft.row, column)}"
-                    draft.block(f"{self._target.name} has no {what}, which it needs")
-        for column in kind.unique:
-            attribute = kind.table.c[column]
-            for chunk in chunks([draft for draft in drafts if draft.twin is None], ITEMS_AT_ONCE):
-                values = [getattr(draft.row, column) for draft in chunk]
-                taken = set(session.scalars(select(attribute).where(among(attribute, values))))
-                for draft in chunk:
-                    if getattr(draft.row, column) in taken:
-                        draft.block(f"{self._target.name} has a {kind.name} of its own with this {column}")
-
-    def _finished(self, draft: _Draft) -> PlannedItem:
-        kind, row, twin = draft.kind, draft.row, draft.twin
-        return PlannedItem(
-            item_type=kind.name,
-            source_id=row.id,
-            target_id=twin.id if twin else target_id(row.id, kind.name, self._target.name),
-            label=str(getattr(row, kind.label))[:500],
-            effect=draft.effect,
-            source_status=row.promotion_status,
-            source_hashes=draft.hashes,
-            blocked_reason=draft.blocked,
-            required_by=draft.required_by,
-            target_hashes=twin.standing if twin else None,
-            file=draft.file,
-            vectors=draft.vectors,
-            diff=_diff(draft, twin) if twin and draft.effect == Effect.UPDATE else None,
-            belongs_to=draft.owners,
-            bytes=draft.file.size if draft.file else 0,
-            points=draft.vectors.count if draft.vectors else 0,
+    def _compare(
+        self,
+        kind: PromotableType,
+        drafts: Sequence[Draft],
+        here: Session,
+        there: Session,
+        reading: ThreadPoolExecutor,
+    ) -> None:
+        """Say of each update which fields it changes. Their contents are read for this alone."""
+        updates = {draft.id: draft for draft in drafts if draft.twin is not None and draft.effect is Effect.UPDATE}
+        if not updates:
+            return
+        columns = kind.table.c
+        comes = contents(kind, twin=False).where(among_texts(columns.id, updates))
+        reads = reading.submit(lambda: {row[0]: row for row in here.execute(comes)})
+        stands = contents(kind, twin=True).where(
+            columns.source_environment == self._source.name, among_texts(columns.source_id, updates)
         )
+        before = {row[0]: row for row in there.execute(stands)}
+        after = reads.result()
+        for item_id, draft in updates.items():
+            draft.diff = differences_of(draft, before[item_id], after[item_id])
 
 
-def _judge_selected(draft: _Draft, held_by: UUID | None) -> None:
-    _judge(draft, held_by)
-    row = draft.row
-    ours = held_by is not None and row.held_by_promotion_id == held_by
-    if not ours and not (row.is_promotable and row.promotion_status == PromotionStatus.APPROVED):
-        draft.block(f"it is not approved for promotion (its status is {row.promotion_status})")
+def _ahead(pages: Iterator[_Page], reading: ThreadPoolExecutor) -> Iterator[_Page]:
+    """The same pages; one is read while the one before it is used."""
+    coming = reading.submit(next, pages, None)
+    while (page := coming.result()) is not None:
+        coming = reading.submit(next, pages, None)
+        yield page
 
 
-def _judge(draft: _Draft, held_by: UUID | None) -> None:
-    row = draft.row
-    if row.is_deleted:
-        draft.block("it is deleted")
-    if row.is_test_data:
-        draft.block(f"it is test data ({row.test_data_reason})")
-    if row.promotion_status == PromotionStatus.PROMOTING and row.held_by_promotion_id != held_by:
-        draft.block(f"the promotion {row.held_by_promotion_id} holds it")
-
-
-def _take_contents(draft: _Draft, item: PlannedItem) -> None:
+def _take_contents(draft: Draft, item: PlannedItem) -> None:
     """Take the hashes of file and vectors from the plan, where the row still names the versions that were planned."""
     row, file, vectors = draft.row, item.file, item.vectors
     if file and (row.bucket, row.object_name, row.file_size_bytes) == (file.bucket, file.object_name, file.size):
@@ -360,39 +264,30 @@ def _take_contents(draft: _Draft, item: PlannedItem) -> None:
         draft.vectors, draft.vectors_sha256 = vectors, item.source_hashes.vectors
 
 
-def _diff(draft: _Draft, twin: Row[Any]) -> dict[str, Any]:
-    """Each field that an update changes: what is in the target now, and what comes."""
-    kind, row = draft.kind, draft.row
-    pairs = {column: [getattr(twin, column), getattr(row, column)] for column in kind.content}
-    pairs |= {column: [getattr(twin, f"of_{column}"), getattr(row, column)] for column in kind.belongs_to}
-    if kind.has_vectors:
-        pairs["vectors"] = [(twin.promoted_hashes or {}).get("vectors"), draft.vectors_sha256]
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def _block_dependents(drafts: Sequence[_Draft]) -> None:
-    by_id = {(draft.kind.name, draft.row.id): draft for draft in drafts}
-    for draft in drafts:
+def _block_dependents(drafts: Sequence[Draft]) -> None:
+    owned = [draft for draft in drafts if draft.kind.belongs_to]
+    by_id = {(draft.kind.name, draft.id): draft for draft in drafts} if owned else {}
+    for draft in owned:
         for column, type_name in draft.kind.belongs_to.items():
-            owner = by_id.get((type_name, getattr(draft.row, column)))
+            owner = by_id.get((type_name, getattr(draft.row, f"of_{column}")))
             if owner is None or owner.blocked:
                 reason = owner.blocked if owner else "it is gone"
                 draft.block(f"the {type_name} that it belongs to cannot go: {reason}")
 
 
-def _needed(drafts: Sequence[_Draft]) -> Iterator[_Draft]:
+def _needed(drafts: list[Draft]) -> list[Draft]:
     """Leave out what was pulled in only for items that are blocked."""
     needed = {
-        (type_name, getattr(draft.row, column))
+        (type_name, getattr(draft.row, f"of_{column}"))
         for draft in drafts
         if not draft.blocked
         for column, type_name in draft.kind.belongs_to.items()
     }
-    return (draft for draft in drafts if draft.required_by is None or (draft.kind.name, draft.row.id) in needed)
+    return [draft for draft in drafts if draft.required_by is None or (draft.kind.name, draft.id) in needed]
 
 
-def _by_kind(drafts: Iterable[_Draft]) -> Mapping[PromotableType, list[_Draft]]:
-    groups: dict[PromotableType, list[_Draft]] = defaultdict(list)
+def _by_kind(drafts: Iterable[Draft]) -> Mapping[PromotableType, list[Draft]]:
+    groups: dict[PromotableType, list[Draft]] = defaultdict(list)
     for draft in drafts:
         groups[draft.kind].append(draft)
     return groups
@@ -402,16 +297,16 @@ def _selected(
     session: Session, kind: PromotableType, item_ids: Collection[UUID] | None
 ) -> Iterator[Sequence[Row[Any]]]:
     """The rows that were asked for, page by page, in the order of their ids."""
+    rows = source_rows(kind, None)
     if item_ids is not None:
         for ids in chunks(sorted(set(item_ids)), ITEMS_AT_ONCE):
-            yield _by_ids(session, _rows(kind), ids)
+            yield _by_ids(session, kind, rows, map(str, ids))
         return
+    # One cursor, and not a statement for each page: of those, each may read and sort what all of them are about.
     table = kind.table
-    page = _rows(kind).where(*_approved(table)).order_by(table.c.id).limit(ITEMS_AT_ONCE)
-    rows = session.execute(page).all()
-    while rows:
-        yield rows
-        rows = session.execute(page.where(table.c.id > rows[-1].id)).all() if len(rows) == ITEMS_AT_ONCE else ()
+    approved = rows.where(*_approved(table)).order_by(table.c.id).execution_options(yield_per=ITEMS_AT_ONCE)
+    with session.execute(approved) as found:
+        yield from found.partitions()
 
 
 def _count_approved(session: Session, kind: PromotableType) -> int:
@@ -421,20 +316,13 @@ def _count_approved(session: Session, kind: PromotableType) -> int:
 
 def _approved(table: Table) -> tuple[Any, ...]:
     return (
-        table.c.promotion_status == PromotionStatus.APPROVED,
+        is_approved(table),
         table.c.is_promotable,
         ~table.c.is_test_data,
         ~table.c.is_deleted,
     )
 
 
-def _rows(kind: PromotableType) -> Select[Any]:
-    table = kind.table
-    return select(table, row_hash(kind, table, twin=False).label("row_hash"))
-
-
-def _by_ids(session: Session, rows: Select[Any], ids: Iterable[UUID]) -> list[Row[Any]]:
-    found: list[Row[Any]] = []
-    for chunk in chunks(sorted(ids), ITEMS_AT_ONCE):
-        found += session.execute(rows.where(among(rows.selected_columns.id, chunk)).order_by(rows.selected_columns.id))
-    return found
+def _by_ids(session: Session, kind: PromotableType, rows: Select[Any], ids: Iterable[str]) -> Sequence[Row[Any]]:
+    item_id = kind.table.c.id
+    return session.execute(rows.where(among_texts(item_id, ids)).order_by(item_id)).all()

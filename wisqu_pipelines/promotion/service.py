@@ -1,6 +1,8 @@
 """The promotion service: what every door (CLI, Dagster, API) calls."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -17,12 +19,13 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.progress import Progress, no_progress
+from wisqu_pipelines.promotion.drafts import Draft
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.foresight import foresee, unneeded
 from wisqu_pipelines.promotion.freezes import check_open
 from wisqu_pipelines.promotion.ledger import Claim, Ledger, write_down
 from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
-from wisqu_pipelines.promotion.models import Effect, Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.promotion.models import Promotion, PromotionApproval, PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem, canonical_plan, differences, policy_changes, policy_of
 from wisqu_pipelines.promotion.planner import Planner
 from wisqu_pipelines.promotion.results import (
@@ -40,6 +43,7 @@ from wisqu_pipelines.promotion.types import promotable
 from wisqu_pipelines.promotion.unpublishing import Scope
 from wisqu_pipelines.promotion.waiting import waits_for
 from wisqu_pipelines.promotion.work import Route, Work
+from wisqu_pipelines.promotion.writing import PlanWriter
 from wisqu_pipelines.settings import PathSettings, Settings
 
 UNFINISHED = (PromotionState.EXECUTING, PromotionState.PUBLISHED)
@@ -123,15 +127,23 @@ class EnvironmentPromotionService:
             session.add(promotion)
             session.flush()
             named: set[UUID] = set()
-            for page in Planner(route.source, route.target, route.between).pages(kind, item_ids, progress=progress):
-                if item_ids is not None:
-                    _refuse_blocked(page, route)
-                    named |= {item.source_id for item in page}
-                self._items.add(session, promotion.id, page)
+            plan = PlanWriter(session, promotion)
+            pages = Planner(route.source, route.target, route.between).pages(kind, item_ids, progress=progress)
+            with closing(pages), ThreadPoolExecutor(1) as writing:  # one page is written while the next is examined
+                written: Future[None] | None = None
+                for page in pages:
+                    if item_ids is not None:
+                        _refuse_blocked(page, route)
+                        named |= {UUID(draft.id) for draft in page}
+                    if written is not None:
+                        written.result()
+                    written = writing.submit(plan.add, page)
+                if written is not None:
+                    written.result()
             for item_id in item_ids or ():
                 if item_id not in named:
                     raise ItemNotFound(type=kind.name, item_id=str(item_id), environment=route.source.name)
-            self._items.seal(session, promotion)
+            plan.seal()
             session.flush()
             standing = self._open_twin(session, promotion)
             if standing is None:
@@ -423,7 +435,7 @@ class EnvironmentPromotionService:
         Raises:
             PromotionNotFound: there is no such promotion.
         """
-        items = self.plan(promotion_id)
+        items = (item.canonical() for item in self.plan(promotion_id))
         with self._control.begin() as session:
             about = self._ledger.get(session, promotion_id)
             ends = about.source_environment, about.target_environment
@@ -560,7 +572,7 @@ class EnvironmentPromotionService:
             source_environment=promotion.source_environment,
             target_environment=promotion.target_environment,
             state=PromotionState(promotion.state),
-            items=self._items.shown(session, promotion.id, ITEMS_SHOWN),
+            items=self._items.shown(session, promotion, ITEMS_SHOWN),
             totals=promotion.totals,
         )
 
@@ -634,16 +646,16 @@ class EnvironmentPromotionService:
         )
 
 
-def _refuse_blocked(items: Sequence[PlannedItem], route: Route) -> None:
+def _refuse_blocked(drafts: Sequence[Draft], route: Route) -> None:
     """An item that a person named can go, or nothing is planned at all."""
-    for item in items:
-        if item.effect == Effect.BLOCKED:
+    for draft in drafts:
+        if draft.blocked:
             raise ItemRefused(
-                type=f"{item.item_type} '{item.label}'",
-                item_id=str(item.source_id),
+                type=f"{draft.kind.name} '{draft.label}'",
+                item_id=draft.id,
                 environment=route.source.name,
                 act=f"promoted to {route.target.name}",
-                reason=item.blocked_reason,
+                reason=draft.blocked,
             )
 
 
