@@ -37,7 +37,10 @@ def as_table(name: str, columns: Mapping[str, tuple[type[TypeEngine[Any]], Seque
         name: The table's name within the statement.
         columns: Each column's name, its type, and its values, one a row.
     """
-    arrays = [bindparam(None, list(values), type_=ARRAY(kind)) for kind, values in columns.values()]
+    arrays = [
+        array(Uuid(), map(str, values)) if kind is Uuid else bindparam(None, list(values), type_=ARRAY(kind))
+        for kind, values in columns.values()
+    ]
     return (
         func.unnest(*arrays)
         .table_valued(*(column(each, kind) for each, (kind, _) in columns.items()), name=name, joins_implicitly=True)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
+    and_,
     bindparam,
     cast,
     false,
@@ -131,9 +132,9 @@ def _require_planned(work: Work, here: Session, kind: PromotableType, page: Sequ
             "row_hash": texts([item.source_hashes.row for item in page]),
         },
     )
-    same = select(given.c.id).join(table, table.c.id == given.c.id)
-    found = set(here.scalars(same.where(row_hash(kind, table, twin=False) == given.c.row_hash)))
-    _refuse(work, [item for item in page if item.source_id not in found], work.route.source.name)
+    same = and_(table.c.id == given.c.id, row_hash(kind, table, twin=False) == given.c.row_hash)
+    others = set(here.scalars(select(given.c.id).outerjoin(table, same).where(table.c.id.is_(None))))
+    _refuse(work, [item for item in page if item.source_id in others], work.route.source.name)
 
 
 def _require_standing(work: Work, there: Session, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
