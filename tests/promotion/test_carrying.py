@@ -4,6 +4,8 @@ import io
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
 
 import pytest
 
@@ -101,3 +103,28 @@ def test_a_store_in_trouble_ends_it(
     monkeypatch.setattr(target, "create_many", writes)
     with pytest.raises(StoreUnavailable):
         carried(source, target, [request(each, f"to/{each.size}") for each in files])
+
+
+def test_what_has_not_begun_when_a_store_is_in_trouble_does_not_begin(
+    source: MemoryObjectStore, target: MemoryObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [written(source, "here", f"from/{number}", SMALL + number) for number in range(9)]
+    begun: list[str] = []
+    go_on, put = Event(), target.put
+
+    def waits(bucket: str, key: str, *rest: Any, **named: Any) -> ObjectInfo:
+        begun.append(key)
+        go_on.wait(10)
+        return put(bucket, key, *rest, **named)
+
+    def writes(objects: Iterator[NewObject]) -> Iterator[None]:
+        yield from ()
+        raise StoreUnavailable(store="object store", operation="put", cause=f"pulled plug before {next(objects).key}")
+
+    monkeypatch.setattr(target, "put", waits)
+    monkeypatch.setattr(target, "create_many", writes)
+    with ThreadPoolExecutor(1) as threads:
+        with pytest.raises(StoreUnavailable):
+            carry_many(source, target, [request(each, f"to/{each.size}") for each in files], threads)
+        go_on.set()
+    assert len(begun) <= 1

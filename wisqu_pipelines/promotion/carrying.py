@@ -36,7 +36,7 @@ def carry_many(
         The bytes of each that were carried, or what was wrong with it, in their order.
 
     Raises:
-        WisquError: a store is in trouble. Some may still be on their way in the threads.
+        WisquError: a store is in trouble. What has begun in the threads ends there; the rest is not begun.
     """
     small = {number: each for number, each in enumerate(requests) if each.size is not None and each.size <= SMALL}
     others = {
@@ -44,8 +44,12 @@ def carry_many(
         for number, each in enumerate(requests)
         if number not in small
     }
-    outcomes = _carried_at_once(source, target, small)
-    outcomes |= {number: each.result() for number, each in others.items()}
+    try:
+        outcomes = _carried_at_once(source, target, small)
+        outcomes |= {number: each.result() for number, each in others.items()}
+    finally:
+        for each in others.values():
+            each.cancel()
     return [outcomes[number] for number in range(len(requests))]
 
 
