@@ -25,6 +25,7 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import Conversation, Message, RagDocument, StoredFile, User
 from wisqu_pipelines.catalog.repository import EnvironmentAwareRepository
+from wisqu_pipelines.detection.engine import READ_FROM_END, READ_FROM_START
 from wisqu_pipelines.detection.fields import MODELS, typed
 from wisqu_pipelines.detection.models import ScannedMonth, TestDataReview
 
@@ -42,6 +43,17 @@ def waiting(services: Services) -> dict[str, str]:
 
 
 # What is read
+
+
+def test_of_a_long_text_its_ends_are_read(services: Services) -> None:
+    """Thousands are in memory at once."""
+    judge = Words()
+    (person,) = add(services, user("Zahra"))
+    (talk,) = add(services, conversation(person, "A talk"))
+    beginning, end = "b" * READ_FROM_START, "e" * READ_FROM_END
+    add(services, message(talk, beginning + end), message(talk, beginning + "middle " * 9_000 + end))
+    scan(services, judge).run([Message])
+    assert sorted(judge.read, key=len) == [beginning + end, f"{beginning} {end}"]
 
 
 def test_every_text_of_every_type_is_read(services: Services) -> None:

@@ -5,10 +5,12 @@ the account they belong to and some words of their own.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
+from operator import or_ as or_else
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Select, exists, false, or_, select
+from sqlalchemy import ColumnElement, FromClause, Row, Select, Text, case, cast, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
@@ -25,7 +27,7 @@ from wisqu_pipelines.catalog.models import (
 from wisqu_pipelines.catalog.points import TEXT, point_id
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.detection.context import RowFacts
-from wisqu_pipelines.detection.engine import TextJudge
+from wisqu_pipelines.detection.engine import READ_FROM_END, READ_FROM_START, TextJudge
 from wisqu_pipelines.detection.evidence import Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.fields import MODELS, label_of, text_fields, typed
 from wisqu_pipelines.detection.models import TestDataReview
@@ -38,7 +40,7 @@ SAMPLED_OF = 2**16
 
 
 class ReadRow(NamedTuple):
-    """A row, as far as detection needs it. There are many, and tuples are made quickly."""
+    """A row that looks like something, as far as detection needs it."""
 
     id: UUID
     created_at: datetime
@@ -46,8 +48,6 @@ class ReadRow(NamedTuple):
     """Marked by an earlier scan."""
     is_vouched_for: bool
     """Whether a person approved it, here or where it came from: a scan asks people before it contradicts them."""
-    is_asked_about: bool
-    """Whether it waits for a person's word."""
     texts: tuple[str | None, ...]
     """In the order of the table's text fields."""
 
@@ -57,9 +57,14 @@ class Batch:
     """Rows that were read together, and what is thought of those that look like something."""
 
     model: type[EnvironmentRow]
-    rows: Sequence[ReadRow]
+    count: int
+    """Rows that were read."""
+    last: tuple[datetime, UUID] | None = None
+    """When the last of them was created, and its id; None if there are none."""
     looked_at: Sequence[ReadRow] = ()
     """Those of them that are marked, or that something speaks for or against."""
+    asked_about: Collection[UUID] = ()
+    """Those of them that wait for a person's word."""
     verdicts: Mapping[UUID, Verdict] = field(default_factory=dict)
 
     def label(self, item_id: UUID) -> str:
@@ -99,36 +104,40 @@ class Reader:
         fields = text_fields(model)
         found = session.execute(
             rows.add_columns(
-                table.c.id,
+                cast(table.c.id, Text),
                 table.c.created_at,
                 table.c.is_test_data,
-                table.c.promotion_status,
-                table.c.source_id,
-                _is_test_account(model).label("is_test_account"),
-                _is_asked_about(model).label("is_asked_about"),
-                *(table.c[name] for name in fields),
+                or_(table.c.promotion_status.in_(VOUCHED), table.c.source_id.is_not(None)),
+                _is_test_account(model),
+                _is_asked_about(model),
+                *(_as_read(table.c[name]) for name in fields),
             )
         ).all()
-        read = [
-            ReadRow(row[0], row[1], row[2], row[3] in VOUCHED or row[4] is not None, row[6], tuple(row[7:]))
-            for row in found
-        ]
-        # By place: to look up each row by its id costs as much as to judge its name.
+        if not found:
+            return Batch(model, 0)
+        ids, _, are_marked, _, are_accounts, are_asked_about, *texts = zip(*found, strict=True)
+        # By place, and a row by itself only where there is something about it: most are read and forgotten.
         places: dict[int, dict[str, Sequence[Evidence]]] = {
-            place: {} for place, row in enumerate(found) if row[2] or row[5] or not fields
+            place: {} for place, looks in enumerate(map(or_else, are_marked, are_accounts)) if looks or not fields
         }
-        for column, (name, kind) in enumerate(fields.items()):
-            found_in = self._judge.judge_many([typed(row.texts[column]) for row in read], kind, name)
-            for place, verdict in enumerate(found_in):
+        for column, (name, kind) in zip(texts, fields.items(), strict=True):
+            for place, verdict in enumerate(self._judge.judge_many(list(map(typed, column)), kind, name)):
                 if verdict is not None:
                     places.setdefault(place, {})[name] = verdict.evidence
-        suspects = {read[place].id: places[place] for place in sorted(places)}
-        chunks = self._chunks_of(session, model, read, suspects)
-        for item_id, (_, evidence) in chunks.items():
-            suspects.setdefault(item_id, {})[CHUNK_TEXT] = evidence
-        words = {item_id: text for item_id, (text, _) in chunks.items()}
-        looked_at = [row for row in read if row.id in suspects] if chunks else [read[place] for place in sorted(places)]
-        return Batch(model, read, looked_at, self._verdicts(session, model, looked_at, words, suspects))
+        words: dict[UUID, str] = {}
+        for place, (text, evidence) in self._chunks_of(session, model, ids, places).items():
+            words[UUID(ids[place])] = text
+            places.setdefault(place, {})[CHUNK_TEXT] = evidence
+        looked_at = [_row(found[place]) for place in sorted(places)]
+        suspects = {UUID(ids[place]): found_in for place, found_in in places.items()}
+        return Batch(
+            model,
+            len(found),
+            (found[-1][1], UUID(ids[-1])),
+            looked_at,
+            {UUID(id_) for id_ in compress(ids, are_asked_about)},
+            self._verdicts(session, model, looked_at, words, suspects),
+        )
 
     def _verdicts(
         self,
@@ -154,15 +163,18 @@ class Reader:
         return verdicts
 
     def _chunks_of(
-        self, session: Session, model: type[EnvironmentRow], rows: Sequence[ReadRow], suspects: Collection[UUID]
-    ) -> dict[UUID, tuple[str, Sequence[Evidence]]]:
-        """The middle chunks of documents whose words are evidence, and which: of all that look like something by their
-        names, and of a share of the others, always the same ones.
+        self, session: Session, model: type[EnvironmentRow], ids: Sequence[str], suspects: Collection[int]
+    ) -> dict[int, tuple[str, Sequence[Evidence]]]:
+        """The middle chunks of documents whose words are evidence, and which, by the documents' places: of all that
+        look like something by their names, and of a share of the others, always the same ones.
         """
         if model is not RagDocument or self._chunks is None:
             return {}
+        places = {UUID(id_): place for place, id_ in enumerate(ids)}
         chosen = [
-            row.id for row in rows if row.id in suspects or row.id.int % SAMPLED_OF < self._chunks.share * SAMPLED_OF
+            id_
+            for id_, place in places.items()
+            if place in suspects or id_.int % SAMPLED_OF < self._chunks.share * SAMPLED_OF
         ]
         table = table_of(RagDocument)
         wanted: dict[str, dict[UUID, UUID]] = {}
@@ -181,10 +193,23 @@ class Reader:
                     found[points[point.id]] = words
         verdicts = self._judge.judge_many(list(found.values()), FieldKind.PROSE, CHUNK_TEXT)
         return {
-            id_: (words, verdict.evidence)
+            places[id_]: (words, verdict.evidence)
             for (id_, words), verdict in zip(found.items(), verdicts, strict=True)
             if verdict is not None
         }
+
+
+def _as_read(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A text column, and of long texts no more than the judge reads: many are in memory together."""
+    if not isinstance(column.type, Text):
+        return column
+    is_long = func.length(column) > READ_FROM_START + READ_FROM_END
+    return case((is_long, func.left(column, READ_FROM_START) + " " + func.right(column, READ_FROM_END)), else_=column)
+
+
+def _row(found: Row[Any]) -> ReadRow:
+    id_, created_at, is_test_data, is_vouched_for, _, _, *texts = tuple(found)
+    return ReadRow(UUID(id_), created_at, is_test_data, is_vouched_for, tuple(texts))
 
 
 def facts_of(model: type[EnvironmentRow], texts: Mapping[str, str | None], **about: Any) -> RowFacts:

@@ -29,7 +29,7 @@ from wisqu_pipelines.detection.report import Example, ScanReport
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.progress import Progress, no_progress
 
-ROWS_AT_ONCE = 5_000
+ROWS_AT_ONCE = 10_000
 """Rows of one batch."""
 IDS_IN_AUDIT = 1_000
 """An audit row names so many of the rows that a batch marked or unmarked, and counts them all."""
@@ -131,7 +131,7 @@ class Scan:
                 found = self._settle(session, model, batch)
                 self._count(model, month, batch, found)
                 cell.passed(session, batch, self._batch_size, self._clock)
-            yield len(batch.rows)
+            yield batch.count
 
     def _settle(self, session: Session, model: type[EnvironmentRow], batch: Batch) -> Found:
         """Decide what becomes of the rows of a batch, and write it down."""
@@ -194,7 +194,7 @@ class Scan:
 
     def _ask(self, session: Session, model: type[EnvironmentRow], batch: Batch, review: Mapping[UUID, Verdict]) -> None:
         """Put rows into the queue, and take those out that need nobody any more."""
-        if settled := [row.id for row in batch.rows if row.is_asked_about and row.id not in review]:
+        if settled := [id_ for id_ in batch.asked_about if id_ not in review]:
             session.execute(
                 delete(TestDataReview).where(
                     TestDataReview.item_type == model.__tablename__, among(TestDataReview.item_id, settled)
@@ -244,8 +244,8 @@ class Scan:
 
     def _count(self, model: type[EnvironmentRow], month: date, batch: Batch, found: Found) -> None:
         report = self.report
-        report.scanned += len(batch.rows)
-        report.by_type[model.__tablename__] += len(batch.rows)
+        report.scanned += batch.count
+        report.by_type[model.__tablename__] += batch.count
         report.marked += len(found.mark)
         report.unmarked += len(found.unmark)
         report.to_review += len(found.review)
@@ -348,9 +348,9 @@ class _Cell:
 
     def passed(self, session: Session, batch: Batch, limit: int, clock: Clock) -> None:
         """Write down that a batch is done; one that is not full was the last."""
-        if batch.rows:
-            self._state.last_created_at, self._state.last_id = batch.rows[-1].created_at, batch.rows[-1].id
-        if len(batch.rows) < limit:
+        if batch.last is not None:
+            self._state.last_created_at, self._state.last_id = batch.last
+        if batch.count < limit:
             self._state.finished_at = clock.now()
         if self._keeps:
             session.flush()
