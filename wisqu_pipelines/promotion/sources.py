@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, TableValuedAlias, cast, literal, or_, select, update
+from sqlalchemy import ColumnElement, cast, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.database.bulk import as_table, texts, uuids
+from wisqu_pipelines.database.bulk import among_texts
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import PlanStale
 from wisqu_pipelines.promotion.plan import Named
@@ -29,21 +29,23 @@ def hold(source: Environment, promotion_id: UUID, pages: Pages) -> None:
     with source.database.begin() as session:
         for page in pages:
             table = TYPES[page[0].item_type].table
-            given = _given(page)
-            held = session.scalars(
-                update(table)
-                .where(
-                    table.c.id == given.c.id,
-                    or_(table.c.promotion_status == given.c.status, table.c.held_by_promotion_id == promotion_id),
+            held: set[UUID] = set()
+            for status, ids in _by_status(page).items():
+                found = session.scalars(
+                    update(table)
+                    .where(
+                        among_texts(table.c.id, ids),
+                        or_(table.c.promotion_status == status, table.c.held_by_promotion_id == promotion_id),
+                    )
+                    .values(
+                        promotion_status=PromotionStatus.PROMOTING,
+                        held_by_promotion_id=promotion_id,
+                        updated_at=table.c.updated_at,
+                    )
+                    .returning(table.c.id)
                 )
-                .values(
-                    promotion_status=PromotionStatus.PROMOTING,
-                    held_by_promotion_id=promotion_id,
-                    updated_at=table.c.updated_at,
-                )
-                .returning(table.c.id)
-            ).all()
-            if gone := sorted({item.source_id for item in page} - set(held)):
+                held.update(found)
+            if gone := sorted({item.source_id for item in page} - held):
                 named = ", ".join(str(each) for each in gone)
                 changes = f"{table.name} {named} changed in {source.name} just now"
                 raise PlanStale(promotion_id=str(promotion_id), changes=changes)
@@ -83,19 +85,16 @@ def _set(
     condition: ColumnElement[bool],
     audit: DeveloperAction | None = None,
 ) -> None:
-    """Give rows a status, or None for what they had before, in one statement."""
+    """Give rows a status, or None for what they had before, in one statement for each."""
     table = TYPES[page[0].item_type].table
-    given = _given(page)
+    groups = {status.value: _ids(page)} if status else _by_status(page)
     with source.database.begin() as session:
-        session.execute(
-            update(table)
-            .where(table.c.id == given.c.id, condition)
-            .values(
-                promotion_status=cast(literal(status), String) if status else given.c.status,
-                held_by_promotion_id=None,
-                updated_at=table.c.updated_at,
+        for given, ids in groups.items():
+            session.execute(
+                update(table)
+                .where(among_texts(table.c.id, ids), condition)
+                .values(promotion_status=given, held_by_promotion_id=None, updated_at=table.c.updated_at)
             )
-        )
         if audit is not None and not _is_noted(session, audit):
             append(session, audit)
 
@@ -107,9 +106,16 @@ def _is_noted(session: Session, audit: DeveloperAction) -> bool:
     return session.scalars(noted.limit(1)).first() is not None
 
 
-def _given(page: Sequence[Named]) -> TableValuedAlias:
-    ordered = sorted(page, key=lambda item: item.source_id)  # two runs lock rows in one order
-    return as_table(
-        "given",
-        {"id": uuids([item.source_id for item in ordered]), "status": texts([item.source_status for item in ordered])},
-    )
+def _by_status(page: Sequence[Named]) -> dict[str, list[str]]:
+    """The ids of a page's items, by the status that their rows had when the plan was made."""
+    groups: dict[str, list[str]] = {}
+    for status in sorted({item.source_status for item in page}):
+        groups[status] = _ids([item for item in page if item.source_status == status])
+    return groups
+
+
+def _ids(page: Sequence[Named]) -> list[str]:
+    """Sorted: two runs lock rows in one order. By a list and not by a join, which Postgres may begin with the rows
+    that the promotion holds, if it believes that there are none, and compare each of them with every id.
+    """
+    return sorted(str(item.source_id) for item in page)
