@@ -1,7 +1,7 @@
-"""Doing the same thing to many, several at once."""
+"""Doing the same thing to many, several at once; and making the next of many while one is used."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -33,3 +33,15 @@ def side_by_side(act: Callable[[Item], Result], items: Iterable[Item], at_once: 
         finally:
             for each in waiting:
                 each.cancel()
+
+
+def ahead(items: Iterator[Item], thread: ThreadPoolExecutor) -> Iterator[Item]:
+    """The items, of which none is None; each is made by the thread while the one before it is used.
+
+    Raises:
+        Exception: what making an item raised, in its turn.
+    """
+    coming = thread.submit(next, items, None)
+    while (item := coming.result()) is not None:
+        coming = thread.submit(next, items, None)
+        yield item

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from wisqu_pipelines.catalog.mixins import is_approved
+from wisqu_pipelines.catalog.mixins import may_be_promoted
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
@@ -25,14 +25,14 @@ def waits(control: Database, source: Environment, target: str, kind: PromotableT
         kind: Their type.
     """
     model = kind.model
-    approved = (is_approved(kind.table), model.is_promotable, ~model.is_deleted, ~model.is_test_data)
+    approved = may_be_promoted(kind.table)
     with source.database.begin() as session:
-        newest = session.scalar(select(func.max(model.updated_at)).where(*approved))
+        newest = session.scalar(select(func.max(model.updated_at)).where(approved))
     if newest is None:
         return None
     after: UUID | None = None
     while True:
-        wanted = select(model.id, model.updated_at).where(*approved)
+        wanted = select(model.id, model.updated_at).where(approved)
         if after is not None:
             wanted = wanted.where(model.id > after)
         with source.database.begin() as session:

@@ -5,7 +5,18 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, FromClause, Index, String, false, func, literal_column, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    FromClause,
+    Index,
+    String,
+    and_,
+    false,
+    func,
+    literal_column,
+    text,
+)
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
@@ -31,13 +42,15 @@ class PromotionStatus(StrEnum):
 _APPROVED = f"promotion_status = '{PromotionStatus.APPROVED}'"
 
 
-def is_approved(row: FromClause) -> ColumnElement[bool]:
-    """Whether a row is approved, without a parameter: the index of the approved rows serves it, whatever is prepared.
+def may_be_promoted(row: FromClause) -> ColumnElement[bool]:
+    """`can_be_promoted` in a statement. The status is no parameter: so the index of the approved rows serves it,
+    whatever is prepared.
 
     Args:
-        row: Its table, or an alias of it.
+        row: The rows' table, or an alias of it.
     """
-    return row.c.promotion_status == literal_column(f"'{PromotionStatus.APPROVED}'", String)
+    is_approved = row.c.promotion_status == literal_column(f"'{PromotionStatus.APPROVED}'", String)
+    return and_(is_approved, row.c.is_promotable, ~row.c.is_test_data, ~row.c.is_deleted)
 
 
 def _own_environment(context: DefaultExecutionContext) -> str:

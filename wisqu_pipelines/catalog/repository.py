@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccessLog
-from wisqu_pipelines.catalog.mixins import PromotionStatus, is_approved
+from wisqu_pipelines.catalog.mixins import PromotionStatus, may_be_promoted
 from wisqu_pipelines.catalog.models import EnvironmentRow, TestDataMark, table_of
 from wisqu_pipelines.database.session import ENVIRONMENT
 from wisqu_pipelines.errors import BadInput, ItemNotFound
@@ -104,14 +104,7 @@ class EnvironmentAwareRepository(Generic[Row]):
             BadInput: the limit is not positive.
             ItemNotFound: there is no row `after`.
         """
-        model = self._model
-        return self._page(
-            limit,
-            after,
-            is_approved(table_of(model)),
-            model.is_promotable.is_(True),
-            model.is_test_data.is_(False),
-        )
+        return self._page(limit, after, may_be_promoted(table_of(self._model)))
 
     def approve_for_promotion(
         self, item_id: UUID, *, developer_id: UUID | None = None, reason: str | None = None

@@ -20,12 +20,7 @@ Standing: TypeAlias = Mapping[str, Any]
 
 def brought(kind: PromotableType, item: PlannedItem, staging: Staging) -> Standing:
     """What an item's row in the target is, as long as it is what the promotion brought."""
-    names: dict[str, Any] = {"row": item.source_hashes.row}
-    if kind.has_file:
-        names["object_name"] = staging.object_name(item)
-    if kind.has_vectors:
-        names["vector_version"] = str(item.version(staging.promotion_id))
-    return names
+    return {"row": item.source_hashes.row, **staging.names(kind, item)}
 
 
 def begin(work: Work) -> None:

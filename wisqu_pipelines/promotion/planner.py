@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Table, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.filenames import check_filename
-from wisqu_pipelines.catalog.mixins import is_approved
+from wisqu_pipelines.catalog.mixins import may_be_promoted
 from wisqu_pipelines.catalog.points import point_id
 from wisqu_pipelines.database.bulk import among_texts
 from wisqu_pipelines.environments.stores import Environment
@@ -31,6 +31,7 @@ from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt, change
 from wisqu_pipelines.promotion.standing import Question
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
+from wisqu_pipelines.side_by_side import ahead
 
 ITEMS_AT_ONCE = 4_000
 """Items of the asked type that are examined together. Three such pages are in memory: one is read, one examined, one
@@ -40,7 +41,6 @@ POINTS_AT_ONCE = 512
 """Points in one batch that is read and hashed."""
 BATCHES_AT_ONCE = 2
 """Such batches in memory."""
-_Page = TypeVar("_Page")
 
 
 class Planner:
@@ -73,7 +73,7 @@ class Planner:
             ThreadPoolExecutor(BATCHES_AT_ONCE) as vectors,
         ):
             total = _count_approved(here, kind) if item_ids is None else len(item_ids)
-            for drafts in _ahead(read, reading):  # from here on only the thread of `reading` uses `here`
+            for drafts in ahead(read, reading):  # from here on only the thread of `reading` uses `here`
                 by_kind = _by_kind(drafts)
                 looking = list(self._look_at_contents(drafts, files, vectors))
                 standings = [self._question.ask(there, each, members) for each, members in by_kind.items()]
@@ -243,14 +243,6 @@ class Planner:
             draft.diff = differences_of(draft, before[item_id], after[item_id])
 
 
-def _ahead(pages: Iterator[_Page], reading: ThreadPoolExecutor) -> Iterator[_Page]:
-    """The same pages; one is read while the one before it is used."""
-    coming = reading.submit(next, pages, None)
-    while (page := coming.result()) is not None:
-        coming = reading.submit(next, pages, None)
-        yield page
-
-
 def _take_contents(draft: Draft, item: PlannedItem) -> None:
     """Take the hashes of file and vectors from the plan, where the row still names the versions that were planned."""
     row, file, vectors = draft.row, item.file, item.vectors
@@ -304,23 +296,14 @@ def _selected(
         return
     # One cursor, and not a statement for each page: of those, each may read and sort what all of them are about.
     table = kind.table
-    approved = rows.where(*_approved(table)).order_by(table.c.id).execution_options(yield_per=ITEMS_AT_ONCE)
+    approved = rows.where(may_be_promoted(table)).order_by(table.c.id).execution_options(yield_per=ITEMS_AT_ONCE)
     with session.execute(approved) as found:
         yield from found.partitions()
 
 
 def _count_approved(session: Session, kind: PromotableType) -> int:
     table = kind.table
-    return session.scalars(select(func.count()).select_from(table).where(*_approved(table))).one()
-
-
-def _approved(table: Table) -> tuple[Any, ...]:
-    return (
-        is_approved(table),
-        table.c.is_promotable,
-        ~table.c.is_test_data,
-        ~table.c.is_deleted,
-    )
+    return session.scalars(select(func.count()).select_from(table).where(may_be_promoted(table))).one()
 
 
 def _by_ids(session: Session, kind: PromotableType, rows: Select[Any], ids: Iterable[str]) -> Sequence[Row[Any]]:

@@ -215,12 +215,7 @@ def _given(
 
 def arrived(item: PlannedItem, kind: PromotableType, staging: Staging) -> dict[str, str | None]:
     """What a row in the target says of the promotion that brought it: the hashes, and the names of file and vectors."""
-    names: dict[str, str | None] = {}
-    if kind.has_file:
-        names["object_name"] = staging.object_name(item)
-    if kind.has_vectors:
-        names["vector_version"] = str(item.version(staging.promotion_id))
-    return {**item.source_hashes.as_dict(), **names}
+    return {**item.source_hashes.as_dict(), **staging.names(kind, item)}
 
 
 def _create(here: Session, there: Session, kind: PromotableType, rows: Select[Any]) -> None:

@@ -17,6 +17,7 @@ from wisqu_pipelines.promotion.batches import by_weight
 from wisqu_pipelines.promotion.carrying import carry_many
 from wisqu_pipelines.promotion.content import portable_payload, same_point, vectors_hash
 from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt
+from wisqu_pipelines.promotion.types import PromotableType
 from wisqu_pipelines.promotion.work import Route
 
 FILES_AT_ONCE = 8
@@ -42,6 +43,15 @@ class Staging:
     def object_name(self, item: PlannedItem) -> str:
         """The key that the item's file gets in the target."""
         return f"{item.item_type}/{item.target_id}/{item.version(self.promotion_id)}/{item.source_hashes.file}"
+
+    def names(self, kind: PromotableType, item: PlannedItem) -> dict[str, str]:
+        """The names that an item's row in the target gives its file and its vectors, by column."""
+        names: dict[str, str] = {}
+        if kind.has_file:
+            names["object_name"] = self.object_name(item)
+        if kind.has_vectors:
+            names["vector_version"] = str(item.version(self.promotion_id))
+        return names
 
     def stage(self, items: Sequence[PlannedItem], files: ThreadPoolExecutor) -> dict[UUID, ItemFailed]:
         """Copy the items' files and points into the target, hidden, and look whether they arrived: with the policy

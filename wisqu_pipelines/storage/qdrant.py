@@ -27,6 +27,7 @@ from wisqu_pipelines.errors import (
 )
 from wisqu_pipelines.ports.vectors import CollectionInfo, Numbers, Point, ScoredPoint
 from wisqu_pipelines.settings import VectorIndexSettings
+from wisqu_pipelines.side_by_side import ahead
 from wisqu_pipelines.storage.connections import PASSING_ERRORS
 from wisqu_pipelines.storage.qdrant_points import QdrantPoints, in_requests, plain
 from wisqu_pipelines.storage.retries import with_retries
@@ -166,13 +167,16 @@ class QdrantVectorIndex:
             read = partial(self._points.scroll, collection, match, limit, offset, vectors=vectors)
             return self._do("scroll", collection, read)
 
-        points, following = page(None)
-        with ThreadPoolExecutor(1) as ahead:
+        def pages() -> Iterator[list[Point]]:
+            points, following = page(None)
             while following is not None:
-                coming = ahead.submit(page, following)
+                yield points
+                points, following = page(following)
+            yield points
+
+        with ThreadPoolExecutor(1) as thread:
+            for points in ahead(pages(), thread):
                 yield from points
-                points, following = coming.result()
-        yield from points
 
     def count(self, collection: str, match: Mapping[str, Any]) -> int:
         """How many points match, exactly."""
