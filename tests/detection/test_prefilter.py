@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from benchmarks.detecting import texts
 from wisqu_pipelines.detection.context import RowFacts
-from wisqu_pipelines.detection.engine import TextJudge, trigger
-from wisqu_pipelines.detection.evidence import Decision, Evidence, FieldKind, Verdict
+from wisqu_pipelines.detection.engine import Taught, TextJudge, trigger
+from wisqu_pipelines.detection.evidence import FieldKind
 from wisqu_pipelines.detection.normalising import normalise, words
 from wisqu_pipelines.detection.prefilter import finds_whole, suspicious
 from wisqu_pipelines.detection.recogniser import Form
@@ -134,16 +134,12 @@ def test_names_of_objects_are_passed_over() -> None:
     assert len(suspicious(names, trigger(FieldKind.FILENAME))) < len(names) / 10
 
 
-def test_a_verdict_finds_its_words_when_asked() -> None:
-    asked = []
-
-    def find() -> tuple[Evidence, ...]:
-        asked.append(1)
-        return (Evidence("one", "group", "field", 1.0, "test", "a word"),)
-
-    verdict = Verdict(Decision.TEST, 1.0, find)
-    assert verdict.is_test_data
-    assert asked == []
-    assert verdict == Verdict(Decision.TEST, 1.0, find())
-    assert "group/one" in verdict.reason
-    assert len(asked) == 2
+def test_a_verdict_of_many_finds_its_words_when_asked() -> None:
+    judge = TextJudge(taught=Taught({r"acme-\d+": "ACME's own"}))
+    written = ["Test user acme-7", "Maryam Hosseini"]
+    found, nothing = judge.judge_many(written, FieldKind.TITLE, "title")
+    assert nothing is None
+    assert found == judge.judge(written[0], FieldKind.TITLE, "title")
+    assert found is not None
+    assert "ACME's own" in found.reason
+    assert found.evidence is found.evidence

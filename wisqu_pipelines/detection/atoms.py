@@ -65,6 +65,8 @@ Item: TypeAlias = str | Class | Repeat
 Items: TypeAlias = tuple[Item, ...]
 _ANY = Class(((op.NEGATE, None),))
 _ANYTHING = Repeat((_ANY,))
+_Plain: TypeAlias = tuple[str, str, Items, str]
+"""An atom."""
 _NUMBER = Repeat((Class(((op.RANGE, (ord("0"), ord("9"))),)),))
 
 
@@ -84,22 +86,29 @@ def atoms_for(recognisers: Iterable[Recogniser]) -> list[Atom]:
     with _ONE_AT_A_TIME:
         wanted = {choice for each in recognisers for pattern in each.patterns for choice in _wanted(pattern, each.form)}
         _parts.cache_clear()
-        return [_ATOMS.known[number] for number in _hitting(sorted(wanted))]
+        return [_ATOMS[number] for number in _hitting(sorted(wanted))]
 
 
 class _Numbered:
-    """Atoms by number: quick to compare, and nothing that the garbage collector looks through again and again."""
+    """Atoms by number: quick to compare. They are kept as plain tuples of texts, and not as what they are: those the
+    garbage collector does not look through again and again.
+    """
 
     def __init__(self) -> None:
-        self.known: list[Atom] = []
+        self._known: list[_Plain] = []
         self.letters: list[float] = []
-        self._numbers: dict[Atom, int] = {}
+        self._numbers: dict[_Plain, int] = {}
         self._rare: set[int] = set()
 
+    def __getitem__(self, number: int) -> Atom:
+        form, before, items, after = self._known[number]
+        return Atom(Form(form), before, items, after)
+
     def number(self, atom: Atom) -> int:
-        number = self._numbers.setdefault(atom, len(self.known))
-        if number == len(self.known):
-            self.known.append(atom)
+        plain = (atom.form.value, atom.before, atom.items, atom.after)
+        number = self._numbers.setdefault(plain, len(self._known))
+        if number == len(self._known):
+            self._known.append(plain)
             self.letters.append(_letters(atom))
             if _is_rare(atom, self.letters[number]):
                 self._rare.add(number)

@@ -1,9 +1,9 @@
 """Judging texts and rows: what recognisers find, what it adds up to, and what that means in an environment."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import re2
@@ -112,8 +112,10 @@ class TextJudge:
             for place, forms in zip(places, _forms([page[place] for place in places], kind), strict=True):
                 hits, customs = self._hits(forms, kind)
                 if hits.counting or customs:
-                    words_of = partial(self._told, hits, customs, forms, kind, field)
-                    verdicts[start + place] = self._decided(_score(hits, customs, kind, forms), words_of)
+                    score = round(_score(hits, customs, kind, forms), 4)
+                    verdicts[start + place] = _FoundInBulk(
+                        self._decision(score), score, self, hits, customs, forms, kind, field
+                    )
         return verdicts
 
     def judge_row(self, facts: RowFacts, found_in: Mapping[str, Sequence[Evidence]] | None = None) -> Verdict:
@@ -144,7 +146,7 @@ class TextJudge:
 
     def _evidence(self, text: str, kind: FieldKind, name: str) -> list[Evidence]:
         (forms,) = _forms([_cut(text)], kind)
-        return list(self._told(*self._hits(forms, kind), forms, kind, name))
+        return list(self.told(*self._hits(forms, kind), forms, kind, name))
 
     def _hits(self, forms: "_Forms", kind: FieldKind) -> tuple["_Hits", Sequence[int]]:
         """The built-in patterns that count in a text, for and against, and the numbers of people's own; none if nothing
@@ -156,7 +158,7 @@ class TextJudge:
         customs = () if self._customs is None else self._customs.Match(forms.text) or ()
         return (hits, customs) if hits.is_evidence or customs else (_NO_HITS, ())
 
-    def _told(
+    def told(
         self, hits: "_Hits", customs: Sequence[int], forms: "_Forms", kind: FieldKind, name: str
     ) -> tuple[Evidence, ...]:
         """The evidence in one text, in words."""
@@ -193,15 +195,14 @@ class TextJudge:
     def _verdict(self, evidence: Sequence[Evidence]) -> Verdict:
         return self._decided(_sum(evidence), tuple(evidence))
 
-    def _decided(self, score: float, evidence: tuple[Evidence, ...] | Callable[[], tuple[Evidence, ...]]) -> Verdict:
+    def _decided(self, score: float, evidence: tuple[Evidence, ...]) -> Verdict:
         score = round(score, 4)
+        return Verdict(self._decision(score), score, evidence)
+
+    def _decision(self, score: float) -> Decision:
         if score >= self._thresholds.test:
-            decision = Decision.TEST
-        elif score >= self._thresholds.review:
-            decision = Decision.REVIEW
-        else:
-            decision = Decision.REAL
-        return Verdict(decision, score, evidence)
+            return Decision.TEST
+        return Decision.REVIEW if score >= self._thresholds.review else Decision.REAL
 
 
 class _Forms(NamedTuple):
@@ -251,6 +252,38 @@ class _Hits:
 
 
 _NO_HITS = _Hits((), is_evidence=False, score=0.0)
+
+
+class _FoundInBulk(Verdict):
+    """The verdict over one text of many. Its evidence is put into words when somebody asks; until then it is a single
+    object: of so many, each lets the garbage collector look through all that there is more often.
+    """
+
+    __slots__ = ("_customs", "_field", "_hits", "_judge", "_kind", "_text", "_words")
+
+    def __init__(
+        self,
+        decision: Decision,
+        score: float,
+        judge: TextJudge,
+        hits: _Hits,
+        customs: Sequence[int],
+        forms: _Forms,
+        kind: FieldKind,
+        field: str,
+    ) -> None:
+        super().__init__(decision, score, ())
+        self._judge = judge
+        self._hits, self._customs = hits, customs
+        self._words, self._text = forms
+        self._kind, self._field = kind, field
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        if not self._evidence:
+            forms = _Forms(self._words, self._text)
+            self._evidence = self._judge.told(self._hits, self._customs, forms, self._kind, self._field)
+        return self._evidence
 
 
 class _BuiltIn:

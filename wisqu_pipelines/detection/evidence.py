@@ -1,6 +1,6 @@
 """What detection finds and what it makes of it: evidence, and the verdict over a text or a row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,14 +60,12 @@ class Evidence:
 
 
 class Verdict:
-    """What detection makes of a text or of a row. What the evidence is in words is found when somebody asks."""
+    """What detection makes of a text or of a row."""
 
     __slots__ = ("_evidence", "decision", "score")
 
-    def __init__(
-        self, decision: Decision, score: float, evidence: tuple[Evidence, ...] | Callable[[], tuple[Evidence, ...]]
-    ) -> None:
-        """Keep the evidence, or what finds it."""
+    def __init__(self, decision: Decision, score: float, evidence: tuple[Evidence, ...]) -> None:
+        """From a score and the evidence for it."""
         self.decision = decision
         self.score = score
         self._evidence = evidence
@@ -75,8 +73,6 @@ class Verdict:
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """What speaks for test data, and against it."""
-        if not isinstance(self._evidence, tuple):
-            self._evidence = self._evidence()
         return self._evidence
 
     def __eq__(self, other: object) -> bool:

@@ -41,8 +41,7 @@ _TABLE = str.maketrans(
 CAMEL_EDGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a capital begins a word inside a word."""
 _CASE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]")
-_NOT_A_WORD = re.compile(r"(?:[^\w\n]|_)+")
-_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"[^\W\d_]+|\d+|\n")
 _SCRIPT_EDGE = re.compile(r"(?<=[a-z])(?=[\u0600-\u06ff])|(?<=[\u0600-\u06ff])(?=[a-z])")
 """Where a Latin letter stands beside an Arabic one."""
 _MIXED = re.compile(r"[a-z][\u0600-\u06ff]|[\u0600-\u06ff][a-z]")
@@ -128,8 +127,8 @@ def _one_identity(found: re.Match[str]) -> str:
 def _words(folded: str) -> list[str]:
     if _MIXED.search(folded):
         folded = _SCRIPT_EDGE.sub(" ", folded)
-    spaced = _NOT_A_WORD.sub(" ", _NUMBER.sub(r" \g<0> ", folded))
-    return [f" {line} " if (line := each.strip()) else " " for each in spaced.split(SEPARATOR)]
+    spaced = f" {' '.join(_WORD.findall(folded))} "
+    return [line if line.strip() else " " for line in spaced.split(SEPARATOR)]
 
 
 def _folded(text: str) -> str:
