@@ -105,7 +105,7 @@ class Reader:
         found = session.execute(
             rows.add_columns(
                 cast(table.c.id, Text),
-                table.c.created_at,
+                cast(table.c.created_at, Text),
                 table.c.is_test_data,
                 or_(table.c.promotion_status.in_(VOUCHED), table.c.source_id.is_not(None)),
                 _is_test_account(model),
@@ -133,7 +133,7 @@ class Reader:
         return Batch(
             model,
             len(found),
-            (found[-1][1], UUID(ids[-1])),
+            (datetime.fromisoformat(found[-1][1]), UUID(ids[-1])),
             looked_at,
             {UUID(id_) for id_ in compress(ids, are_asked_about)},
             self._verdicts(session, model, looked_at, words, suspects),
@@ -209,7 +209,7 @@ def _as_read(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _row(found: Row[Any]) -> ReadRow:
     id_, created_at, is_test_data, is_vouched_for, _, _, *texts = tuple(found)
-    return ReadRow(UUID(id_), created_at, is_test_data, is_vouched_for, tuple(texts))
+    return ReadRow(UUID(id_), datetime.fromisoformat(created_at), is_test_data, is_vouched_for, tuple(texts))
 
 
 def facts_of(model: type[EnvironmentRow], texts: Mapping[str, str | None], **about: Any) -> RowFacts:
