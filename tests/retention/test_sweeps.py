@@ -26,7 +26,7 @@ from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, TESTER
 from wisqu_pipelines.ports.clock import SystemClock
 from wisqu_pipelines.retention import purging
 from wisqu_pipelines.retention.marking import APPROVED, NEEDED, PROMOTED, PROMOTING, RESTORED
-from wisqu_pipelines.retention.models import Sweep, SweepState
+from wisqu_pipelines.retention.models import Sweep, SweepItem, SweepState
 from wisqu_pipelines.storage.memory import ManualClock
 
 WHY = "Cleaning up after the spring release"
@@ -188,6 +188,10 @@ def test_what_a_person_took_back_is_not_hidden_again_before_it_is_old_once_more(
     days = rows.environment.settings.retention.days
     with rows.environment.database.begin() as session:
         session.execute(update(Sweep).where(Sweep.id == sweep).values(hidden_at=rows.ago(days + 1)))
+    assert rows.retention.foretell().rows == 0, "it counts from when the person took it back"
+    with rows.environment.database.begin() as session:
+        taken_back = update(SweepItem).where(SweepItem.sweep_id == sweep)
+        session.execute(taken_back.values(restored_at=SweepItem.restored_at - timedelta(days=days + 1)))
     assert rows.retention.foretell().rows == 2
 
 
@@ -332,12 +336,14 @@ def test_progress_says_how_much_there_is(rows: Rows, monkeypatch: pytest.MonkeyP
     rows.end_grace(sweep)
     rows.retention.run(progress=tell)
     for kind in ("rag_documents", "stored_files"):
-        for act in ("looked at and hidden", "purged"):
-            assert [each[1:] for each in told if each[0] == f"{kind} {act}"] == [(2, 3), (3, 3)]
+        assert [each[1:] for each in told if each[0] == f"{kind} looked at and hidden"] == [(2, 3), (3, 3)]
+    purged = [each[1:] for each in told if each[0] == "purged"]
+    assert purged == sorted(purged)
+    assert (len(purged), purged[-1]) == (4, (6, 6)), "documents and files go at the same time"
 
 
 def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(3):
+    for _ in range(4):
         rows.document(OLD)
     monkeypatch.setattr(purging, "AT_ONCE", 1)
     calls = []
@@ -349,9 +355,30 @@ def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(KeyboardInterrupt):
         rows.retention.run(progress=die)
-    assert len(rows.visible(RagDocument)) == 1
+    assert len(rows.visible(RagDocument)) == 1, "of the page that was hidden meanwhile, nothing is taken back"
     (done,) = rows.retention.run().earlier
-    assert (done.state, done.hidden) == (SweepState.HIDDEN, 6)
+    assert (done.state, done.hidden) == (SweepState.HIDDEN, 8)
+
+
+def test_a_purge_that_cannot_reach_one_store_goes_on_with_the_next_run(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        rows.document(OLD)
+    rows.end_grace(swept(rows))
+    monkeypatch.setattr(purging, "AT_ONCE", 1)
+
+    def broken(*_: object) -> None:
+        raise _Broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wisqu_pipelines.storage.qdrant.QdrantVectorIndex.delete", broken)
+        with pytest.raises(_Broken):
+            rows.retention.go_on()
+    assert rows.stored()[1] == 3 * CHUNKS
+    (done,) = rows.retention.go_on()
+    assert (done.state, done.purged) == (SweepState.PURGED, 6)
+    assert rows.stored() == (0, 0)
 
 
 def test_what_changes_between_marking_and_hiding_stays(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 
-def cached_item(item_type: str, item_id: UUID) -> str:
+def cached_item(item_type: str, item_id: UUID | str) -> str:
     """The key of a cached row."""
     return f"item:{item_type}:{item_id}"
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     null,
     or_,
     select,
@@ -32,7 +31,7 @@ from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.retention.kinds import Kind
-from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem
+from wisqu_pipelines.retention.models import ItemState, SweepItem
 from wisqu_pipelines.settings import RetentionSettings
 
 HELD = "under a legal hold"
@@ -85,8 +84,8 @@ def goes(kind: Kind, scope: Scope) -> ColumnElement[bool]:
 
 def mark(session: Session, kind: Kind, scope: Scope) -> None:
     """Write down what goes of a kind: after the kinds that refer to it."""
-    columns = [each.key for each in SweepItem.__table__.columns if each.key != "detail"]
-    session.execute(insert(SweepItem).from_select(columns, _going(kind, scope)))
+    going = _going(kind, scope)
+    session.execute(insert(SweepItem).from_select(going.selected_columns.keys(), going))
 
 
 def staying(session: Session, kind: Kind, scope: Scope) -> dict[str, int]:
@@ -103,17 +102,11 @@ def _kept(kind: Kind, scope: Scope) -> timedelta:
 
 
 def _was_taken_back(kind: Kind, scope: Scope) -> ColumnElement[bool]:
-    """Whether a person took it back from a sweep that hid it less long ago than rows are kept: the next night is not to
-    hide it again.
+    """Whether a person took it back from a sweep less long ago than rows are kept: the next night is not to hide it
+    again.
     """
-    taken_back = (
-        select(SweepItem.item_id)
-        .join(Sweep, Sweep.id == SweepItem.sweep_id)
-        .where(
-            SweepItem.item_type == kind.name,
-            SweepItem.state == literal_column(repr(ItemState.RESTORED.value)),  # no parameter: the index is of these
-            Sweep.hidden_at >= scope.now - _kept(kind, scope),
-        )
+    taken_back = select(SweepItem.item_id).where(
+        SweepItem.item_type == kind.name, SweepItem.restored_at >= scope.now - _kept(kind, scope)
     )
     return kind.model.id.in_(taken_back)
 
@@ -163,5 +156,4 @@ def _going(kind: Kind, scope: Scope) -> Select[Any]:
         **nothing,
         **own,
     }
-    names = [each.key for each in SweepItem.__table__.columns if each.key != "detail"]
-    return select(*(values[name].label(name) for name in names)).where(goes(kind, scope))
+    return select(*(value.label(name) for name, value in values.items())).where(goes(kind, scope))

@@ -5,12 +5,16 @@ that is interrupted leaves no row without its file, and its next run finds in th
 stores.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
+from itertools import takewhile
+from threading import Lock
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, case, delete, exists, func, null, select, update
+from sqlalchemy import Text, any_, case, cast, delete, exists, func, null, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog import contents
@@ -25,13 +29,13 @@ from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.retention.kinds import KINDS, Kind
 from wisqu_pipelines.retention.marking import Scope, goes
 from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem
-from wisqu_pipelines.side_by_side import side_by_side
+from wisqu_pipelines.side_by_side import ahead, side_by_side
 
 AT_ONCE = 1_000
 """Rows of one transaction."""
 CHANGED = "it was changed, held or promoted since it was marked, or somebody was writing it"
 STORES_AT_ONCE = 2
-"""Batches whose vectors and files are removed, while the rows of the next ones go."""
+"""Batches of each kind whose vectors or files are removed at the same time."""
 TAKEN_BACK = "it was restored, or deleted by somebody else"
 
 
@@ -39,42 +43,70 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
     """Hide what is marked and still may go; returns how many rows."""
     hidden = 0
     left = _left(environment, sweep.id, ItemState.MARKED)
-    for kind in KINDS.values():
-        done = 0
-        for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
-            _forget_cached(environment, kind, page)  # which an earlier run has hidden, and perhaps not come to
-        last = UUID(int=0)
-        while True:
-            with environment.database.begin() as session:
-                moved = _hide_page(session, sweep, kind, scope, last)
-            if not moved:
-                break
-            last = max(moved)
-            gone = [item_id for item_id, state in moved.items() if state == ItemState.HIDDEN]
-            _forget_cached(environment, kind, gone)
-            hidden += len(gone)
-            done += len(moved)
-            progress(f"{kind.name} looked at and hidden", done, left.get(kind.name, done))
+    with ThreadPoolExecutor(1) as thread:
+        for kind in KINDS.values():
+            done = 0
+            for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
+                # An earlier run has hidden these, and perhaps not come to what is cached of them.
+                _forget_cached(environment, kind, page)
+            for moved in ahead(_hiding(environment, sweep, kind, scope), thread):
+                gone = [item_id for item_id, state in moved.items() if state == ItemState.HIDDEN]
+                _forget_cached(environment, kind, gone)
+                hidden += len(gone)
+                done += len(moved)
+                progress(f"{kind.name} looked at and hidden", done, left.get(kind.name, done))
     return hidden
 
 
 def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
-    """Purge what is hidden and not held."""
-    gone: Counter[str] = Counter()
-    left = _left(environment, sweep.id, ItemState.HIDDEN, ItemState.REMOVING)
-    empty = partial(_empty_stores, environment, sweep.id)
-    for kind, count in side_by_side(empty, _leaving(environment, sweep, scope), STORES_AT_ONCE):
-        gone[kind.name] += count
-        progress(f"{kind.name} purged", gone[kind.name], left.get(kind.name, gone[kind.name]))
+    """Purge what is hidden and not held: row by row kind by kind, and behind them, for all kinds at the same time, what
+    lies in the stores for rows that have gone.
+    """
+    purged = _Purged(environment, sweep.id, progress)
+    with ThreadPoolExecutor(len(KINDS)) as threads:
+        emptied: list[Future[None]] = []
+        try:
+            for kind in KINDS.values():
+                for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
+                    gone = _delete_rows(environment, sweep, kind, scope, page)
+                    if not _has_stores(kind):
+                        purged.add(len(gone))
+                if _has_stores(kind):
+                    emptied.append(threads.submit(_empty_stores, environment, sweep.id, kind, purged))
+            for each in emptied:
+                each.result()
+        except BaseException:
+            purged.stop()  # between two pages: what is left is in the sweep's items, for the next run
+            raise
 
 
-def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None) -> int:
+class _Purged:
+    """How far a purge is, for those who work on it at the same time."""
+
+    def __init__(self, environment: Environment, sweep_id: UUID, progress: Progress) -> None:
+        self._total = sum(_left(environment, sweep_id, ItemState.HIDDEN, ItemState.REMOVING).values())
+        self._progress = progress
+        self._count = 0
+        self._one_at_a_time = Lock()
+        self.is_stopped = False
+
+    def add(self, count: int) -> None:
+        with self._one_at_a_time:
+            self._count += count
+            self._progress("purged", self._count, self._total)
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None, now: datetime) -> int:
     """Give hidden rows back, with what they are parts of; returns how many.
 
     Args:
         session: The transaction.
         sweep: Which sweep hid them.
         items: Types and ids, or None for all.
+        now: When that is.
     """
     wanted = {name: None if items is None else [id_ for type_, id_ in items if type_ == name] for name in KINDS}
     given_back = 0
@@ -100,7 +132,7 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
             .returning(kind.model.id)
             .execution_options(synchronize_session=False)
         ).all()
-        _move(session, sweep.id, kind, back, ItemState.RESTORED)
+        _move(session, sweep.id, kind, back, ItemState.RESTORED, restored_at=now)
         given_back += len(back)
     return given_back
 
@@ -132,7 +164,19 @@ def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemStat
         query = wanted.where(SweepItem.item_id > page[-1])
 
 
-def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, after: UUID) -> dict[UUID, str]:
+def _hiding(environment: Environment, sweep: Sweep, kind: Kind, scope: Scope) -> Iterator[dict[str, str]]:
+    """Hide what is marked of a kind, page by page: what became of each item, by its id."""
+    last = UUID(int=0)
+    while True:
+        with environment.database.begin() as session:
+            moved = _hide_page(session, sweep, kind, scope, last)
+        if not moved:
+            return
+        yield moved
+        last = UUID(max(moved))
+
+
+def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, after: UUID) -> dict[str, str]:
     """Hide the rows of the next page that may still go, in one statement: what became of each item of the page."""
     of_sweep = (SweepItem.sweep_id == sweep.id, SweepItem.item_type == kind.name)
     page = (
@@ -159,20 +203,18 @@ def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, after: 
             state=case((is_hidden, ItemState.HIDDEN), else_=ItemState.KEPT),
             detail=case((is_hidden, null()), else_=CHANGED),
         )
-        .returning(SweepItem.item_id, SweepItem.state)
+        .returning(cast(SweepItem.item_id, Text), SweepItem.state)
         .execution_options(synchronize_session=False)
     )
     return {item_id: state for item_id, state in moved}  # noqa: C416  (rows are not tuples to the type checker)
 
 
-def _move(
-    session: Session, sweep_id: UUID, kind: Kind, ids: Sequence[UUID], state: ItemState, detail: str | None = None
-) -> None:
+def _move(session: Session, sweep_id: UUID, kind: Kind, ids: Sequence[UUID], state: ItemState, **values: Any) -> None:
     if ids:
         session.execute(
             update(SweepItem)
             .where(SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, among(SweepItem.item_id, ids))
-            .values(state=state, detail=detail)
+            .values(state=state, **values)
             .execution_options(synchronize_session=False)
         )
 
@@ -199,55 +241,51 @@ def _delete_rows(
         ).all()
         _move(session, sweep.id, kind, gone, ItemState.REMOVING if _has_stores(kind) else ItemState.PURGED)
         left = session.scalars(select(model.id).where(*ours)).all()
-        _move(session, sweep.id, kind, list({*page} - {*gone} - {*left}), ItemState.KEPT, TAKEN_BACK)
+        _move(session, sweep.id, kind, list({*page} - {*gone} - {*left}), ItemState.KEPT, detail=TAKEN_BACK)
         return gone
-
-
-def _leaving(environment: Environment, sweep: Sweep, scope: Scope) -> Iterator[tuple[Kind, Sequence[UUID]]]:
-    """The items that may leave the stores, kind by kind: their rows have gone."""
-    for kind in KINDS.values():
-        for page in _pages(environment, sweep.id, kind, ItemState.REMOVING):
-            yield kind, page  # an earlier run has left them
-        for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
-            yield kind, _delete_rows(environment, sweep, kind, scope, page)
 
 
 def _has_stores(kind: Kind) -> bool:
     return kind.model in {RagDocument, StoredFile}
 
 
-def _empty_stores(environment: Environment, sweep_id: UUID, leaving: tuple[Kind, Sequence[UUID]]) -> tuple[Kind, int]:
-    """Remove the vectors and files of rows that are gone; returns how many there were."""
-    kind, ids = leaving
-    if _has_stores(kind) and ids:
-        wanted = select(
-            SweepItem.collection, SweepItem.vector_version, SweepItem.points, SweepItem.bucket, SweepItem.object_name
-        ).where(SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, among(SweepItem.item_id, ids))
-        with environment.database.begin() as session:
-            items = session.execute(wanted).all()
-            named = _named_by_rows(session, {each.object_name for each in items if each.object_name})
-        contents.remove(
-            environment,
-            [
-                Vectors(each.collection, each.vector_version, each.points)
-                for each in items
-                if each.collection and each.vector_version
-            ],
-            [
-                File(each.bucket, each.object_name)
-                for each in items
-                if each.bucket and each.object_name and each.object_name not in named
-            ],
-        )
-        with environment.database.begin() as session:
-            _move(session, sweep_id, kind, ids, ItemState.PURGED)
-    return kind, len(ids)
+def _empty_stores(environment: Environment, sweep_id: UUID, kind: Kind, purged: _Purged) -> None:
+    """Remove the vectors and files of rows that are gone."""
+    leaving = takewhile(lambda _: not purged.is_stopped, _pages(environment, sweep_id, kind, ItemState.REMOVING))
+    for count in side_by_side(partial(_empty, environment, sweep_id, kind), leaving, STORES_AT_ONCE):
+        purged.add(count)
+
+
+def _empty(environment: Environment, sweep_id: UUID, kind: Kind, ids: Sequence[UUID]) -> int:
+    """Remove the vectors and files of some such rows; returns how many there were."""
+    wanted = select(
+        SweepItem.collection, SweepItem.vector_version, SweepItem.points, SweepItem.bucket, SweepItem.object_name
+    ).where(SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, among(SweepItem.item_id, ids))
+    with environment.database.begin() as session:
+        items = session.execute(wanted).all()
+        named = _named_by_rows(session, {each.object_name for each in items if each.object_name})
+    contents.remove(
+        environment,
+        [
+            Vectors(each.collection, each.vector_version, each.points)
+            for each in items
+            if each.collection and each.vector_version
+        ],
+        [
+            File(each.bucket, each.object_name)
+            for each in items
+            if each.bucket and each.object_name and each.object_name not in named
+        ],
+    )
+    with environment.database.begin() as session:
+        _move(session, sweep_id, kind, ids, ItemState.PURGED)
+    return len(ids)
 
 
 def _named_by_rows(session: Session, keys: set[str]) -> set[str]:
     return set(session.scalars(select(StoredFile.object_name).where(among(StoredFile.object_name, keys))))
 
 
-def _forget_cached(environment: Environment, kind: Kind, ids: Sequence[UUID]) -> None:
+def _forget_cached(environment: Environment, kind: Kind, ids: Sequence[UUID | str]) -> None:
     if ids:
         environment.cache.delete(*(cached_item(kind.name, each) for each in ids))

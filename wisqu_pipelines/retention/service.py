@@ -244,7 +244,7 @@ class RetentionService:
         self, sweep_id: UUID, person: str | UUID, reason: str, item_ids: Sequence[UUID] | None = None
     ) -> RestoreReport:
         """Give back what a sweep has hidden and not purged: all of it, or some items with what they are parts of. No
-        sweep takes them again before they are once more as old as the policy says, counted from when they were hidden.
+        sweep takes them again before they are once more as old as the policy says, counted from now.
 
         Raises:
             SweepNotFound, SweepRefused: it is not there, has hidden nothing, or none of those items.
@@ -263,7 +263,7 @@ class RetentionService:
                 items = [(type_, id_) for type_, id_ in session.execute(known)]
                 if unknown := {*item_ids} - {id_ for _, id_ in items}:
                     self._refuse(sweep, "restored", f"it has not swept {', '.join(map(str, sorted(unknown)))}")
-            count = purging.restore(session, sweep, items)
+            count = purging.restore(session, sweep, items, self._clock.now())
             if not count:
                 self._refuse(sweep, "restored", "nothing of that is hidden any more")
             self._write_down(session, "retention_restored", who.id, why, sweep, items=count)
