@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -64,9 +64,8 @@ class PlanItems:
             size: Items in one page; `ITEMS_AT_ONCE` if it is not given.
             session: A transaction to read in; otherwise each page has its own.
         """
-        return self._pages(
-            _COLUMNS, _item, promotion_id, kinds, effects, passed, not_passed, only, size or ITEMS_AT_ONCE, session
-        )
+        which = _Which(promotion_id, kinds, effects, passed, not_passed, only)
+        return self._pages(_COLUMNS, _item, which, size or ITEMS_AT_ONCE, session)
 
     def names(
         self,
@@ -77,25 +76,20 @@ class PlanItems:
         not_passed: Collection[Step] = (),
     ) -> Iterator[list[ItemName]]:
         """What a plan's items are called, page by page: with the order and the filters of `pages`, for a fraction."""
-        return self._pages(_NAMES, _name, promotion_id, kinds, effects, None, not_passed, None, NAMES_AT_ONCE, None)
+        which = _Which(promotion_id, kinds, effects, not_passed=not_passed)
+        return self._pages(_NAMES, _name, which, NAMES_AT_ONCE)
 
     def _pages(
         self,
         columns: Sequence[ColumnElement[Any]],
         make: Callable[[Row[Any]], Item],
-        promotion_id: UUID,
-        kinds: Sequence[str],
-        effects: Collection[Effect],
-        passed: Step | None,
-        not_passed: Collection[Step],
-        only: Collection[UUID] | None,
+        which: "_Which",
         at_once: int,
-        session: Session | None,
+        session: Session | None = None,
     ) -> Iterator[list[Item]]:
         rows = select(*columns).order_by(PromotionItem.source_id).limit(at_once)
-        wanted = _filtered(rows, promotion_id, effects, only=only)
-        steps = {*not_passed, *([passed] if passed else [])}
-        for kind in kinds:
+        wanted = _filtered(rows, which.promotion_id, which.effects, only=which.only)
+        for kind in which.kinds:
             page = wanted.where(PromotionItem.item_type == kind)
             last: UUID | None = None
             more = True
@@ -103,10 +97,9 @@ class PlanItems:
                 with self._control.begin() if session is None else nullcontext(session) as reading:
                     after = page if last is None else page.where(PromotionItem.source_id > last)
                     items = [make(row) for row in reading.execute(after)]
-                    done = _passed(reading, promotion_id, items, steps) if items and steps else {}
+                    kept = which.of(reading, items)
                 more = len(items) == at_once
                 last = items[-1].source_id if items else None
-                kept = [item for item in items if _is_wanted(done.get(item.source_id, set()), passed, not_passed)]
                 if kept:
                     yield kept
 
@@ -208,6 +201,30 @@ class PlanItems:
             return count, [{"source_id": str(row.source_id), "error": row.detail or ""} for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """Which items of a plan are wanted; as `PlanItems.pages` explains it."""
+
+    promotion_id: UUID
+    kinds: Sequence[str]
+    effects: Collection[Effect]
+    passed: Step | None = None
+    not_passed: Collection[Step] = ()
+    only: Collection[UUID] | None = None
+
+    def of(self, session: Session, page: list[Item]) -> list[Item]:
+        """Those of a page that are wanted, by what the journal says of them."""
+        steps = {*self.not_passed, *([self.passed] if self.passed else [])}
+        if not page or not steps:
+            return page
+        done = _passed(session, self.promotion_id, page, steps)
+        return [item for item in page if self._is_wanted(done.get(item.source_id, set()))]
+
+    def _is_wanted(self, done: Collection[str]) -> bool:
+        is_far_enough = self.passed is None or self.passed in done
+        return is_far_enough and not any(step in done for step in self.not_passed)
+
+
 def _passed(
     session: Session, promotion_id: UUID, page: Sequence[Named], steps: Collection[Step]
 ) -> dict[UUID, set[str]]:
@@ -229,10 +246,6 @@ def _journalled(promotion_id: UUID, page: Sequence[Named], steps: Collection[Ste
         PromotionJournal.source_id.between(page[0].source_id, page[-1].source_id),
         PromotionJournal.step.in_(steps),
     )
-
-
-def _is_wanted(done: Collection[str], passed: Step | None, not_passed: Collection[Step]) -> bool:
-    return (passed is None or passed in done) and not any(step in done for step in not_passed)
 
 
 def _filtered(
