@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 
 from tests.promotion.world import World
-from wisqu_pipelines.errors import ClaimLost, PromotionFailed, PromotionRefused, StoreUnavailable
+from wisqu_pipelines.errors import ClaimLost, PlanStale, PromotionFailed, PromotionRefused, StoreUnavailable
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.ledger import Ledger
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.publishing import publish
 from wisqu_pipelines.promotion.rollback import Rollback
 
 WRITES = (
@@ -74,6 +75,32 @@ def streaming(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world whose files go through this process, so that the target's own account writes them."""
     monkeypatch.setattr(world.services.promotions, "_open_transfer", lambda path: None)
     return world
+
+
+@pytest.mark.parametrize(("where", "is_update"), [("dev", False), ("dev", True), ("stage", True)])
+def test_what_changes_behind_the_hold_is_not_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, where: str, is_update: bool
+) -> None:
+    document, other = world.document("one.md", "one"), world.document("two.md", "two")
+    if is_update:
+        world.promote(document)
+        world.edit(document, "one, anew")
+    changed = document if where == "dev" else world.twin(document)
+    before = world.state("stage")
+
+    def late(*arguments: Any) -> None:
+        world.change(changed, where, title="Changed behind the hold")
+        publish(*arguments)
+
+    monkeypatch.setattr("wisqu_pipelines.promotion.execution.publish", late)
+    with pytest.raises(PlanStale, match=rf"one\.md.*: not what was planned in {where} any more") as refusal:
+        world.promote(*([document, other] if is_update else [other, document]))
+    assert "two.md" not in str(refusal.value)
+    after = world.state("stage")
+    assert (after["objects"], after["points"]) == (before["objects"], before["points"]), "what was staged is swept"
+    assert {each: row for each, row in after["rows"]["rag_documents"].items() if each != str(changed)} == {
+        each: row for each, row in before["rows"]["rag_documents"].items() if each != str(changed)
+    }
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "lost reply"])

@@ -1,9 +1,12 @@
 """Telling the source what has been promoted."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion
 from wisqu_pipelines.promotion.models import TAKEN, Step
 from wisqu_pipelines.promotion.sources import mark
 from wisqu_pipelines.promotion.work import Work
+from wisqu_pipelines.side_by_side import ahead
 
 
 def tell_source(work: Work, published: EnvironmentPromotion) -> None:
@@ -16,9 +19,11 @@ def tell_source(work: Work, published: EnvironmentPromotion) -> None:
     Raises:
         ClaimLost: another run has taken it over.
     """
-    for names in work.ledger.items.names(work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED)):
-        mark(work.route.source, work.id, names, _sent(work, published))
-        work.ledger.journal(work.claim, names, Step.SOURCE_MARKED)
+    unmarked = work.ledger.items.names(work.id, effects=TAKEN, not_passed=(Step.SKIPPED, Step.SOURCE_MARKED))
+    with ThreadPoolExecutor(1) as reading:
+        for names in ahead(unmarked, reading):
+            mark(work.route.source, work.id, names, _sent(work, published))
+            work.ledger.journal(work.claim, names, Step.SOURCE_MARKED)
 
 
 def _sent(work: Work, published: EnvironmentPromotion) -> DeveloperAction:

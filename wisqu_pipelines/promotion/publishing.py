@@ -3,7 +3,8 @@ sees their ids and hashes, and never their content.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -15,7 +16,6 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
-    and_,
     bindparam,
     cast,
     false,
@@ -42,6 +42,7 @@ from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
 from wisqu_pipelines.promotion.work import Work, exclusive
+from wisqu_pipelines.side_by_side import ahead
 
 ROWS_AT_ONCE = 2_000
 """Rows written by one statement."""
@@ -74,19 +75,22 @@ def publish(work: Work, session: Session, staging: Staging, about: EnvironmentPr
     exclusive(session, work.id)
     counts: dict[Effect, dict[str, int]] = {effect: {} for effect in MOVING}
     first: list[str] = []
-    with work.route.source.database.snapshot() as here:
-        for page in going(work):
+    with work.route.source.database.snapshot() as here, ThreadPoolExecutor(1) as reading:
+        for page in ahead(going(work), reading):
             kind = TYPES[page[0].item_type]
-            _require_planned(work, here, kind, page)
             _require_standing(work, session, kind, page)
             for effect in MOVING:
                 items = [item for item in page if item.effect == effect]
                 if items:
                     rows = _arriving(work, kind, items, staging, about)
-                    _create(here, session, kind, rows) if effect == Effect.CREATE else _update(
-                        work.id, here, session, kind, items, rows
+                    written = (
+                        copy_across(here, rows, session, kind.name, rows.selected_columns.keys())
+                        if effect == Effect.CREATE
+                        else _update(work.id, here, session, kind, items, rows)
                     )
-                    counts[effect][kind.name] = counts[effect].get(kind.name, 0) + len(items)
+                    if written != len(items):
+                        _refuse(work, _changed(here, kind, items), work.route.source.name)
+                    counts[effect][kind.name] = counts[effect].get(kind.name, 0) + written
             first += [str(item.target_id) for item in page[: IDS_IN_RECEIPT - len(first)]]
     by_type = {name: sum(each.get(name, 0) for each in counts.values()) for name in TYPES}
     about.success_count = sum(by_type.values())
@@ -122,19 +126,14 @@ def images_digest(session: Session, promotion_id: UUID) -> str | None:
     return session.scalars(select(together).where(PromotionBeforeImage.promotion_id == promotion_id)).one()
 
 
-def _require_planned(work: Work, here: Session, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
-    """The source's rows are what was planned."""
+def _changed(here: Session, kind: PromotableType, items: Sequence[PlannedItem]) -> Sequence[PlannedItem]:
+    """The items whose rows in the source are not what was planned."""
     table = kind.table
-    given = as_table(
-        "given",
-        {
-            "id": uuids([item.source_id for item in page]),
-            "row_hash": texts([item.source_hashes.row for item in page]),
-        },
+    hashes = select(table.c.id, row_hash(kind, table, twin=False)).where(
+        among(table.c.id, [item.source_id for item in items])
     )
-    same = and_(table.c.id == given.c.id, row_hash(kind, table, twin=False) == given.c.row_hash)
-    others = set(here.scalars(select(given.c.id).outerjoin(table, same).where(table.c.id.is_(None))))
-    _refuse(work, [item for item in page if item.source_id in others], work.route.source.name)
+    found = {id_: hashed for id_, hashed in here.execute(hashes)}  # noqa: C416  (rows are not tuples to the type checker)
+    return [item for item in items if found.get(item.source_id) != item.source_hashes.row]
 
 
 def _require_standing(work: Work, there: Session, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
@@ -152,21 +151,23 @@ def _require_standing(work: Work, there: Session, kind: PromotableType, page: Se
             return row is not None or item.target_hashes is not None
         return bool(row.standing != item.target_hashes or row.promotion_status == PromotionStatus.PROMOTING)
 
-    _refuse(work, [item for item in page if differs(item)], work.route.target.name)
+    if changed := [item for item in page if differs(item)]:
+        _refuse(work, changed, work.route.target.name)
 
 
-def _refuse(work: Work, changed: Sequence[PlannedItem], environment: str) -> None:
-    if changed:
-        named = [f"{each.item_type} '{each.label}' ({each.source_id})" for each in changed]
-        raise PlanStale(
-            promotion_id=str(work.id), changes=f"{'; '.join(named)}: not what was planned in {environment} any more"
-        )
+def _refuse(work: Work, changed: Sequence[PlannedItem], environment: str) -> NoReturn:
+    named = [f"{each.item_type} '{each.label}' ({each.source_id})" for each in changed]
+    raise PlanStale(
+        promotion_id=str(work.id), changes=f"{'; '.join(named)}: not what was planned in {environment} any more"
+    )
 
 
 def _arriving(
     work: Work, kind: PromotableType, items: Sequence[PlannedItem], staging: Staging, about: EnvironmentPromotion
 ) -> Select[Any]:
-    """A query in the source whose rows are what the items' rows in the target will be."""
+    """A query in the source whose rows are what the items' rows in the target will be: of those that are what was
+    planned, and of no others.
+    """
     row = kind.table
     given = as_table("given", _given(work, kind, items, staging))
     columns: dict[str, ColumnElement[Any]] = {
@@ -191,22 +192,26 @@ def _arriving(
         columns["object_name"] = cast(given.c.object_name, String)
     if kind.has_vectors:
         columns["vector_version"] = given.c.vector_version
-    return select(*(value.label(name) for name, value in columns.items())).where(row.c.id == given.c.id)
+    # Not by `=`, which Postgres may join by: it would hash every row of the table for each page.
+    is_as_planned = row_hash(kind, row, twin=False).is_not_distinct_from(given.c.row_hash)
+    return select(*(value.label(name) for name, value in columns.items())).where(row.c.id == given.c.id, is_as_planned)
 
 
 def _given(
     work: Work, kind: PromotableType, items: Sequence[PlannedItem], staging: Staging
 ) -> Mapping[str, tuple[Any, Sequence[Any]]]:
     """What the source's database cannot know of the items."""
+    names = [staging.names(kind, item) for item in items]
     given: dict[str, tuple[Any, Sequence[Any]]] = {
         "id": uuids([item.source_id for item in items]),
+        "row_hash": texts([item.source_hashes.row for item in items]),
         "target_id": uuids([item.target_id for item in items]),
-        "arrived": texts([to_json(arrived(item, kind, staging)).decode() for item in items]),
+        "arrived": texts([to_json(_arrived(item, own)).decode() for item, own in zip(items, names, strict=True)]),
     }
     if kind.has_file:
-        given["object_name"] = texts([staging.object_name(item) for item in items])
+        given["object_name"] = texts([own["object_name"] for own in names])
     if kind.has_vectors:
-        given["vector_version"] = uuids([item.version(work.id) for item in items])
+        given["vector_version"] = uuids([own["vector_version"] for own in names])
     for column, owner in kind.belongs_to.items():
         targets = work.ledger.items.targets(work.id, owner, {item.belongs_to[column] for item in items})
         given[f"of_{column}"] = uuids([targets[item.belongs_to[column]] for item in items])
@@ -215,11 +220,11 @@ def _given(
 
 def arrived(item: PlannedItem, kind: PromotableType, staging: Staging) -> dict[str, str | None]:
     """What a row in the target says of the promotion that brought it: the hashes, and the names of file and vectors."""
-    return {**item.source_hashes.as_dict(), **staging.names(kind, item)}
+    return _arrived(item, staging.names(kind, item))
 
 
-def _create(here: Session, there: Session, kind: PromotableType, rows: Select[Any]) -> None:
-    copy_across(here, rows, there, kind.name, rows.selected_columns.keys())
+def _arrived(item: PlannedItem, names: Mapping[str, str]) -> dict[str, str | None]:
+    return {**item.source_hashes.as_dict(), **names}
 
 
 def _update(
@@ -229,7 +234,7 @@ def _update(
     kind: PromotableType,
     items: Sequence[PlannedItem],
     rows: Select[Any],
-) -> None:
+) -> int:
     table = kind.table
     whole: ColumnElement[Any] = func.to_jsonb(literal_column(table.name))
     images = select(literal(promotion_id), cast(literal(kind.name), String), table.c.id, whole).where(
@@ -237,8 +242,10 @@ def _update(
     )
     there.execute(insert(PromotionBeforeImage).from_select(["promotion_id", "item_type", "target_id", "image"], images))
     row = rows.subquery("arriving")
-    found = here.scalars(select(cast(func.jsonb_agg(func.to_jsonb(literal_column(row.name))), Text)).select_from(row))
-    write_rows(there, kind, bindparam(None, found.one(), type_=Text), rows.selected_columns.keys())
+    whole = func.jsonb_agg(func.to_jsonb(literal_column(row.name)))
+    count, arriving = here.execute(select(func.count(), cast(whole, Text)).select_from(row)).one()
+    write_rows(there, kind, bindparam(None, arriving, type_=Text), rows.selected_columns.keys())
+    return int(count)
 
 
 def write_rows(there: Session, kind: PromotableType, rows: Any, columns: Sequence[str]) -> None:
