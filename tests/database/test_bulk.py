@@ -1,16 +1,25 @@
 """Many values at once, as text: whatever they are, they arrive as they are."""
 
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import String, Text, bindparam, func, select, text
+from sqlalchemy import BigInteger, Boolean, DateTime, String, Text, TypeDecorator, Uuid, bindparam, func, select, text
 
 from wisqu_pipelines.bootstrap import Services
-from wisqu_pipelines.database.bulk import NULL, among_texts, array, copied, copy_lines
+from wisqu_pipelines.database.bulk import NULL, among, array, as_table, copied, copy_lines
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import StoreUnavailable
+
+
+class _Moment(TypeDecorator[datetime]):
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=5)
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -24,7 +33,21 @@ def test_an_array_holds_the_texts_that_were_given(services: Services, values: li
         found = session.scalars(select(func.unnest(array(Text(), odd)).column_valued("each"))).all()
         assert found == odd
         given_one = bindparam(None, odd[-1], type_=String)
-        assert session.scalar(select(among_texts(given_one, odd))) is True
+        assert session.scalar(select(among(given_one, odd))) is True
+
+
+def test_a_table_of_lists_holds_what_was_given(services: Services) -> None:
+    when = datetime(2026, 3, 1, 12, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=3, minutes=30)))
+    columns: dict[str, tuple[Any, list[Any]]] = {
+        "id": (Uuid, [UUID(int=1), UUID(int=2)]),
+        "said": (Text, ['NULL "\\', None]),
+        "count": (BigInteger, [2**40, -1]),
+        "is_so": (Boolean, [True, False]),
+        "moment": (_Moment, [when, None]),
+    }
+    with services.control.begin() as session:
+        found = session.execute(select(as_table("given", columns))).all()
+    assert [tuple(row) for row in found] == list(zip(*(values for _, values in columns.values()), strict=True))
 
 
 @FEW

@@ -3,7 +3,9 @@ through Python.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import (
@@ -26,21 +28,22 @@ from sqlalchemy.types import TypeEngine
 
 BLOCK = 256 * 1024
 """Bytes held on their way from one database to the other."""
+Value: TypeAlias = str | UUID | int | datetime
+"""What Postgres reads as Python writes it; times are aware."""
 NULL = "\\N"
 """Nothing, in a line for `copy_lines`."""
 
 
-def as_table(name: str, columns: Mapping[str, tuple[type[TypeEngine[Any]], Sequence[Any]]]) -> TableValuedAlias:
+def as_table(
+    name: str, columns: Mapping[str, tuple[type[TypeEngine[Any]], Sequence[Value | None]]]
+) -> TableValuedAlias:
     """Lists of equal length as a table that a statement can join.
 
     Args:
         name: The table's name within the statement.
         columns: Each column's name, its type, and its values, one a row.
     """
-    arrays = [
-        array(Uuid(), map(str, values)) if kind is Uuid else bindparam(None, list(values), type_=ARRAY(kind))
-        for kind, values in columns.values()
-    ]
+    arrays = [array(kind(), values) for kind, values in columns.values()]
     return (
         func.unnest(*arrays)
         .table_valued(*(column(each, kind) for each, (kind, _) in columns.items()), name=name, joins_implicitly=True)
@@ -58,11 +61,6 @@ def texts(values: Sequence[str | None]) -> tuple[type[Text], Sequence[str | None
     return Text, values
 
 
-def among(wanted: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnElement[bool]:
-    """That a column is one of these: one parameter, however many they are, and so one statement to prepare."""
-    return wanted == any_(bindparam(None, list(values), type_=ARRAY(wanted.type)))
-
-
 class _AsWritten(TypeDecorator[Any]):
     """An array that is handed over as Postgres writes it: one text for all values, which takes the driver a hundredth
     of the time that as many values take. Postgres sees an array from the start, and not a text that becomes one: only
@@ -76,14 +74,13 @@ class _AsWritten(TypeDecorator[Any]):
         return None
 
 
-def array(kind: TypeEngine[Any], values: Iterable[str]) -> ColumnElement[Any]:
-    """Values that are given as Postgres writes them as text, as an array of their type."""
-    quoted = ",".join(f'"{each}"' for each in map(_in_array, values))
-    return bindparam(None, f"{{{quoted}}}", type_=_AsWritten(kind))
+def array(kind: TypeEngine[Any], values: Iterable[Value | None]) -> ColumnElement[Any]:
+    """Values as an array of their type; each may be given as Postgres writes it as text."""
+    return bindparam(None, f"{{{','.join(map(_in_array, values))}}}", type_=_AsWritten(kind))
 
 
-def among_texts(wanted: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
-    """That a column is one of these, which are given as Postgres writes them as text."""
+def among(wanted: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[Value]) -> ColumnElement[bool]:
+    """That a column is one of these: one parameter, however many they are, and so one statement to prepare."""
     return wanted == any_(array(wanted.type, values))
 
 
@@ -147,5 +144,9 @@ def _driver(session: Session) -> psycopg.Connection[Any]:
     return connection
 
 
-def _in_array(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
+def _in_array(value: Value | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str) and ("\\" in value or '"' in value):
+        value = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{value}"'

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.catalog.filenames import check_filename
 from wisqu_pipelines.catalog.mixins import may_be_promoted
 from wisqu_pipelines.catalog.points import point_id
-from wisqu_pipelines.database.bulk import among_texts
+from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, printable
 from wisqu_pipelines.ports.objects import ObjectInfo
@@ -232,10 +232,10 @@ class Planner:
         if not updates:
             return
         columns = kind.table.c
-        comes = contents(kind, twin=False).where(among_texts(columns.id, updates))
+        comes = contents(kind, twin=False).where(among(columns.id, updates))
         reads = reading.submit(lambda: {row[0]: row for row in here.execute(comes)})
         stands = contents(kind, twin=True).where(
-            columns.source_environment == self._source.name, among_texts(columns.source_id, updates)
+            columns.source_environment == self._source.name, among(columns.source_id, updates)
         )
         before = {row[0]: row for row in there.execute(stands)}
         after = reads.result()
@@ -308,4 +308,4 @@ def _count_approved(session: Session, kind: PromotableType) -> int:
 
 def _by_ids(session: Session, kind: PromotableType, rows: Select[Any], ids: Iterable[str]) -> Sequence[Row[Any]]:
     item_id = kind.table.c.id
-    return session.execute(rows.where(among_texts(item_id, ids)).order_by(item_id)).all()
+    return session.execute(rows.where(among(item_id, ids)).order_by(item_id)).all()

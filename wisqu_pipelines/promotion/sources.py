@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.mixins import PromotionStatus
-from wisqu_pipelines.database.bulk import among_texts
+from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import PlanStale
 from wisqu_pipelines.promotion.plan import Named
@@ -34,7 +34,7 @@ def hold(source: Environment, promotion_id: UUID, pages: Pages) -> None:
                 found = session.scalars(
                     update(table)
                     .where(
-                        among_texts(table.c.id, ids),
+                        among(table.c.id, ids),
                         or_(table.c.promotion_status == status, table.c.held_by_promotion_id == promotion_id),
                     )
                     .values(
@@ -92,7 +92,7 @@ def _set(
         for given, ids in groups.items():
             session.execute(
                 update(table)
-                .where(among_texts(table.c.id, ids), condition)
+                .where(among(table.c.id, ids), condition)
                 .values(promotion_status=given, held_by_promotion_id=None, updated_at=table.c.updated_at)
             )
         if audit is not None and not _is_noted(session, audit):

@@ -42,15 +42,16 @@ class Staging:
 
     def object_name(self, item: PlannedItem) -> str:
         """The key that the item's file gets in the target."""
-        return f"{item.item_type}/{item.target_id}/{item.version(self.promotion_id)}/{item.source_hashes.file}"
+        return _object_name(item, item.version(self.promotion_id))
 
     def names(self, kind: PromotableType, item: PlannedItem) -> dict[str, str]:
         """The names that an item's row in the target gives its file and its vectors, by column."""
+        version = item.version(self.promotion_id)
         names: dict[str, str] = {}
         if kind.has_file:
-            names["object_name"] = self.object_name(item)
+            names["object_name"] = _object_name(item, version)
         if kind.has_vectors:
-            names["vector_version"] = str(item.version(self.promotion_id))
+            names["vector_version"] = str(version)
         return names
 
     def stage(self, items: Sequence[PlannedItem], files: ThreadPoolExecutor) -> dict[UUID, ItemFailed]:
@@ -221,6 +222,10 @@ def _by_collection(
     for base, members in groups.items():
         for piece in by_weight(members, POINTS_AT_ONCE, lambda pair: pair[1].count):
             yield base, piece
+
+
+def _object_name(item: PlannedItem, version: UUID) -> str:
+    return f"{item.item_type}/{item.target_id}/{version}/{item.source_hashes.file}"
 
 
 def _failed(item: PlannedItem, reason: str) -> ItemFailed:

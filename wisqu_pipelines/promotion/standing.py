@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import table_of
-from wisqu_pipelines.database.bulk import among_texts, array
+from wisqu_pipelines.database.bulk import among, array
 from wisqu_pipelines.promotion.drafts import Draft, target_id, twins
 from wisqu_pipelines.promotion.types import PromotableType
 
@@ -90,7 +90,7 @@ class Question:
         """
         columns = kind.table.c
         ids = (draft.id for draft in drafts)
-        rows = session.execute(twins(kind, self.source).where(among_texts(columns.source_id, ids)))
+        rows = session.execute(twins(kind, self.source).where(among(columns.source_id, ids)))
         found = {row.source_id: row for row in rows}
         alone = [draft for draft in drafts if draft.id not in found]
         other_ways = list(self._other_ways(session, kind, alone))
@@ -98,7 +98,7 @@ class Question:
         taken: dict[str, Collection[str]] = {}
         for column in kind.unique:
             values = {getattr(draft.row, f"unique_{column}") for draft in alone}
-            known = select(cast(columns[column], Text)).where(among_texts(columns[column], values))
+            known = select(cast(columns[column], Text)).where(among(columns[column], values))
             taken[column] = set(session.scalars(known))
         return Standing(self.target, found, other_ways, missing, taken)
 
@@ -114,7 +114,7 @@ class Question:
         columns = kind.table.c
         for name, members in ways.items():
             came = select(cast(columns.id, Text), cast(columns.source_id, Text)).where(
-                columns.source_environment == name, ~columns.is_deleted, among_texts(columns.source_id, members)
+                columns.source_environment == name, ~columns.is_deleted, among(columns.source_id, members)
             )
             for there, came_as in session.execute(came):
                 yield members[came_as], there, name

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from sqlalchemy import Row, Text, cast, select
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.database.bulk import NULL, among_texts, copied, copy_lines
+from wisqu_pipelines.database.bulk import NULL, among, copied, copy_lines
 from wisqu_pipelines.promotion.drafts import Draft
 from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionItem
 from wisqu_pipelines.promotion.plan import PlanDigest, canonical_item
@@ -86,7 +86,7 @@ class PlanWriter:
             there = select(cast(PromotionItem.source_id, Text)).where(
                 PromotionItem.promotion_id == self._promotion.id,
                 PromotionItem.item_type == name,
-                among_texts(PromotionItem.__table__.c.source_id, [item_id for _, item_id in members]),
+                among(PromotionItem.__table__.c.source_id, [item_id for _, item_id in members]),
             )
             found.update((TYPES[name], item_id) for item_id in self._session.scalars(there))
         return found
