@@ -76,21 +76,17 @@ def publish(work: Work, session: Session, staging: Staging, about: EnvironmentPr
     counts: dict[Effect, dict[str, int]] = {effect: {} for effect in MOVING}
     first: list[str] = []
     with work.route.source.database.snapshot() as here, ThreadPoolExecutor(1) as reading:
-        for page in ahead(going(work), reading):
-            kind = TYPES[page[0].item_type]
+        for kind, page, arriving in ahead(_coming(work, staging, about), reading):
             _require_standing(work, session, kind, page)
-            for effect in MOVING:
-                items = [item for item in page if item.effect == effect]
-                if items:
-                    rows = _arriving(work, kind, items, staging, about)
-                    written = (
-                        copy_across(here, rows, session, kind.name, rows.selected_columns.keys())
-                        if effect == Effect.CREATE
-                        else _update(work.id, here, session, kind, items, rows)
-                    )
-                    if written != len(items):
-                        _refuse(work, _changed(here, kind, items), work.route.source.name)
-                    counts[effect][kind.name] = counts[effect].get(kind.name, 0) + written
+            for effect, items, rows in arriving:
+                written = (
+                    copy_across(here, rows, session, kind.name, rows.selected_columns.keys())
+                    if effect == Effect.CREATE
+                    else _update(work.id, here, session, kind, items, rows)
+                )
+                if written != len(items):
+                    _refuse(work, _changed(here, kind, items), work.route.source.name)
+                counts[effect][kind.name] = counts[effect].get(kind.name, 0) + written
             first += [str(item.target_id) for item in page[: IDS_IN_RECEIPT - len(first)]]
     by_type = {name: sum(each.get(name, 0) for each in counts.values()) for name in TYPES}
     about.success_count = sum(by_type.values())
@@ -107,9 +103,18 @@ def publish(work: Work, session: Session, staging: Staging, about: EnvironmentPr
     append(session, about)
 
 
-def going(work: Work) -> Iterator[list[PlannedItem]]:
-    """The items that move and were not skipped, in pages of one type."""
-    return work.ledger.items.pages(work.id, effects=MOVING, not_passed=(Step.SKIPPED,), size=ROWS_AT_ONCE)
+def _coming(
+    work: Work, staging: Staging, about: EnvironmentPromotion
+) -> Iterator[tuple[PromotableType, list[PlannedItem], list[tuple[Effect, list[PlannedItem], Select[Any]]]]]:
+    """The items that move and were not skipped, in pages of one type; with the queries that bring their rows."""
+    for page in work.ledger.items.pages(work.id, effects=MOVING, not_passed=(Step.SKIPPED,), size=ROWS_AT_ONCE):
+        kind = TYPES[page[0].item_type]
+        parts = [(effect, [item for item in page if item.effect == effect]) for effect in MOVING]
+        yield (
+            kind,
+            page,
+            [(effect, items, _arriving(work, kind, items, staging, about)) for effect, items in parts if items],
+        )
 
 
 def images_digest(session: Session, promotion_id: UUID) -> str | None:
@@ -218,12 +223,8 @@ def _given(
     return given
 
 
-def arrived(item: PlannedItem, kind: PromotableType, staging: Staging) -> dict[str, str | None]:
-    """What a row in the target says of the promotion that brought it: the hashes, and the names of file and vectors."""
-    return _arrived(item, staging.names(kind, item))
-
-
 def _arrived(item: PlannedItem, names: Mapping[str, str]) -> dict[str, str | None]:
+    """What a row in the target says of the promotion that brought it: the hashes, and the names of file and vectors."""
     return {**item.source_hashes.as_dict(), **names}
 
 

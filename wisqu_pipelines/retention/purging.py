@@ -59,8 +59,8 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
 
 
 def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
-    """Purge what is hidden and not held: row by row kind by kind, and behind them, for all kinds at the same time, what
-    lies in the stores for rows that have gone.
+    """Purge what is hidden and not held: the rows kind by kind, and behind them, for all kinds at the same time, what
+    lies in the stores for those that have gone. `progress` is told from several threads, one at a time.
     """
     purged = _Purged(environment, sweep.id, progress)
     with ThreadPoolExecutor(len(KINDS)) as threads:
