@@ -1,6 +1,6 @@
 """Scans on a real database: what they read, what they mark, and what they leave to people."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from tests.detection.rows import (
     scan,
     user,
 )
+from tests.devstack.commands import wait_until
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.mixins import PromotionStatus
@@ -179,13 +180,33 @@ def test_a_scan_that_dies_is_continued(services: Services) -> None:
 def test_two_scans_at_once_share_the_work(services: Services) -> None:
     add(services, *(file(f"{number} junk.md") for number in range(60)))
     scans = [scan(services, Words(), batch_size=3) for _ in range(2)]
-    threads = [threading.Thread(target=each.run, args=([StoredFile],)) for each in scans]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert sum(each.report.marked for each in scans) == 60
-    assert sum(each.report.scanned for each in scans) == 60
+    with ThreadPoolExecutor(2) as pool:
+        reports = [each.result() for each in [pool.submit(each.run, [StoredFile]) for each in scans]]
+    assert sum(each.marked for each in reports) == 60
+    assert sum(each.scanned for each in reports) == 60
+
+
+def test_a_month_that_another_scan_begins_at_the_same_moment_is_gone_on_with(services: Services) -> None:
+    add(services, file("junk.md"))
+    database = services.environments["dev"].database
+
+    def waits() -> bool:
+        with database.begin() as session:
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            waiting += "AND wait_event_type = 'Lock' AND query LIKE '%test_data_scans%'"
+            return bool(session.scalar(sa.text(waiting)))
+
+    assert scan(services, Words()).run([StoredFile]).marked == 1
+    with database.begin() as session:
+        begun = session.scalars(sa.select(ScannedMonth)).one()
+        columns = {each.name: getattr(begun, each.name) for each in ScannedMonth.__table__.columns}
+        session.execute(sa.delete(ScannedMonth))
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as other:  # has read it to its end, and not said so yet
+            other.execute(sa.insert(ScannedMonth).values({**columns, "finished_at": None}))
+            second = pool.submit(scan(services, Words()).run, [StoredFile])
+            wait_until(waits, 20, "the second scan waits")
+        assert second.result().scanned == 0, "it goes on where the other one was"
 
 
 def test_rows_of_one_moment_are_each_read_once(services: Services) -> None:

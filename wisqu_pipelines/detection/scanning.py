@@ -282,9 +282,14 @@ class _Cell:
         """Go on with a read that has not come to its end, or begin a new one: of what was written since the last one,
         or of everything where the detector is another one now.
         """
-        place = (str(model.__tablename__), month)
+        place = {"item_type": str(model.__tablename__), "month": month}
         before = session.get(ScannedMonth, place, with_for_update=keeps)
         oid, horizon, now = session.execute(_CLOCK).one()
+        if before is None and keeps:  # another scan may begin it at this moment: whoever is second goes on with it
+            first = {**place, "detector_version": version, "database_oid": oid, "horizon": horizon}
+            session.execute(upsert(ScannedMonth).values(first).on_conflict_do_nothing())
+            before = session.get_one(ScannedMonth, place, with_for_update=True)
+            oid, horizon, now = session.execute(_CLOCK).one()  # time may have passed
         same = before is not None and before.detector_version == version and before.database_oid == oid
         if same and before is not None and before.finished_at is None and keeps and not is_full:
             cell = cls(model, month, before)
@@ -298,8 +303,7 @@ class _Cell:
                 and now - before.horizon < OLD
             )
             state = ScannedMonth(
-                item_type=place[0],
-                month=month,
+                **place,
                 detector_version=version,
                 database_oid=oid,
                 horizon=horizon,
