@@ -1,5 +1,7 @@
 """Sweeps: what goes, what stays and why, hiding, restoring, purging."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +36,19 @@ WHY = "Cleaning up after the spring release"
 
 class _Broken(Exception):
     """A store or a process that ends in the middle."""
+
+
+@contextmanager
+def broken(monkeypatch: pytest.MonkeyPatch, place: str) -> Iterator[None]:
+    """What is called there breaks, and whoever calls it breaks with it."""
+
+    def breaks(*_: object) -> None:
+        raise _Broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, breaks)
+        with pytest.raises(_Broken):
+            yield
 
 
 def swept(rows: Rows, **more: Any) -> UUID:
@@ -240,13 +255,8 @@ def test_the_audit_tells_of_all_that_was_purged_though_a_run_was_interrupted(
     rows.document(OLD)
     rows.end_grace(swept(rows))
 
-    def broken(*_: object) -> None:
-        raise _Broken
-
-    with monkeypatch.context() as patched:
-        patched.setattr("wisqu_pipelines.retention.purging.contents.remove", broken)
-        with pytest.raises(_Broken):
-            rows.retention.go_on()
+    with broken(monkeypatch, "wisqu_pipelines.retention.purging.contents.remove"):
+        rows.retention.go_on()
     rows.retention.go_on()
     with rows.environment.database.begin() as session:
         told = session.scalars(select(DeveloperAction).where(DeveloperAction.action == "retention_purged")).all()
@@ -259,13 +269,8 @@ def test_what_was_hidden_is_dropped_from_the_cache_though_the_run_was_interrupte
     key = cached_item("rag_documents", rows.document(OLD).id)
     rows.environment.cache.set(key, b"as it was")
 
-    def broken(*_: object) -> None:
-        raise _Broken
-
-    with monkeypatch.context() as patched:
-        patched.setattr("wisqu_pipelines.storage.redis_cache.RedisCache.delete", broken)
-        with pytest.raises(_Broken):
-            rows.retention.run()
+    with broken(monkeypatch, "wisqu_pipelines.storage.redis_cache.RedisCache.delete"):
+        rows.retention.run()
     assert rows.environment.cache.get(key) is not None
     rows.retention.go_on()
     assert rows.environment.cache.get(key) is None
@@ -368,13 +373,8 @@ def test_a_purge_that_cannot_reach_one_store_goes_on_with_the_next_run(
     rows.end_grace(swept(rows))
     monkeypatch.setattr(purging, "AT_ONCE", 1)
 
-    def broken(*_: object) -> None:
-        raise _Broken
-
-    with monkeypatch.context() as patched:
-        patched.setattr("wisqu_pipelines.storage.qdrant.QdrantVectorIndex.delete", broken)
-        with pytest.raises(_Broken):
-            rows.retention.go_on()
+    with broken(monkeypatch, "wisqu_pipelines.storage.qdrant.QdrantVectorIndex.delete"):
+        rows.retention.go_on()
     assert rows.stored()[1] == 3 * CHUNKS
     (done,) = rows.retention.go_on()
     assert (done.state, done.purged) == (SweepState.PURGED, 6)
