@@ -150,16 +150,18 @@ def _old(services: Services, count: int) -> list[UUID]:
 
 
 def _only(services: Services, files: int) -> None:
-    """So many old rows of files, without objects, and nothing else."""
+    """So many old rows of files, without objects, and nothing else; nothing of what was there before is left to be
+    cleaned away while somebody measures.
+    """
     settings = services.settings.environment("dev")
-    with (
-        closing(Database(settings.database, environment=settings, owner=True)) as owner,
-        owner.begin() as session,
-    ):
-        for table in ("rag_documents", "stored_files", "retention_items", "retention_sweeps"):
-            session.execute(text(f"DELETE FROM {table}"))  # noqa: S608
-        session.execute(text(_SEED_FILES), {"count": files, "bucket": services.settings.default_bucket})
-        session.execute(text("ANALYZE stored_files"))
+    tables = ("rag_documents", "stored_files", "retention_items", "retention_sweeps")
+    with closing(Database(settings.database, environment=settings, owner=True)) as owner:
+        with owner.begin() as session:
+            for table in tables:
+                session.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+            session.execute(text(_SEED_FILES), {"count": files, "bucket": services.settings.default_bucket})
+        with owner.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"VACUUM ANALYZE {', '.join(tables)}"))
 
 
 def _hide(services: Services) -> None:

@@ -69,6 +69,34 @@ def test_up_down_and_up_again(postgres: Postgres, history: History) -> None:
         assert shape(connection) == shapes[head(history)]
 
 
+def test_what_a_sweep_has_hidden_stays_known_through_the_migration_and_back(postgres: Postgres) -> None:
+    settings = postgres.empty_database()
+    owner = postgres.open(settings, owner=True)
+    migrations.upgrade(owner, "environment", "environment_0010")
+    with owner.begin() as session:
+        for statement in (
+            "INSERT INTO stored_files (id, environment, filename, bucket, object_name, content_type, file_size_bytes, "
+            "is_deleted, deleted_at) SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'dev', 'a', 'a', "
+            "'a' || n, 'a', 1, n = 1, CASE n WHEN 1 THEN timestamptz '2026-01-02 00:00+00' END "
+            "FROM generate_series(1, 2) n",
+            "INSERT INTO retention_sweeps (id, state, scope, digest, totals, created_at, hidden_at) "
+            "VALUES (gen_random_uuid(), 'hiding', '{}', '', '{}', now(), '2026-01-02 00:00+00')",
+            "INSERT INTO retention_items (sweep_id, item_type, item_id, state, label, created_at, is_test_data) "
+            "SELECT sweep.id, 'stored_files', file.id, CASE WHEN file.is_deleted THEN 'hidden' ELSE 'marked' END, '', "
+            "now(), false FROM stored_files file, retention_sweeps sweep",
+        ):
+            session.execute(sa.text(statement))
+
+    def states() -> list[str]:
+        with owner.begin() as session:
+            return [*session.scalars(sa.text("SELECT state FROM retention_items ORDER BY item_id"))]
+
+    migrations.upgrade(owner, "environment", "environment_0011")
+    assert states() == ["marked", "marked"]
+    migrations.downgrade(owner, "environment")
+    assert states() == ["hidden", "marked"]
+
+
 def test_a_revision_that_is_not_there_is_refused(postgres: Postgres) -> None:
     owner = postgres.open(postgres.empty_database(), owner=True)
     with pytest.raises(BadInput, match="'nonsense'"):

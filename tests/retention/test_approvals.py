@@ -1,5 +1,6 @@
 """Where nothing is swept by itself, a sweep waits for somebody else's signed approval."""
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,7 +10,8 @@ from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.catalog.models import RagDocument
 from wisqu_pipelines.errors import NotPermitted, SweepRefused
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
-from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
+from wisqu_pipelines.ports.clock import SystemClock
+from wisqu_pipelines.retention.models import APPROVAL_LASTS, ItemState, Sweep, SweepItem, SweepState
 
 WHY = "Cleaning up after the spring release"
 
@@ -99,6 +101,25 @@ def test_one_that_nobody_approves_is_given_up(prod: Rows) -> None:
         prod.retention.approve(sweep, SUPERADMIN)
     (given_up,) = prod.retention.run(person=ADMIN).earlier
     assert given_up.state == SweepState.REJECTED
+
+
+def test_an_approval_in_time_is_enough_for_what_takes_longer(prod: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = waiting(prod)
+    prod.retention.approve(sweep, SUPERADMIN)
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wisqu_pipelines.storage.redis_cache.RedisCache.delete", dies)
+        with pytest.raises(KeyboardInterrupt):
+            prod.retention.go_on()
+    assert prod.visible(RagDocument) == set(), "some of it is hidden"
+    later = SystemClock().now() + APPROVAL_LASTS + timedelta(hours=1)
+    monkeypatch.setattr(prod.services.clock, "now", lambda: later)
+    monkeypatch.setattr("wisqu_pipelines.retention.service.require_agreement", lambda *_: None)  # it is late everywhere
+    (done,) = prod.retention.go_on()
+    assert (done.state, done.hidden) == (SweepState.HIDDEN, 2)
 
 
 def test_it_can_be_rejected(prod: Rows) -> None:

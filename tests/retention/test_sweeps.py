@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from tests.retention.conftest import CHUNKS, OLD, Rows
 from wisqu_pipelines.audit.models import DeveloperAction
@@ -348,7 +349,7 @@ def test_progress_says_how_much_there_is(rows: Rows, monkeypatch: pytest.MonkeyP
 
 
 def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(4):
+    for _ in range(12):
         rows.document(OLD)
     monkeypatch.setattr(purging, "AT_ONCE", 1)
     calls = []
@@ -360,9 +361,24 @@ def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(KeyboardInterrupt):
         rows.retention.run(progress=die)
-    assert len(rows.visible(RagDocument)) == 1, "of the page that was hidden meanwhile, nothing is taken back"
+    left = rows.visible(RagDocument)
+    assert 0 < len(left) <= 10, "what was hidden stays hidden, and the rest is not begun"
+    (sweep,) = (each.sweep_id for each in rows.retention.list())
+    assert sweep is not None
+    assert {each.state for each in rows.retention.items(sweep)} == {"marked"}
+    with rows.environment.database.begin() as session:
+        hidden = session.scalars(select(RagDocument.id).where(RagDocument.is_deleted)).all()
+    assert rows.retention.restore(sweep, DEVELOPER, WHY, hidden[:1]).given_back == 1
     (done,) = rows.retention.run().earlier
-    assert (done.state, done.hidden) == (SweepState.HIDDEN, 8)
+    assert (done.state, done.hidden, done.restored, done.kept) == (SweepState.HIDDEN, 22, 1, 1), "with its file"
+    assert {each.state for each in rows.retention.items(sweep)} == {"hidden", "restored", "kept"}
+    assert rows.visible(RagDocument) == {hidden[0]}
+
+
+def test_what_names_no_sweep_is_in_none(rows: Rows) -> None:
+    item = {"item_type": "rag_documents", "state": "marked", "label": "", "created_at": rows.ago(0)}
+    with pytest.raises(IntegrityError, match="there is no sweep"), rows.environment.database.begin() as session:
+        session.execute(insert(SweepItem).values(sweep_id=uuid4(), item_id=uuid4(), is_test_data=False, **item))
 
 
 def test_a_purge_that_cannot_reach_one_store_goes_on_with_the_next_run(
@@ -385,9 +401,9 @@ def test_what_changes_between_marking_and_hiding_stays(rows: Rows, monkeypatch: 
     document = rows.document(OLD)
     real = purging.hide
 
-    def late(*arguments: Any) -> int:
+    def late(*arguments: Any) -> None:
         rows.change(RagDocument, document.id, promotion_status="approved")
-        return real(*arguments)
+        real(*arguments)
 
     monkeypatch.setattr(purging, "hide", late)
     report = rows.retention.run().sweep

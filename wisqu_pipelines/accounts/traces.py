@@ -20,7 +20,7 @@ from wisqu_pipelines.catalog.models import (
 from wisqu_pipelines.catalog.points import CHUNK, DOCUMENT_ID, VERSION
 from wisqu_pipelines.detection.models import TestDataReview
 from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.retention.models import SweepItem
+from wisqu_pipelines.retention.models import Sweep, SweepItem
 
 NEUTRAL = "erased"
 """What stands in the place of a label."""
@@ -114,7 +114,12 @@ def forget(session: Session, owner: UUID, conditions: Conditions) -> Mapping[str
             told[str(table.__tablename__)] += len(session.scalars(deleted).all())
         relabelled = (
             update(SweepItem)
-            .where(SweepItem.item_type == name, SweepItem.item_id.in_(ids), SweepItem.label != NEUTRAL)
+            .where(
+                SweepItem.sweep_id.in_(select(Sweep.id)),  # the index of items begins with their sweeps
+                SweepItem.item_type == name,
+                SweepItem.item_id.in_(ids),
+                SweepItem.label != NEUTRAL,
+            )
             .values(label=NEUTRAL)
             .returning(SweepItem.item_id)
             .execution_options(synchronize_session=False)

@@ -3,16 +3,16 @@
 from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, literal, or_, select
 
 from wisqu_pipelines.metrics.metric import Kind, Metric, Scope, Statement, Where
-from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
+from wisqu_pipelines.retention.models import HIDDEN, ItemState, Sweep, SweepItem, SweepState, told
 
 _OPEN = (SweepState.WAITING, SweepState.HIDING, SweepState.HIDDEN)
 
 
 def _sweeps(scope: Scope) -> Statement:
-    def rows(*states: ItemState) -> ColumnElement[int]:
-        return func.count(SweepItem.item_id).filter(SweepItem.state.in_(states))
+    def rows(*states: str) -> ColumnElement[int]:
+        return func.count(SweepItem.item_id).filter(told().in_(states))
 
-    gone = SweepItem.state.in_((ItemState.HIDDEN, ItemState.REMOVING, ItemState.PURGED))
+    gone = told().in_((HIDDEN, ItemState.REMOVING, ItemState.PURGED))
     return (
         select(
             literal(scope.environment).label("environment"),
@@ -21,7 +21,7 @@ def _sweeps(scope: Scope) -> Statement:
             Sweep.created_at.label("created_at"),
             func.count(SweepItem.item_id).label("rows"),
             rows(ItemState.MARKED).label("marked"),
-            rows(ItemState.HIDDEN).label("hidden"),
+            rows(HIDDEN).label("hidden"),
             rows(ItemState.REMOVING, ItemState.PURGED).label("purged"),
             rows(ItemState.RESTORED).label("restored"),
             rows(ItemState.KEPT).label("kept"),

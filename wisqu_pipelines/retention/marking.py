@@ -40,7 +40,6 @@ PROMOTED = "promoted"
 APPROVED = "approved for promotion"
 RESTORED = "a person took it back"
 NEEDED = "something that stays belongs to it"
-GOING = (ItemState.MARKED, ItemState.HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def _is_needed(part: Any, column: Any, kind: Kind, scope: Scope) -> ColumnElemen
         SweepItem.sweep_id == scope.sweep_id,
         SweepItem.item_type == part.__tablename__,
         SweepItem.item_id == part.id,
-        SweepItem.state.in_(GOING),
+        SweepItem.state == ItemState.MARKED,
     )
     return exists().where(column == kind.model.id, ~going)
 

@@ -5,7 +5,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, false, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Text,
+    and_,
+    case,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wisqu_pipelines.database.base import EnvironmentBase
@@ -30,10 +42,10 @@ class SweepState(StrEnum):
 
 
 class ItemState(StrEnum):
-    """Where an item of a sweep stands."""
+    """What became of an item of a sweep."""
 
     MARKED = "marked"
-    HIDDEN = "hidden"
+    """It goes with its sweep: hidden, once the sweep has hidden what it lists. People are told `HIDDEN` then."""
     REMOVING = "removing"
     """Its row is gone; its file and vectors go."""
     PURGED = "purged"
@@ -41,6 +53,10 @@ class ItemState(StrEnum):
     """A person took it back."""
     KEPT = "kept"
     """It stays: `detail` says why."""
+
+
+HIDDEN = "hidden"
+"""What people are told of the items that a sweep has hidden, and has not purged or given back."""
 
 
 class Sweep(EnvironmentBase):
@@ -81,7 +97,8 @@ class SweepItem(EnvironmentBase):
 
     __tablename__ = "retention_items"
 
-    sweep_id: Mapped[UUID] = mapped_column(ForeignKey("retention_sweeps.id"), primary_key=True)
+    sweep_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Its sweep. A trigger looks for it once for all rows of a statement: a foreign key would do so for each."""
     item_type: Mapped[str] = mapped_column(String(100), primary_key=True)
     item_id: Mapped[UUID] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(20))
@@ -98,11 +115,16 @@ class SweepItem(EnvironmentBase):
     restored_at: Mapped[datetime | None]
     """When a person took it back."""
 
-    # No index knows of `state`, and pages have room: so an item stays in its place as it is hidden and purged, and no
-    # index is written.
+    # No index knows of `state`, and pages have room: so an item stays in its place as it is purged, and no index is
+    # written.
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in ItemState)})", name="state"),
-        Index(None, "item_type", "item_id"),
         Index(None, "item_type", "restored_at", postgresql_where=text("restored_at IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 80}},
     )
+
+
+def told() -> ColumnElement[str]:
+    """An item's state as people are told it, in a query of items and their sweeps."""
+    is_hidden = and_(SweepItem.state == ItemState.MARKED, Sweep.state == SweepState.HIDDEN)
+    return case((is_hidden, HIDDEN), else_=SweepItem.state)

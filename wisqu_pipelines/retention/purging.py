@@ -5,16 +5,32 @@ that is interrupted leaves no row without its file, and its next run finds in th
 stores.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from itertools import takewhile
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Text, any_, case, cast, delete, exists, func, null, select, update
+from sqlalchemy import (
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog import contents
@@ -29,33 +45,29 @@ from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.retention.kinds import KINDS, Kind
 from wisqu_pipelines.retention.marking import Scope, goes
 from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem
-from wisqu_pipelines.side_by_side import ahead, side_by_side
+from wisqu_pipelines.side_by_side import side_by_side
 
 AT_ONCE = 1_000
 """Rows of one transaction."""
 CHANGED = "it was changed, held or promoted since it was marked, or somebody was writing it"
+HIDING_AT_ONCE = 2
+"""Batches of rows that are hidden at the same time."""
 STORES_AT_ONCE = 2
 """Batches of each kind whose vectors or files are removed at the same time."""
 TAKEN_BACK = "it was restored, or deleted by somebody else"
 
 
-def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> int:
-    """Hide what is marked and still may go; returns how many rows."""
-    hidden = 0
-    left = _left(environment, sweep.id, ItemState.MARKED)
-    with ThreadPoolExecutor(1) as thread:
-        for kind in KINDS.values():
-            done = 0
-            for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
-                # An earlier run has hidden these, and perhaps not come to what is cached of them.
-                _forget_cached(environment, kind, page)
-            for moved in ahead(_hiding(environment, sweep, kind, scope), thread):
-                gone = [item_id for item_id, state in moved.items() if state == ItemState.HIDDEN]
-                _forget_cached(environment, kind, gone)
-                hidden += len(gone)
-                done += len(moved)
-                progress(f"{kind.name} looked at and hidden", done, left.get(kind.name, done))
-    return hidden
+def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
+    """Hide what is marked and still may go; and what is cached of it is dropped."""
+    for kind in KINDS.values():
+        batches = _batches(environment, sweep.id, kind)
+        total = sum(batch.rows for batch in batches)
+        hide_batch = partial(_hide_batch, environment, kind, _hidden(sweep, kind, scope))
+        done = 0
+        with closing(side_by_side(hide_batch, batches, HIDING_AT_ONCE)) as hidden:
+            for batch in hidden:
+                done += batch.rows
+                progress(f"{kind.name} looked at and hidden", done, total)
 
 
 def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progress) -> None:
@@ -67,7 +79,7 @@ def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progre
         emptied: list[Future[None]] = []
         try:
             for kind in KINDS.values():
-                for page in _pages(environment, sweep.id, kind, ItemState.HIDDEN):
+                for page in _pages(environment, sweep.id, kind, ItemState.MARKED):
                     gone = _delete_rows(environment, sweep, kind, scope, page)
                     if not _has_stores(kind):
                         purged.add(len(gone))
@@ -84,7 +96,7 @@ class _Purged:
     """How far a purge is, for those who work on it at the same time."""
 
     def __init__(self, environment: Environment, sweep_id: UUID, progress: Progress) -> None:
-        self._total = sum(_left(environment, sweep_id, ItemState.HIDDEN, ItemState.REMOVING).values())
+        self._total = _left(environment, sweep_id)
         self._progress = progress
         self._count = 0
         self._one_at_a_time = Lock()
@@ -115,7 +127,7 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
         conditions = [
             SweepItem.sweep_id == sweep.id,
             SweepItem.item_type == kind.name,
-            SweepItem.state == ItemState.HIDDEN,
+            SweepItem.state == ItemState.MARKED,
         ]
         if ids is not None:
             conditions.append(among(SweepItem.item_id, ids))
@@ -137,13 +149,13 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
     return given_back
 
 
-def _left(environment: Environment, sweep_id: UUID, *states: ItemState) -> Mapping[str, int]:
-    """How many items of each type are in these states."""
-    wanted = select(SweepItem.item_type, func.count()).where(
-        SweepItem.sweep_id == sweep_id, SweepItem.state.in_(states)
+def _left(environment: Environment, sweep_id: UUID) -> int:
+    """How many items a purge still has to do with."""
+    wanted = select(func.count()).where(
+        SweepItem.sweep_id == sweep_id, SweepItem.state.in_((ItemState.MARKED, ItemState.REMOVING))
     )
     with environment.database.begin() as session:
-        return {str(name): count for name, count in session.execute(wanted.group_by(SweepItem.item_type))}
+        return session.scalar(wanted) or 0
 
 
 def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemState) -> Iterator[Sequence[UUID]]:
@@ -164,49 +176,73 @@ def _pages(environment: Environment, sweep_id: UUID, kind: Kind, state: ItemStat
         query = wanted.where(SweepItem.item_id > page[-1])
 
 
-def _hiding(environment: Environment, sweep: Sweep, kind: Kind, scope: Scope) -> Iterator[dict[str, str]]:
-    """Hide what is marked of a kind, page by page: what became of each item, by its id."""
-    last = UUID(int=0)
-    while True:
-        with environment.database.begin() as session:
-            moved = _hide_page(session, sweep, kind, scope, last)
-        if not moved:
-            return
-        yield moved
-        last = UUID(max(moved))
+class _Batch(NamedTuple):
+    """Items of a kind that are hidden in one transaction."""
+
+    above: UUID
+    last: UUID
+    rows: int
 
 
-def _hide_page(session: Session, sweep: Sweep, kind: Kind, scope: Scope, after: UUID) -> dict[str, str]:
-    """Hide the rows of the next page that may still go, in one statement: what became of each item of the page."""
-    of_sweep = (SweepItem.sweep_id == sweep.id, SweepItem.item_type == kind.name)
-    page = (
-        select(SweepItem.item_id)
-        .where(*of_sweep, SweepItem.state == ItemState.MARKED, SweepItem.item_id > after)
-        .order_by(SweepItem.item_id)
-        .limit(AT_ONCE)
-        .cte("page")
+def _batches(environment: Environment, sweep_id: UUID, kind: Kind) -> Sequence[_Batch]:
+    """The batches of what is marked of a kind."""
+    item_id = SweepItem.item_id
+    numbered = (
+        select(item_id, func.row_number().over(order_by=item_id).label("number"), func.count().over().label("all"))
+        .where(SweepItem.sweep_id == sweep_id, SweepItem.item_type == kind.name, SweepItem.state == ItemState.MARKED)
+        .subquery()
     )
-    on_page = any_(func.array(select(page.c.item_id).scalar_subquery()))  # looked up by the index, however many
-    free = select(kind.model.id).where(kind.model.id == on_page, goes(kind, scope))
+    is_last = or_(numbered.c.number % AT_ONCE == 0, numbered.c.number == numbered.c.all)
+    with environment.database.begin() as session:
+        ends = session.execute(select(numbered.c.item_id, numbered.c.number).where(is_last).order_by("number")).all()
+    starts = [(UUID(int=0), 0), *ends]
+    return [_Batch(above, last, number - before) for (above, before), (last, number) in zip(starts, ends, strict=False)]
+
+
+def _hidden(sweep: Sweep, kind: Kind, scope: Scope) -> Select[Any]:
+    """A statement that hides the rows of the batch `above` to `last` that may still go; and the ids, in one text, of
+    those that are hidden then. Those that an interrupted run has hidden are among them: perhaps it did not come to what
+    is cached of them.
+    """
+    model = kind.model
+    marked = (
+        SweepItem.sweep_id == sweep.id,
+        SweepItem.item_type == kind.name,
+        SweepItem.state == ItemState.MARKED,
+        SweepItem.item_id > bindparam("above", type_=Uuid()),
+        SweepItem.item_id <= bindparam("last", type_=Uuid()),
+    )
+    listed = select(SweepItem.item_id).where(*marked).cte("listed")
+    on_list = any_(func.array(select(listed.c.item_id).scalar_subquery()))  # looked up by the index, however many
+    free = select(model.id).where(model.id == on_list, goes(kind, scope))
     hidden = (
-        update(kind.model)
-        .where(kind.model.id.in_(free.with_for_update(skip_locked=True, of=kind.model)))
+        update(model)
+        .where(model.id.in_(free.with_for_update(skip_locked=True, of=model)))
         .values(is_deleted=True, deleted_at=sweep.hidden_at)
-        .returning(kind.model.id)
+        .returning(model.id)
         .cte("hidden")
     )
-    is_hidden = SweepItem.item_id.in_(select(hidden.c.id))
-    moved = session.execute(
+    left = select(listed.c.item_id).where(listed.c.item_id.not_in(select(hidden.c.id))).cte("left")
+    on_left = any_(func.array(select(left.c.item_id).scalar_subquery()))
+    hidden_before = (model.id == on_left, model.is_deleted, model.deleted_at == sweep.hidden_at)
+    before = select(model.id).where(*hidden_before).cte("before")
+    kept = (
         update(SweepItem)
-        .where(*of_sweep, SweepItem.item_id == on_page)
-        .values(
-            state=case((is_hidden, ItemState.HIDDEN), else_=ItemState.KEPT),
-            detail=case((is_hidden, null()), else_=CHANGED),
-        )
-        .returning(cast(SweepItem.item_id, Text), SweepItem.state)
-        .execution_options(synchronize_session=False)
+        .where(*marked, SweepItem.item_id == on_left, SweepItem.item_id.not_in(select(before.c.id)))
+        .values(state=ItemState.KEPT, detail=CHANGED)
+        .cte("kept")
     )
-    return {item_id: state for item_id, state in moved}  # noqa: C416  (rows are not tuples to the type checker)
+    ours = union_all(select(hidden.c.id), select(before.c.id)).subquery()
+    return select(func.string_agg(cast(ours.c.id, Text), literal(" "))).add_cte(kept)
+
+
+def _hide_batch(environment: Environment, kind: Kind, hidden: Select[Any], batch: _Batch) -> _Batch:
+    """Hide a batch, and drop what is cached of it."""
+    with environment.database.begin() as session:
+        ids = session.scalar(hidden, {"above": batch.above, "last": batch.last})
+    if ids:
+        environment.cache.delete(*(cached_item(kind.name, each) for each in ids.split(" ")))
+    return batch
 
 
 def _move(session: Session, sweep_id: UUID, kind: Kind, ids: Sequence[UUID], state: ItemState, **values: Any) -> None:
@@ -284,8 +320,3 @@ def _empty(environment: Environment, sweep_id: UUID, kind: Kind, ids: Sequence[U
 
 def _named_by_rows(session: Session, keys: set[str]) -> set[str]:
     return set(session.scalars(select(StoredFile.object_name).where(among(StoredFile.object_name, keys))))
-
-
-def _forget_cached(environment: Environment, kind: Kind, ids: Sequence[UUID | str]) -> None:
-    if ids:
-        environment.cache.delete(*(cached_item(kind.name, each) for each in ids))

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -27,7 +27,7 @@ from wisqu_pipelines.promotion.models import Promotion, PromotionItem, Promotion
 from wisqu_pipelines.retention import purging
 from wisqu_pipelines.retention.kinds import KINDS, Kind, chosen
 from wisqu_pipelines.retention.marking import Scope, mark, staying
-from wisqu_pipelines.retention.models import APPROVAL_LASTS, ItemState, Sweep, SweepItem, SweepState
+from wisqu_pipelines.retention.models import APPROVAL_LASTS, HIDDEN, ItemState, Sweep, SweepItem, SweepState, told
 from wisqu_pipelines.retention.report import AGES, CleanupReport, RestoreReport, SweepReport, SweptItem, TypeReport
 from wisqu_pipelines.settings import Settings
 
@@ -47,7 +47,7 @@ AUDIENCE = "wisqu:sweeps"
 """What signed approvals of sweeps are for: they are none of anything else."""
 PURGED = "retention_purged"
 """What the environment's audit calls a purge."""
-UNPURGED = (ItemState.HIDDEN, ItemState.REMOVING)
+UNPURGED = (HIDDEN, ItemState.REMOVING)
 """Items that a sweep has hidden and not given back or purged."""
 TURN = 0x57_49_53_51_55_03
 """The advisory lock of the environment's database that lets one run of retention at a time work on it."""
@@ -292,8 +292,8 @@ class RetentionService:
         """
         with self._database.snapshot() as session:
             self._get(session, sweep_id, lock=False)
-            columns = (getattr(SweepItem, each.name) for each in fields(SweptItem))
-            wanted = select(*columns).where(SweepItem.sweep_id == sweep_id)
+            known = {each.name: getattr(SweepItem, each.name) for each in fields(SweptItem)} | {"state": told()}
+            wanted = select(*known.values()).join(Sweep, Sweep.id == SweepItem.sweep_id).where(Sweep.id == sweep_id)
             for row in session.execute(
                 wanted.order_by(SweepItem.item_type, SweepItem.item_id).execution_options(yield_per=1_000)
             ):
@@ -383,8 +383,7 @@ class RetentionService:
         """What was marked of a kind, what stays, and what the cap says."""
         item = SweepItem
         own = and_(item.sweep_id == scope.sweep_id, item.item_type == kind.name)
-        age = func.extract("epoch", literal(scope.now) - item.created_at) / 86_400
-        ages = [func.count().filter(age >= low, *(() if high is None else (age < high,))) for low, high in _spans()]
+        ages = [func.count().filter(*_aged(low, high, scope.now)) for low, high in _spans()]
         rows, size, points, tests, *counts = session.execute(
             select(
                 func.count(),
@@ -492,7 +491,8 @@ class RetentionService:
         if sweep.approved_by is None:
             return None if self._policy.automatic else "nobody has approved it"
         by, at, claims = sweep.approved_by, sweep.approved_at, self._signed(sweep)
-        if not self._signatures.holds(sweep.signature, by, at, APPROVAL_LASTS, claims, self._clock.now()):
+        begun = sweep.hidden_at or self._clock.now()  # what has begun in time is finished, however long it takes
+        if not self._signatures.holds(sweep.signature, by, at, APPROVAL_LASTS, claims, begun):
             return "its approval is not signed, is for something else, or has expired"
         if sweep.digest != _digest(session, sweep.id):
             return "its list is not the one that was approved"
@@ -511,13 +511,14 @@ class RetentionService:
 
     def _report(self, session: Session, sweep: Sweep) -> SweepReport:
         session.flush()
-        item = SweepItem
+        item, state = SweepItem, told().label("state")
         counted = session.execute(
-            select(item.state, func.count(), func.sum(item.bytes), func.sum(item.points))
-            .where(item.sweep_id == sweep.id)
-            .group_by(item.state)
+            select(state, func.count(), func.sum(item.bytes), func.sum(item.points))
+            .join(Sweep, Sweep.id == item.sweep_id)
+            .where(Sweep.id == sweep.id)
+            .group_by(state)
         ).all()
-        states = {ItemState(state): (count, int(size), int(points)) for state, count, size, points in counted}
+        states = {name: (count, int(size), int(points)) for name, count, size, points in counted}
         rows, size, points = (sum(states.get(each, (0, 0, 0))[n] for each in UNPURGED) for n in range(3))
         return SweepReport(
             environment=self._environment.name,
@@ -589,6 +590,13 @@ def _digest(session: Session, sweep_id: UUID) -> str:
 
 def _spans() -> list[tuple[int, int | None]]:
     return [*zip((0, *AGES), AGES, strict=False), (AGES[-1], None)]
+
+
+def _aged(low: int, high: int | None, now: datetime) -> Iterator[ColumnElement[bool]]:
+    """That an item is at least `low` days old, and less than `high`."""
+    yield SweepItem.created_at <= now - timedelta(days=low)
+    if high is not None:
+        yield SweepItem.created_at > now - timedelta(days=high)
 
 
 def _span(low: int, high: int | None) -> str:
