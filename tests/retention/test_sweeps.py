@@ -27,7 +27,7 @@ from wisqu_pipelines.errors import (
 )
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, TESTER
 from wisqu_pipelines.ports.clock import SystemClock
-from wisqu_pipelines.retention import purging
+from wisqu_pipelines.retention import batches, hiding
 from wisqu_pipelines.retention.marking import APPROVED, NEEDED, PROMOTED, PROMOTING, RESTORED
 from wisqu_pipelines.retention.models import Sweep, SweepItem, SweepState
 from wisqu_pipelines.storage.memory import ManualClock
@@ -331,7 +331,7 @@ def test_an_interrupted_purge_is_finished_by_the_next_run(
 def test_progress_says_how_much_there_is(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         rows.document(OLD)
-    monkeypatch.setattr(purging, "AT_ONCE", 2)
+    monkeypatch.setattr(batches, "AT_ONCE", 2)
     told: list[tuple[str, int, int]] = []
 
     def tell(step: str, done: int, total: int, **_: int) -> None:
@@ -351,7 +351,7 @@ def test_progress_says_how_much_there_is(rows: Rows, monkeypatch: pytest.MonkeyP
 def test_an_interrupted_hiding_goes_on(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(12):
         rows.document(OLD)
-    monkeypatch.setattr(purging, "AT_ONCE", 1)
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
     calls = []
 
     def die(*_: Any, **__: Any) -> None:
@@ -387,7 +387,7 @@ def test_a_purge_that_cannot_reach_one_store_goes_on_with_the_next_run(
     for _ in range(3):
         rows.document(OLD)
     rows.end_grace(swept(rows))
-    monkeypatch.setattr(purging, "AT_ONCE", 1)
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
 
     with broken(monkeypatch, "wisqu_pipelines.storage.qdrant.QdrantVectorIndex.delete"):
         rows.retention.go_on()
@@ -399,13 +399,13 @@ def test_a_purge_that_cannot_reach_one_store_goes_on_with_the_next_run(
 
 def test_what_changes_between_marking_and_hiding_stays(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     document = rows.document(OLD)
-    real = purging.hide
+    real = hiding.hide
 
     def late(*arguments: Any) -> None:
         rows.change(RagDocument, document.id, promotion_status="approved")
         real(*arguments)
 
-    monkeypatch.setattr(purging, "hide", late)
+    monkeypatch.setattr(hiding, "hide", late)
     report = rows.retention.run().sweep
     assert (report.hidden, report.kept) == (0, 2)
     assert rows.visible(RagDocument) == {document.id}

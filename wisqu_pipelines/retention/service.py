@@ -24,7 +24,7 @@ from wisqu_pipelines.identity.signatures import SignedApprovals
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.promotion.models import Promotion, PromotionItem, PromotionState
-from wisqu_pipelines.retention import purging
+from wisqu_pipelines.retention import hiding, purging
 from wisqu_pipelines.retention.kinds import KINDS, Kind, chosen
 from wisqu_pipelines.retention.marking import Scope, mark, staying
 from wisqu_pipelines.retention.models import APPROVAL_LASTS, HIDDEN, ItemState, Sweep, SweepItem, SweepState, told
@@ -263,7 +263,7 @@ class RetentionService:
                 items = [(type_, id_) for type_, id_ in session.execute(known)]
                 if unknown := {*item_ids} - {id_ for _, id_ in items}:
                     self._refuse(sweep, "restored", f"it has not swept {', '.join(map(str, sorted(unknown)))}")
-            count = purging.restore(session, sweep, items, self._clock.now())
+            count = hiding.restore(session, sweep, items, self._clock.now())
             if not count:
                 self._refuse(sweep, "restored", "nothing of that is hidden any more")
             self._write_down(session, "retention_restored", who.id, why, sweep, items=count)
@@ -455,7 +455,7 @@ class RetentionService:
             session.flush()
             session.expunge(sweep)
         scope = self._of(sweep)
-        purging.hide(self._environment, sweep, scope, progress)
+        hiding.hide(self._environment, sweep, scope, progress)
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             sweep.state = SweepState.HIDDEN
