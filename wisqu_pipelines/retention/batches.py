@@ -10,7 +10,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.retention.kinds import Kind
 from wisqu_pipelines.retention.models import ItemState, SweepItem
 
-AT_ONCE = 1_000
+AT_ONCE = 2_000
 """Items of a batch."""
 
 
