@@ -175,6 +175,14 @@ def test_no_run_of_a_job_lasts_for_ever(loaded: Definitions) -> None:
     assert [each.name for each in jobs if not 0 < int(each.tags.get("dagster/max_runtime", 0)) <= 12 * 3600] == []
 
 
+def test_every_job_can_be_launched_as_the_launchpad_opens_it(loaded: Definitions) -> None:
+    for job in loaded.get_repository_def().get_all_jobs():
+        opened = job.run_config or {}
+        validate_run_config(job, opened)
+        configs = [each["config"] for each in opened.get("ops", {}).values()]
+        assert all(each.get("dry_run", True) for each in configs), f"{job.name} begins as a dry run"
+
+
 def test_the_workspace_file_loads_one_location_of_a_fixed_name(without_stores: None, tmp_path: Path) -> None:
     workspace = PROJECT / "workspace.yaml"
     assert workspace.read_text(encoding="utf-8").count("location_name: wisqu_pipelines\n") == 1

@@ -18,7 +18,11 @@ def test_it_carries_out_what_is_approved_and_nothing_else(world: World) -> None:
     assert run
     assert run.tags[OUTCOME_TAG] == "refused"
     assert person.left() == 6
+    assert output_metadata(world.run(JOB, OP, {}))["what waits"].records == []
     person.erasures.approve(asked.id, SUPERADMIN)
+    (waits,) = output_metadata(world.run(JOB, OP, {"dry_run": False}))["what waits"].records
+    assert (waits.data["erasure_id"], waits.data["state"]) == (str(asked.id), "approved")
+    assert person.left() == 6, "a run that names none erases nobody"
     foretold = output_metadata(world.run(JOB, OP, {"erasure_id": str(asked.id)}))
     assert (foretold["dry run"], foretold["state"], "| messages | 1 |" in foretold["what"]) == (True, "approved", True)
     assert person.left() == 6, "it begins as a dry run"

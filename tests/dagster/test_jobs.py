@@ -161,6 +161,30 @@ def test_a_rollback_takes_back_what_was_asked_for(world: World, names: Sequence[
     assert roll_back(world, promotion_id).success  # again changes nothing
 
 
+def test_a_run_that_names_nothing_says_what_there_is_and_changes_nothing(world: World, names: Sequence[str]) -> None:
+    def waiting(job: str) -> tuple[str, list[dict[str, object]]]:
+        result = world.definitions.resolve_job_def(job).execute_in_process(instance=world.instance)
+        told = output_metadata(result)
+        return told["nothing was done"], [record.data for record in told["what waits"].records]
+
+    assert waiting("promotion_after_tests")[1] == []
+    assert waiting("promotion_execute") == ("No promotion was named, so nothing was done. None waits.", [])
+    promotion_id = world.preview("rag_documents")
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    said, rows = waiting("promotion_execute")
+    assert "1 wait for a run" in said
+    assert [(row["promotion_id"], row["path"], row["state"]) for row in rows] == [
+        (str(promotion_id), "dev -> stage", "approved")
+    ]
+    assert world.services.promotions.status(promotion_id).state == PromotionState.APPROVED
+    assert execute(world, promotion_id).success
+    assert waiting("promotion_rollback")[1] == []
+    world.services.promotions.request_rollback(promotion_id, demo_people.DEVELOPER, "The guides were the wrong ones")
+    (row,) = waiting("promotion_rollback")[1]
+    assert (row["promotion_id"], row["why"]) == (str(promotion_id), "The guides were the wrong ones")
+    assert documents_in(world, "stage") == len(names)
+
+
 def test_hostile_names_stay_text(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "hostile"
     folder.mkdir()

@@ -13,7 +13,7 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.errors import SweepRefused
 from wisqu_pipelines.identity.demo_people import ADMIN
 from wisqu_pipelines.ports.clock import Clock, SystemClock
-from wisqu_pipelines.retention import purging
+from wisqu_pipelines.retention import batches
 from wisqu_pipelines.storage.memory import ManualClock
 
 WHY = "The guides are still wanted"
@@ -47,19 +47,19 @@ def roll_back(services: Services, promotion_id: UUID) -> None:
 
 def sweep(services: Services, _: UUID) -> None:
     """What the schedule does in dev."""
-    with patch.object(purging, "AT_ONCE", FEW):
+    with patch.object(batches, "AT_ONCE", FEW):
         services.retention("dev").run()
 
 
 def hide_approved(services: Services, _: UUID) -> None:
     """What the sensor does in prod."""
-    with patch.object(purging, "AT_ONCE", FEW):
+    with patch.object(batches, "AT_ONCE", FEW):
         services.retention("prod").go_on()
 
 
 def purge(services: Services, _: UUID) -> None:
     """Purge what is due in dev."""
-    with patch.object(purging, "AT_ONCE", FEW):
+    with patch.object(batches, "AT_ONCE", FEW):
         services.retention("dev").go_on()
 
 

@@ -218,6 +218,13 @@ class ErasureService:
         with self._control.begin() as session:
             return [_report(each) for each in session.scalars(wanted.order_by(Erasure.requested_at, Erasure.id))]
 
+    def ready(self) -> Sequence[ErasureReport]:
+        """The erasures that wait for a run, oldest first: approved ones, and those whose run was interrupted."""
+        wanted = select(Erasure).where(Erasure.state.in_((ErasureState.APPROVED, ErasureState.RUNNING)))
+        with self._control.begin() as session:
+            found = session.scalars(wanted.order_by(Erasure.requested_at, Erasure.id))
+            return [_report(each) for each in found if not self._has_lapsed(each)]
+
     def status(self, erasure_id: UUID) -> ErasureReport:
         """How an erasure stands.
 

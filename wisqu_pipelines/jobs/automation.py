@@ -22,6 +22,7 @@ from wisqu_pipelines.assets.progress import LoggedProgress
 from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME, PATH
 from wisqu_pipelines.errors import CiResultNotFound
 from wisqu_pipelines.jobs.promotion import POOL
+from wisqu_pipelines.jobs.waiting import deliveries_that_wait
 from wisqu_pipelines.promotion.results import PromotionPreview
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
@@ -70,17 +71,26 @@ def request_job(declared: Declared) -> JobDefinition:
 
 
 @op(
-    config_schema={"delivery_id": Field(str, description="The id of CI's delivery.")},
+    config_schema={
+        "delivery_id": Field(
+            str,
+            default_value="",
+            description="The id of CI's delivery. Without one, the run does nothing and says which wait for it.",
+        )
+    },
     out={"promotions": Out(Nothing)},
     pool=POOL,
 )
 def promote_after_tests(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
     """Ask for what the paths promote after tests, and approve it where the automation's account may."""
+    named = str(context.op_config["delivery_id"]).strip()
     with told_as_outcome(context.instance, context.run_id):
+        if not named:
+            return Output(None, metadata=deliveries_that_wait(wisqu.services.automation.unhandled()))
         try:
-            delivery_id = UUID(context.op_config["delivery_id"])
+            delivery_id = UUID(named)
         except ValueError:
-            raise CiResultNotFound(delivery_id=context.op_config["delivery_id"]) from None
+            raise CiResultNotFound(delivery_id=named) from None
         asked = wisqu.services.automation.handle(delivery_id, progress=LoggedProgress(context.log))
     return Output(None, metadata={"promotions": MetadataValue.text(", ".join(map(str, asked)) or "none")})
 
@@ -89,7 +99,9 @@ def promote_after_tests(context: OpExecutionContext, wisqu: WisquResource) -> Ou
     name="promotion_after_tests",
     tags={MAX_RUNTIME: str(2 * HOUR)},
     description="What follows from a result of CI: along paths with auto_promote_after_tests a preview of all that is "
-    "approved, and its approval where the automation's account may approve. The sensor starts it.",
+    "approved, and its approval where the automation's account may approve. The sensor starts it. Without an id it "
+    "changes nothing and says which deliveries wait for it.",
+    config={"ops": {"promote_after_tests": {"config": {"delivery_id": ""}}}},
 )
 def promotion_after_tests() -> None:
     """What follows from CI's tests."""

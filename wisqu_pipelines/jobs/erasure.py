@@ -9,6 +9,7 @@ from wisqu_pipelines.assets.progress import LoggedProgress
 from wisqu_pipelines.assets.tags import ENVIRONMENT, HOUR, MAX_RUNTIME
 from wisqu_pipelines.erasure.models import ErasureState
 from wisqu_pipelines.errors import BadInput, printable
+from wisqu_pipelines.jobs.waiting import erasures_that_wait
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 
@@ -17,7 +18,11 @@ POOL = "erasure"
 
 @op(
     config_schema={
-        "erasure_id": Field(str, description="As 'wisqu erasure list' shows it; it must be approved."),
+        "erasure_id": Field(
+            str,
+            default_value="",
+            description="As 'wisqu erasure list' shows it; it must be approved. Without one, the run says which wait.",
+        ),
         "dry_run": Field(bool, default_value=True, description="Only say what would go now, and what would stop it."),
     },
     out={"result": Out(Nothing)},
@@ -27,7 +32,9 @@ def erase(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
     """Carry out an erasure that is approved, or finish one that was interrupted; a dry run changes nothing."""
     told: dict[str, MetadataValue[Any]] = {}
     with told_as_outcome(context.instance, context.run_id):
-        text = str(context.op_config["erasure_id"])
+        text = str(context.op_config["erasure_id"]).strip()
+        if not text:
+            return Output(None, metadata=erasures_that_wait(wisqu.services.erasures.ready()))
         try:
             erasure_id = UUID(text)
         except ValueError:
@@ -58,7 +65,9 @@ def erase(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
     name="erase_person",
     tags={MAX_RUNTIME: str(2 * HOUR)},
     description="Carry out an erasure of a person that one has asked for and another one approved, with "
-    "'wisqu erasure' or on the approvals' page. It begins as a dry run: set dry_run to false to erase.",
+    "'wisqu erasure' or on the approvals' page. It begins by saying which wait for it, and then as a dry run: set "
+    "dry_run to false to erase.",
+    config={"ops": {"erase": {"config": {"erasure_id": "", "dry_run": True}}}},
 )
 def erase_person() -> None:
     """The erasure alone."""

@@ -27,6 +27,7 @@ from wisqu_pipelines.assets.verified import evaluation
 from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound, VerificationFailed
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.report import items_table, report
+from wisqu_pipelines.jobs.waiting import promotions_that_wait
 from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES
@@ -41,7 +42,14 @@ VIA = "dagster"
 Event = AssetCheckEvaluation | AssetMaterialization | Output[None]
 """What an op tells Dagster."""
 EXAMPLE_TYPE = "rag_documents"
-PROMOTION_CONFIG = {"promotion_id": Field(str, description="The promotion's id, as its preview showed it.")}
+PROMOTION_CONFIG = {
+    "promotion_id": Field(
+        str,
+        default_value="",
+        description="The promotion's id, as its preview showed it. Without one, the run does nothing and says which "
+        "promotions wait for it.",
+    )
+}
 
 
 def promotion_jobs(declared: Declared) -> list[JobDefinition]:
@@ -130,6 +138,9 @@ def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Iter
     """Execute an approved promotion; who approved it is read from the control database."""
     with told_as_outcome(context.instance, context.run_id):
         promotions = wisqu.services.promotions
+        if not _named(context):
+            yield _waiting(promotions, promotions.ready())
+            return
         standing = _standing(context, promotions)
         try:
             result = promotions.execute(
@@ -147,6 +158,9 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Ite
     """Roll back a promotion, as a person asked before; who asked is read from the control database."""
     with told_as_outcome(context.instance, context.run_id):
         promotions = wisqu.services.promotions
+        if not _named(context):
+            yield _waiting(promotions, promotions.rollbacks_requested())
+            return
         standing = _standing(context, promotions)
         result = promotions.rollback(standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
         # What lands is newer than the check's last word, and Dagster would show that as none.
@@ -156,7 +170,9 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Ite
 
 @job(
     tags={MAX_RUNTIME: str(12 * HOUR)},
-    description="Execute an approved promotion. The approvals sensor starts it; an unapproved one is refused.",
+    description="Execute an approved promotion. The approvals sensor starts it; an unapproved one is refused. "
+    "Without an id it changes nothing and says which promotions wait for it.",
+    config={"ops": {"execute_promotion": {"config": {"promotion_id": ""}}}},
 )
 def promotion_execute() -> None:
     """Execute an approved promotion."""
@@ -165,16 +181,27 @@ def promotion_execute() -> None:
 
 @job(
     tags={MAX_RUNTIME: str(12 * HOUR)},
-    description="Take a promotion back as a person asked with 'wisqu promote rollback --request'; others are refused.",
+    description="Take a promotion back as a person asked with 'wisqu promote rollback --request'; others are refused. "
+    "Without an id it changes nothing and says which promotions wait for it.",
+    config={"ops": {"rollback_promotion": {"config": {"promotion_id": ""}}}},
 )
 def promotion_rollback() -> None:
     """Roll back a promotion."""
     rollback_promotion()
 
 
+def _named(context: OpExecutionContext) -> str:
+    """The id that the launchpad was given, or nothing."""
+    return str(context.op_config["promotion_id"]).strip()
+
+
+def _waiting(promotions: EnvironmentPromotionService, ids: Sequence[UUID]) -> Output[None]:
+    return Output(None, output_name="result", metadata=promotions_that_wait([promotions.status(each) for each in ids]))
+
+
 def _standing(context: OpExecutionContext, promotions: EnvironmentPromotionService) -> PromotionReport:
     """The promotion that the run is to work on, which its tags name from here on."""
-    standing = promotions.status(_promotion_id(context.op_config["promotion_id"]))
+    standing = promotions.status(_promotion_id(_named(context)))
     ends = standing.source_environment, standing.target_environment
     context.instance.add_run_tags(context.run_id, promotion_tags(standing.promotion_id, *ends, standing.requested_by))
     return standing

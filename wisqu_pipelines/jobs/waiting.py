@@ -1,0 +1,60 @@
+"""What a run that names nothing says: what there is to name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
+
+from wisqu_pipelines.assets import markdown
+from wisqu_pipelines.erasure.report import ErasureReport
+from wisqu_pipelines.errors import printable
+from wisqu_pipelines.promotion.results import PromotionReport
+
+SHOWN = 50
+"""Rows of the table."""
+
+
+def promotions_that_wait(reports: Sequence[PromotionReport]) -> dict[str, MetadataValue[Any]]:
+    """The promotions that a run could have been about."""
+    rows = [
+        {
+            "promotion_id": str(each.promotion_id),
+            "type": each.promotion_type,
+            "path": f"{each.source_environment} -> {each.target_environment}",
+            "state": str(each.state),
+            "why": printable(each.rollback_reason or each.reason or "", markdown.SHOWN_CHARACTERS),
+        }
+        for each in reports
+    ]
+    return _told("promotion", rows, ("promotion_id", "type", "path", "state", "why"))
+
+
+def deliveries_that_wait(ids: Sequence[UUID]) -> dict[str, MetadataValue[Any]]:
+    """CI's deliveries that a run could have been about."""
+    return _told("delivery", [{"delivery_id": str(each)} for each in ids], ("delivery_id",))
+
+
+def erasures_that_wait(reports: Sequence[ErasureReport]) -> dict[str, MetadataValue[Any]]:
+    """The erasures that a run could have been about; what they are for stays with those who decide on them."""
+    rows = [
+        {
+            "erasure_id": str(each.id),
+            "environment": each.environment,
+            "state": each.state,
+            "requested": each.requested_at.isoformat(timespec="minutes"),
+        }
+        for each in reports
+    ]
+    return _told("erasure", rows, ("erasure_id", "environment", "state", "requested"))
+
+
+def _told(what: str, rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> dict[str, MetadataValue[Any]]:
+    schema = TableSchema([TableColumn(each, "string") for each in columns])
+    said = f"No {what} was named, so nothing was done. " + (
+        f"{len(rows)} wait for a run; launch this job again with the id of one of them." if rows else "None waits."
+    )
+    return {
+        "nothing was done": MetadataValue.text(said),
+        "what waits": MetadataValue.table([TableRecord(row) for row in rows[:SHOWN]], schema),
+    }
