@@ -30,7 +30,7 @@ SOURCE, TARGET = "dev", "stage"
 def measure(settings: Settings, rounds: int) -> Iterator[Ratio]:
     """The ratios, with dev and stage on one running server; the buckets it makes are emptied and stay."""
     yield from _small(_Ends(settings, OBJECTS, SIZE), rounds)
-    yield from _large(_Ends(settings, LARGE_OBJECTS, LARGE), min(rounds, 3))
+    yield from _large(_Ends(settings, LARGE_OBJECTS, LARGE), rounds)
 
 
 class _Ends:

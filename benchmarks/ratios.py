@@ -25,23 +25,22 @@ class Ratio(TypedDict):
 
 
 def compare(ours: Prepare, rivals: Mapping[str, tuple[Prepare, float]], rounds: int = ROUNDS) -> list[Ratio]:
-    """Measure ours and all its rivals, one after the other in every round.
+    """Measure ours and all its rivals, one after the other. Every round begins with another side: the first one pays
+    for what the machine still has to do with what was made ready.
 
     Args:
         ours: Our side.
         rivals: By the name of the ratio: the rival's side, and how many times faster we are to be.
         rounds: How often.
     """
-    mine: list[float] = []
-    theirs: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(rounds):
-        mine.append(_seconds(ours()))
-        for name, (rival, _goal) in rivals.items():
-            theirs[name].append(_seconds(rival()))
-    return [
-        ratio(name, goal, statistics.median(mine), statistics.median(theirs[name]))
-        for name, (_, goal) in rivals.items()
-    ]
+    sides = [("", ours), *((name, rival) for name, (rival, _) in rivals.items())]
+    seconds: dict[str, list[float]] = {name: [] for name, _ in sides}
+    for number in range(rounds):
+        first = number % len(sides)
+        for name, side in sides[first:] + sides[:first]:
+            seconds[name].append(_seconds(side()))
+    mine, *theirs = (statistics.median(each) for each in seconds.values())
+    return [ratio(name, goal, mine, their) for their, (name, (_, goal)) in zip(theirs, rivals.items(), strict=True)]
 
 
 def ratio(name: str, goal: float, ours: float, rival: float) -> Ratio:
