@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.retention.conftest import OLD, Rows
-from wisqu_pipelines.catalog.models import RagDocument
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.errors import NotPermitted, SweepRefused
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.ports.clock import SystemClock
@@ -103,7 +103,8 @@ def test_one_that_nobody_approves_is_given_up(prod: Rows) -> None:
     assert given_up.state == SweepState.REJECTED
 
 
-def test_an_approval_in_time_is_enough_for_what_takes_longer(prod: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+def interrupted(prod: Rows, monkeypatch: pytest.MonkeyPatch) -> UUID:
+    """A sweep that is approved, and has hidden a document and not its file."""
     sweep = waiting(prod)
     prod.retention.approve(sweep, SUPERADMIN)
 
@@ -114,12 +115,26 @@ def test_an_approval_in_time_is_enough_for_what_takes_longer(prod: Rows, monkeyp
         patched.setattr("wisqu_pipelines.storage.redis_cache.RedisCache.delete", dies)
         with pytest.raises(KeyboardInterrupt):
             prod.retention.go_on()
-    assert prod.visible(RagDocument) == set(), "some of it is hidden"
+    assert prod.visible(RagDocument) == set()
+    assert len(prod.visible(StoredFile)) == 1
+    return sweep
+
+
+def test_an_approval_in_time_is_enough_for_what_takes_longer(prod: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted(prod, monkeypatch)
     later = SystemClock().now() + APPROVAL_LASTS + timedelta(hours=1)
     monkeypatch.setattr(prod.services.clock, "now", lambda: later)
     monkeypatch.setattr("wisqu_pipelines.retention.service.require_agreement", lambda *_: None)  # it is late everywhere
     (done,) = prod.retention.go_on()
     assert (done.state, done.hidden) == (SweepState.HIDDEN, 2)
+
+
+def test_what_is_refused_half_way_hides_nothing(prod: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = interrupted(prod, monkeypatch)
+    change(prod, sweep, signature="e30.e30.e30")
+    (after,) = prod.retention.go_on()
+    assert (after.state, after.hidden) == (SweepState.REJECTED, 0)
+    assert len(prod.visible(RagDocument)) == 1
 
 
 def test_it_can_be_rejected(prod: Rows) -> None:

@@ -46,6 +46,8 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
         items: Types and ids, or None for all.
         now: When that is.
     """
+    if sweep.hidden_at is None:
+        return 0
     wanted = {name: None if items is None else [id_ for type_, id_ in items if type_ == name] for name in KINDS}
     given_back = 0
     for kind in KINDS.values():  # parts before what they are parts of

@@ -448,6 +448,7 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             if problem := self._not_allowed(session, sweep):
+                hiding.restore(session, sweep, None, self._clock.now())  # what an interrupted run has hidden
                 sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
                 self._write_down(session, "retention_rejected", None, problem, sweep)
                 return self._report(session, sweep)
