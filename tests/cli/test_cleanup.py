@@ -46,6 +46,17 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
     assert "Nothing is due" in wisqu("cleanup", "--environment", "stage").out
 
 
+@pytest.mark.usefixtures("services")
+def test_the_policies(wisqu: Wisqu) -> None:
+    shown = wisqu("cleanup", "policy")
+    assert shown.code == 0
+    told = {line.split("│")[1].strip(): line for line in shown.out.splitlines() if line.startswith("│")}
+    assert list(told) == ["dev", "stage", "prod"]
+    assert ("by itself" in told["dev"], "by two people" in told["prod"]) == (True, True)
+    assert wisqu("cleanup", "policy", "prod", "--json").json["prod"]["grace_days"] == 30
+    assert "nowhere" in wisqu("cleanup", "policy", "nowhere").err
+
+
 def test_a_dry_run_as_markdown_and_as_a_picture(wisqu: Wisqu, rows: Rows, tmp_path: Path) -> None:
     rows.document(OLD)
     drawn = tmp_path / "dev.png"

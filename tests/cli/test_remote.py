@@ -280,10 +280,12 @@ def test_sweeps(at: Wisqu, services: Services, tmp_path: Path) -> None:
     assert all(f"{name}: a sweep would hide" in every.out for name in ("dev", "stage"))
     (here,) = wisqu_here(at, "cleanup", "--dry-run", "--environment", "dev", "--json")
     assert dry == here | {name: dry[name] for name in ("created_at", "digest")}
-    unnamed = at(DEVELOPER, "cleanup")
-    assert (unnamed.code, "name what is to be swept" in unnamed.err) == (2, True)
+    policies = at(DEVELOPER, "cleanup", "policy", "--json").json
+    assert {name: each["automatic"] for name, each in policies.items()} == {"dev": True, "stage": True}
+    assert policies["dev"] == wisqu_here(at, "cleanup", "policy", "dev", "--json")["dev"]
 
-    (done,) = at(DEVELOPER, "cleanup", "--environment", "dev", *WHY, "--json").json
+    done, other = at(DEVELOPER, "cleanup", *WHY, "--json").json
+    assert (done["environment"], other["environment"]) == ("dev", "stage"), "all that are cleaned up by themselves"
     sweep = done["sweep_id"]
     assert (done["state"], done["hidden"]) == ("hidden", 2)
     assert at(DEVELOPER, "cleanup", "list", "--json").json == wisqu_here(at, "cleanup", "list", "--json")

@@ -10,7 +10,6 @@ import typer
 from wisqu_pipelines.cli.options import AsJson, Doors, Person, Reason, doors, parse_id, person_id, required_person
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
 from wisqu_pipelines.cli.remote.finding import where
-from wisqu_pipelines.cli.remote.services import RemoteServices
 from wisqu_pipelines.errors import BadInput, SweepNotFound
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.retention.kinds import KINDS
@@ -116,6 +115,36 @@ def _show_all(reports: Sequence[CleanupReport]) -> None:
         _show(report.sweep)
 
 
+@app.command()
+def policy(
+    environment: Annotated[
+        str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. [default: all]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how long environments keep what nobody promoted."""
+    with doors() as opened:
+        names = [environment] if environment else list(opened.environments)
+        found = {name: opened.retention(name).policy for name in names}
+    if as_json:
+        print_json({name: each.model_dump() for name, each in found.items()})
+        return
+    columns = ("environment", "#days", "but", "#days of test data", "#days to restore", "swept", "at most")
+    rows = [
+        [
+            name,
+            each.days,
+            ", ".join(f"{kind} {days}" for kind, days in each.types.items()),
+            each.test_data_days,
+            each.grace_days,
+            "by itself" if each.automatic else "by two people",
+            f"{each.most_rows:,} rows of a type, {each.most_share:.0%} of them",
+        ]
+        for name, each in found.items()
+    ]
+    OUT.print(table("What is kept for how long", columns, rows))
+
+
 @app.command("list")
 def list_(
     environment: Annotated[
@@ -206,18 +235,8 @@ def restore(
 
 
 def _all(opened: Doors, *, dry_run: bool) -> Sequence[str]:
-    """The environments that are meant where none is named.
-
-    Raises:
-        BadInput: a server does not say which those are.
-    """
-    if dry_run:
-        return list(opened.environments)
-    if isinstance(opened, RemoteServices):
-        raise BadInput(
-            what="'wisqu cleanup' without --environment", reason="through a server, name what is to be swept"
-        )
-    return [name for name, each in opened.settings.environments.items() if each.retention.automatic]
+    """The environments that are meant where none is named."""
+    return [name for name in opened.environments if dry_run or opened.retention(name).policy.automatic]
 
 
 def _where(opened: Doors, sweep: UUID, environment: str | None) -> "RetentionService | RemoteRetention":

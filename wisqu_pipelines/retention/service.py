@@ -68,7 +68,8 @@ class RetentionService:
         self._control = control
         self._environment = environment
         self._database = environment.database
-        self._policy = environment.settings.retention
+        self.policy = environment.settings.retention
+        """How long rows are kept here."""
         self._signatures = SignedApprovals(settings, AUDIENCE)
         self._clock = clock
 
@@ -142,13 +143,13 @@ class RetentionService:
         kinds = chosen(types)
         why = required_reason(reason, "going past the cap") if force else check_reason(reason)
         who = self._permitted(person, SWEEPERS, "clean up")
-        if who is None and (force or not self._policy.automatic):
+        if who is None and (force or not self.policy.automatic):
             raise NotPermitted(
                 person="An unnamed caller",
                 act="clean up",
                 environment=self._environment.name,
                 reason="going past the cap takes a person's name"
-                if self._policy.automatic
+                if self.policy.automatic
                 else "it is not cleaned up by itself: a person starts a sweep, and another one approves it",
             )
         with one_at_a_time(self._database, TURN):
@@ -302,7 +303,7 @@ class RetentionService:
     # Marking
 
     def _scope(self, test_data_only: bool) -> Scope:
-        return Scope(uuid4(), self._policy, test_data_only, self._in_promotions(), self._clock.now())
+        return Scope(uuid4(), self.policy, test_data_only, self._in_promotions(), self._clock.now())
 
     def _in_promotions(self) -> Sequence[UUID]:
         """The rows here that a promotion which is not over names, as its source or as its target."""
@@ -331,7 +332,7 @@ class RetentionService:
     ) -> SweepReport:
         sweep = Sweep(
             id=scope.sweep_id,
-            state=SweepState.HIDING if self._policy.automatic else SweepState.WAITING,
+            state=SweepState.HIDING if self.policy.automatic else SweepState.WAITING,
             scope={"types": [kind.name for kind in kinds], "test_data_only": scope.test_data_only},
             requested_by=by,
             reason=reason,
@@ -363,7 +364,7 @@ class RetentionService:
             digest=sweep.digest,
             requested_by=by,
             reason=reason,
-            takes_approval=not self._policy.automatic,
+            takes_approval=not self.policy.automatic,
             is_forced=is_forced,
         )
 
@@ -406,13 +407,13 @@ class RetentionService:
 
     def _stopped(self, session: Session, kind: Kind, rows: int) -> str | None:
         """What the cap says of so many rows of a kind; None: they may go."""
-        if rows > self._policy.most_rows:
-            return f"{rows} {kind.name}, and at most {self._policy.most_rows} go at once"
-        if rows <= self._policy.always_rows:
+        if rows > self.policy.most_rows:
+            return f"{rows} {kind.name}, and at most {self.policy.most_rows} go at once"
+        if rows <= self.policy.always_rows:
             return None
         there = session.scalar(select(func.count()).select_from(kind.model).where(~kind.model.is_deleted)) or 0
-        if rows > self._policy.most_share * there:
-            return f"{rows} of {there} {kind.name}, and at most {self._policy.most_share:.0%} go at once"
+        if rows > self.policy.most_share * there:
+            return f"{rows} of {there} {kind.name}, and at most {self.policy.most_share:.0%} go at once"
         return None
 
     # Hiding and purging
@@ -460,7 +461,7 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             sweep.state = SweepState.HIDDEN
-            sweep.purge_after = (sweep.hidden_at or scope.now) + timedelta(days=self._policy.grace_days)
+            sweep.purge_after = (sweep.hidden_at or scope.now) + timedelta(days=self.policy.grace_days)
             report = self._report(session, sweep)
             self._write_down(session, "retention_hidden", sweep.requested_by, sweep.reason, sweep, items=report.hidden)
             return report
@@ -490,7 +491,7 @@ class RetentionService:
     def _not_allowed(self, session: Session, sweep: Sweep) -> str | None:
         """Why a sweep may not hide anything; None: it may."""
         if sweep.approved_by is None:
-            return None if self._policy.automatic else "nobody has approved it"
+            return None if self.policy.automatic else "nobody has approved it"
         by, at, claims = sweep.approved_by, sweep.approved_at, self._signed(sweep)
         begun = sweep.hidden_at or self._clock.now()  # what has begun in time is finished, however long it takes
         if not self._signatures.holds(sweep.signature, by, at, APPROVAL_LASTS, claims, begun):
@@ -506,7 +507,7 @@ class RetentionService:
     def _of(self, sweep: Sweep) -> Scope:
         """The scope of a sweep that was marked earlier, as things stand now."""
         only = bool(sweep.scope["test_data_only"])
-        return Scope(sweep.id, self._policy, only, self._in_promotions(), self._clock.now())
+        return Scope(sweep.id, self.policy, only, self._in_promotions(), self._clock.now())
 
     # What is told
 
@@ -540,7 +541,7 @@ class RetentionService:
             requested_by=sweep.requested_by,
             approved_by=sweep.approved_by,
             reason=sweep.reason,
-            takes_approval=not self._policy.automatic,
+            takes_approval=not self.policy.automatic,
             is_forced=sweep.is_forced,
         )
 

@@ -25,6 +25,7 @@ from wisqu_pipelines.api.schemas import (
 )
 from wisqu_pipelines.holds.service import LONGEST_WORDS, Held, Hold
 from wisqu_pipelines.retention.report import CleanupReport, RestoreReport, SweepReport, SweptItem
+from wisqu_pipelines.settings import RetentionSettings
 
 router = APIRouter(prefix="/v1", tags=["retention"], route_class=IdempotentRoute)
 _SWEEPS = "/environments/{environment}/sweeps"
@@ -80,6 +81,12 @@ class HoldMade(BaseModel):
 
     id: UUID
     rows: int
+
+
+@route(router, "GET", "/environments/{environment}/retention", in_environment(*STAFF))
+def policy(environment: EnvironmentName, services: Opened) -> RetentionSettings:
+    """How long an environment keeps what nobody promoted."""
+    return services.retention(environment).policy
 
 
 @route(router, "GET", f"{_SWEEPS}/preview", in_environment(*STAFF), 409)

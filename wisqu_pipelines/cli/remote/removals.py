@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from wisqu_pipelines.errors import ErasureNotFound, NotPermitted, ServerRefused
 from wisqu_pipelines.holds.service import Held, Hold
 from wisqu_pipelines.ports.progress import Progress, no_progress
 from wisqu_pipelines.retention.report import CleanupReport, RestoreReport, SweepReport, SweptItem
+from wisqu_pipelines.settings import RetentionSettings
 
 if TYPE_CHECKING:
     from wisqu_pipelines.cli.remote.server import Server
@@ -26,7 +28,13 @@ class RemoteRetention(Door):
     def __init__(self, server: "Server", environment: str) -> None:
         """The sweeps of `environment`."""
         super().__init__(server)
-        self._sweeps = f"/environments/{environment}/sweeps"
+        self._environment = f"/environments/{environment}"
+        self._sweeps = f"{self._environment}/sweeps"
+
+    @cached_property
+    def policy(self) -> RetentionSettings:
+        """How long rows are kept there."""
+        return self._server.get(RetentionSettings, f"{self._environment}/retention")
 
     def rehearse(
         self, types: Sequence[str] | None = None, *, test_data_only: bool = False, force: bool = False
