@@ -168,11 +168,11 @@ def test_a_run_that_names_nothing_says_what_there_is_and_changes_nothing(world: 
         return told["nothing was done"], [record.data for record in told["what waits"].records]
 
     assert waiting("promotion_after_tests")[1] == []
-    assert waiting("promotion_execute") == ("No promotion was named, so nothing was done. None waits.", [])
+    assert waiting("promotion_execute") == ("No promotion was named. Nothing waits for a run.", [])
     promotion_id = world.preview("rag_documents")
     world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
     said, rows = waiting("promotion_execute")
-    assert "1 wait for a run" in said
+    assert "1 waits for a run" in said
     assert [(row["promotion_id"], row["path"], row["state"]) for row in rows] == [
         (str(promotion_id), "dev -> stage", "approved")
     ]

@@ -36,6 +36,7 @@ def _parse_item_id(text: str) -> UUID:
 
 SweepId = Annotated[UUID, typer.Argument(metavar="SWEEP_ID", parser=_parse_sweep_id)]
 Where = Annotated[str | None, typer.Option("--environment", help="Where the sweep is. [default: wherever it is found]")]
+OfOne = Annotated[str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. [default: all]")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 
 
@@ -116,12 +117,7 @@ def _show_all(reports: Sequence[CleanupReport]) -> None:
 
 
 @app.command()
-def policy(
-    environment: Annotated[
-        str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. [default: all]")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+def policy(environment: OfOne = None, as_json: AsJson = False) -> None:
     """Show how long environments keep what nobody promoted."""
     with doors() as opened:
         names = [environment] if environment else list(opened.environments)
@@ -146,12 +142,7 @@ def policy(
 
 
 @app.command("list")
-def list_(
-    environment: Annotated[
-        str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. [default: all]")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+def list_(environment: OfOne = None, as_json: AsJson = False) -> None:
     """List the sweeps of one environment or of all, newest first."""
     with doors() as opened:
         names = [environment] if environment else list(opened.environments)

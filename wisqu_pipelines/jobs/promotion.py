@@ -196,7 +196,7 @@ def _named(context: OpExecutionContext) -> str:
 
 
 def _waiting(promotions: EnvironmentPromotionService, ids: Sequence[UUID]) -> Output[None]:
-    return Output(None, output_name="result", metadata=promotions_that_wait([promotions.status(each) for each in ids]))
+    return Output(None, output_name="result", metadata=promotions_that_wait(promotions, ids))
 
 
 def _standing(context: OpExecutionContext, promotions: EnvironmentPromotionService) -> PromotionReport:

@@ -9,13 +9,13 @@ from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 from wisqu_pipelines.assets import markdown
 from wisqu_pipelines.erasure.report import ErasureReport
 from wisqu_pipelines.errors import printable
-from wisqu_pipelines.promotion.results import PromotionReport
+from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 
 SHOWN = 50
 """Rows of the table."""
 
 
-def promotions_that_wait(reports: Sequence[PromotionReport]) -> dict[str, MetadataValue[Any]]:
+def promotions_that_wait(promotions: EnvironmentPromotionService, ids: Sequence[UUID]) -> dict[str, MetadataValue[Any]]:
     """The promotions that a run could have been about."""
     rows = [
         {
@@ -25,14 +25,14 @@ def promotions_that_wait(reports: Sequence[PromotionReport]) -> dict[str, Metada
             "state": str(each.state),
             "why": printable(each.rollback_reason or each.reason or "", markdown.SHOWN_CHARACTERS),
         }
-        for each in reports
+        for each in map(promotions.status, ids[:SHOWN])
     ]
-    return _told("promotion", rows, ("promotion_id", "type", "path", "state", "why"))
+    return _told("promotion", len(ids), rows, ("promotion_id", "type", "path", "state", "why"))
 
 
 def deliveries_that_wait(ids: Sequence[UUID]) -> dict[str, MetadataValue[Any]]:
     """CI's deliveries that a run could have been about."""
-    return _told("delivery", [{"delivery_id": str(each)} for each in ids], ("delivery_id",))
+    return _told("delivery", len(ids), [{"delivery_id": str(each)} for each in ids], ("delivery_id",))
 
 
 def erasures_that_wait(reports: Sequence[ErasureReport]) -> dict[str, MetadataValue[Any]]:
@@ -46,15 +46,18 @@ def erasures_that_wait(reports: Sequence[ErasureReport]) -> dict[str, MetadataVa
         }
         for each in reports
     ]
-    return _told("erasure", rows, ("erasure_id", "environment", "state", "requested"))
+    return _told("erasure", len(reports), rows, ("erasure_id", "environment", "state", "requested"))
 
 
-def _told(what: str, rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> dict[str, MetadataValue[Any]]:
-    schema = TableSchema([TableColumn(each, "string") for each in columns])
-    said = f"No {what} was named, so nothing was done. " + (
-        f"{len(rows)} wait for a run; launch this job again with the id of one of them." if rows else "None waits."
-    )
+def _told(
+    what: str, count: int, rows: Sequence[Mapping[str, str]], columns: Sequence[str]
+) -> dict[str, MetadataValue[Any]]:
+    waiting = "Nothing waits for a run"
+    if count:
+        waiting = f"{count} wait{'s' if count == 1 else ''} for a run; launch this job again with the id of one"
     return {
-        "nothing was done": MetadataValue.text(said),
-        "what waits": MetadataValue.table([TableRecord(row) for row in rows[:SHOWN]], schema),
+        "nothing was done": MetadataValue.text(f"No {what} was named. {waiting}."),
+        "what waits": MetadataValue.table(
+            [TableRecord(row) for row in rows[:SHOWN]], TableSchema([TableColumn(each, "string") for each in columns])
+        ),
     }
