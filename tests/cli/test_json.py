@@ -1,4 +1,4 @@
-"""`--json` of every command, and what the acts print with it."""
+"""`--json` and the help of every command, and what the acts print."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import typer
+from rich.text import Text
 
 from tests.cli.conftest import Wisqu
 from tests.promotion.world import World
@@ -41,6 +42,13 @@ def test_every_command_that_prints_has_json() -> None:
     assert len(every) > 60, "the tree was not walked through"
     without = {name for name, each in every.items() if not any("--json" in option.opts for option in each.params)}
     assert without == set(WITHOUT)
+
+
+def test_help_is_shown_as_it_is_written() -> None:
+    for name, command in commands(typer.main.get_command(app)):
+        for each in (command.help, *(getattr(option, "help", None) for option in command.params)):
+            shown = Text.from_markup(each or "").plain  # what stands in brackets would be taken for a style
+            assert shown == (each or ""), name
 
 
 def test_ctrl_c_while_the_commands_are_loaded_ends_quietly() -> None:

@@ -35,8 +35,10 @@ def _parse_item_id(text: str) -> UUID:
 
 
 SweepId = Annotated[UUID, typer.Argument(metavar="SWEEP_ID", parser=_parse_sweep_id)]
-Where = Annotated[str | None, typer.Option("--environment", help="Where the sweep is. [default: wherever it is found]")]
-OfOne = Annotated[str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. [default: all]")]
+Where = Annotated[
+    str | None, typer.Option("--environment", help="Where the sweep is. By default wherever it is found.")
+]
+OfOne = Annotated[str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. By default all.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 
 
@@ -45,10 +47,12 @@ def cleanup(
     context: typer.Context,
     environment: Annotated[
         list[str] | None,
-        typer.Option("--environment", help="Only this one; again for more. [default: those that are cleaned up alone]"),
+        typer.Option(
+            "--environment", help="Only this one; again for more. By default those that are cleaned up alone."
+        ),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option("--model", help=f"Only {', '.join(KINDS)}; again for more. [default: all]")
+        list[str] | None, typer.Option("--model", help=f"Only {', '.join(KINDS)}; again for more. By default all.")
     ] = None,
     test_data_only: Annotated[bool, typer.Option("--test-data-only", help="Only test data.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go, and change nothing.")] = False,

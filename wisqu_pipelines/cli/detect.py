@@ -12,7 +12,7 @@ from wisqu_pipelines.detection.teaching import Rule
 
 app = typer.Typer(help="Find test data, decide on it, and teach what it looks like.", no_args_is_help=True)
 
-Env = Annotated[str | None, typer.Option("--env", help="Whose thresholds. [default: the first configured]")]
+Env = Annotated[str | None, typer.Option("--env", help="Whose thresholds. By default the first configured.")]
 EnvArgument = Annotated[str, typer.Argument(metavar="ENV", help="The environment.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 SHOWN = 25
@@ -34,7 +34,7 @@ Item = Annotated[UUID | None, typer.Argument(metavar="[ITEM_ID]", parser=_item_i
 def text(
     words: Annotated[str, typer.Argument(metavar="TEXT", help="What to judge; - reads it from standard input.")],
     kind: Annotated[
-        FieldKind | None, typer.Option(help="What kind of text it is. [default: what it looks like]")
+        FieldKind | None, typer.Option(help="What kind of text it is. By default what it looks like.")
     ] = None,
     env: Env = None,
     as_json: AsJson = False,

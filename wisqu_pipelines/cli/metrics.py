@@ -9,13 +9,13 @@ from wisqu_pipelines.cli.options import AsJson, services
 from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.errors import BadInput
 
-Days = Annotated[int | None, typer.Option("--days", min=1, max=3650, help="How far back. [default: as configured]")]
+Days = Annotated[int | None, typer.Option("--days", min=1, max=3650, help="How far back. By default as configured.")]
 
 
 def metrics(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which metric. [default: all]")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which metric. By default all.")] = None,
     environment: Annotated[
-        str | None, typer.Option("--environment", help="Only this one's. [default: those of all]")
+        str | None, typer.Option("--environment", help="Only this one's. By default those of all.")
     ] = None,
     days: Days = None,
     as_json: AsJson = False,
@@ -43,7 +43,7 @@ def metrics(
 def report(
     days: Annotated[int, typer.Option("--days", min=1, max=366, help="How many days it is about.")] = 7,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", dir_okay=False, help="[default: standard output]")
+        Path | None, typer.Option("--output", metavar="FILE", dir_okay=False, help="By default standard output.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -38,7 +38,7 @@ from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
 
 EnvironmentName = Annotated[
-    str | None, typer.Option("--env", help="Where the item is. [default: the first configured]")
+    str | None, typer.Option("--env", help="Where the item is. By default the first configured.")
 ]
 SHOWN_ITEMS = 25
 """Items of a plan that are shown; `--json` has them all."""
@@ -123,7 +123,7 @@ def mark_real(
 def scan_test_data(
     env: Annotated[str, typer.Argument(metavar="ENV", help="The environment.")],
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help=f"{', '.join(MODELS)}. [default: all of them]")
+        str | None, typer.Argument(metavar="MODEL", help=f"{', '.join(MODELS)}. By default all of them.")
     ] = None,
     month: Annotated[
         list[str] | None, typer.Option("--month", metavar="YYYY-MM", help="Only rows of this month; again for more.")
