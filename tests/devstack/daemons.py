@@ -89,12 +89,12 @@ class Daemons:
             process.send_signal(signal.SIGTERM)
             process.wait(service.stop_seconds * 2 + 1)
 
-    def wait_for_both(self, gone: set[str]) -> None:
-        """Until two daemons beside those that are gone have looked after the sensors."""
+    def wait_for_both(self) -> None:
+        """Until two daemons have looked after the sensors."""
         seen: set[str] = set()
 
         def both() -> bool:
-            seen.update(self.beats() - gone)
+            seen.update(self.beats())
             return len(seen) > 1
 
         wait_until(both, START_SECONDS, "two daemons look after the sensors")

@@ -3,8 +3,8 @@
 import random
 import time
 from collections.abc import Iterator
-
-import pytest
+from contextlib import contextmanager
+from functools import partial
 
 from tests.devstack.commands import START_SECONDS, Commands, wait_until
 from tests.devstack.daemons import NAME, Daemons
@@ -14,6 +14,7 @@ from tests.fixtures.stack import temporary_directory
 from tests.promotion.world import World
 from wisqu_pipelines.bootstrap import open_services
 from wisqu_pipelines.devstack.state import Phase
+from wisqu_pipelines.devstack.supervisor import RESTARTS
 from wisqu_pipelines.settings import load
 
 TICK_SECONDS = 0.4
@@ -24,7 +25,7 @@ AT_ONCE = 2
 """Promotions that are approved before the kill, and again after it."""
 
 
-@pytest.fixture
+@contextmanager
 def up() -> Iterator[Commands]:
     with temporary_directory() as directory:
         commands = Commands(directory)
@@ -36,31 +37,40 @@ def up() -> Iterator[Commands]:
             commands.end()
 
 
-def test_a_daemon_that_is_killed_and_a_second_one_do_nothing_twice(up: Commands) -> None:
-    """The daemon dies in the middle of a tick that has work; then it and another one look after the sensors at once."""
-    asked, daemons = budget(), Daemons(up)
+def test_a_daemon_that_is_killed_does_nothing_twice() -> None:
+    """The daemon dies in the middle of a tick that has work, as often on one stack as the stack starts it again."""
+    asked = budget()
     draw = random.Random(asked.seed)  # noqa: S311 - chooses test cases
-    with up.variables(), open_services(load()) as services:
+    for first in range(0, asked.daemons, RESTARTS):
+        with up() as stack, stack.variables(), open_services(load()) as services:
+            daemons = Daemons(stack)
+            work, world = Work(services, daemons), World(services)
+            for kill in range(first, min(first + RESTARTS, asked.daemons)):
+                # A run that dies with its daemon is found out after minutes: only at length are runs killed as well.
+                after = draw.uniform(0, RUN_SECONDS if asked.thorough else TICK_SECONDS)
+                process = stack.state["processes"][NAME]
+                work.ask(world, AT_ONCE)
+                work.wait_for_a_tick()
+                time.sleep(after)
+                daemons.kill()
+                wait_until(partial(_is_back, stack, process), START_SECONDS, "the daemon is back")
+                work.wait_until_done()
+                print(f"\nseed {asked.seed}: kill {kill + 1}, {after:.3f} s after a tick had begun: {work}")
+                assert work.problems() == []
+
+
+def test_two_daemons_do_nothing_twice() -> None:
+    """A second daemon comes, and both look after the sensors at once."""
+    with up() as stack, stack.variables(), open_services(load()) as services:
+        daemons = Daemons(stack)
         work, world = Work(services, daemons), World(services)
-        for kill in range(asked.daemons):
-            # A run that dies with its daemon is found out after minutes: only at length are runs killed as well.
-            after = draw.uniform(0, RUN_SECONDS if asked.thorough else TICK_SECONDS)
-            gone, process = daemons.beats(), up.state["processes"][NAME]
-            work.ask(world, AT_ONCE)
-            work.wait_for_a_tick()
-            time.sleep(after)
-            daemons.kill()
-            wait_until(
-                lambda old=process: up.state["processes"][NAME] != old and up.state["phase"] == Phase.UP,  # type: ignore[misc]
-                START_SECONDS,
-                "the daemon is back",
-            )
-            work.wait_until_done()
-            print(f"\nseed {asked.seed}: kill {kill + 1}, {after:.3f} s after a tick had begun: {work}")
-            assert work.problems() == []
         with daemons.another():
-            daemons.wait_for_both(gone)
+            daemons.wait_for_both()
             work.ask(world, AT_ONCE)
             work.wait_until_done()
         print(f"two at once: {work}")
         assert work.problems(are_two_at_work=True) == []
+
+
+def _is_back(stack: Commands, killed: int) -> bool:
+    return bool(stack.state["processes"][NAME] != killed and stack.state["phase"] == Phase.UP)
