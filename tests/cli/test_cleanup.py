@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.cli.conftest import Wisqu
 from tests.erasure.conftest import a_person
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.bootstrap import Services
-from wisqu_pipelines.catalog.models import RagDocument, User
+from wisqu_pipelines.catalog.models import RagDocument, StoredFile, User
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
+from wisqu_pipelines.retention.models import Sweep, SweepState
 
 WHY = ("--reason", "Cleaning up after the spring release")
 
@@ -44,6 +46,21 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
     assert back.out == "2 rows are given back, 0 stay hidden.\n"
     assert document.id in rows.visible(RagDocument)
     assert "Nothing is due" in wisqu("cleanup", "--environment", "stage").out
+    (nothing,) = wisqu("cleanup", "--environment", "stage", "--json").json
+    assert (nothing["rows"], nothing["sweep_id"], nothing["state"]) == (0, None, None)
+
+
+def test_restoring_from_an_interrupted_sweep_says_that_the_rest_still_goes(wisqu: Wisqu, rows: Rows) -> None:
+    document, other = rows.document(OLD), rows.document(OLD)
+    sweep = wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"]
+    with rows.environment.database.begin() as session:
+        session.execute(update(Sweep).values(state=SweepState.HIDING, purge_after=None))
+    for model, its_id in ((RagDocument, other.id), (StoredFile, other.file_id)):
+        rows.change(model, its_id, is_deleted=False, deleted_at=None)
+    refused = wisqu("cleanup", "restore", sweep, "--item-ids", other.id, *WHY, "--as", DEVELOPER)
+    assert (refused.code, "nothing of that is hidden." in refused.err) == (2, True), "it never was"
+    back = wisqu("cleanup", "restore", sweep, "--item-ids", document.id, *WHY, "--as", DEVELOPER)
+    assert back.out == "2 rows are given back. The next run hides what else the sweep lists.\n"
 
 
 @pytest.mark.usefixtures("services")

@@ -226,6 +226,9 @@ def restore(
     if as_json:
         print_json({"given_back": done.given_back, "sweep": done.sweep.as_dict()})
         return
+    if done.sweep.state == SweepState.HIDING:
+        OUT.print(f"{done.given_back} rows are given back. The next run hides what else the sweep lists.")
+        return
     OUT.print(f"{done.given_back} rows are given back, {done.sweep.hidden} stay hidden.")
 
 

@@ -111,14 +111,18 @@ def _was_taken_back(kind: Kind, scope: Scope) -> ColumnElement[bool]:
 
 
 def _is_needed(part: Any, column: Any, kind: Kind, scope: Scope) -> ColumnElement[bool]:
-    """Whether a row refers to it that does not go in the same sweep."""
-    going = exists().where(
+    """Whether a row refers to it that does not go in the same sweep.
+
+    Each such row's item is looked up by its key: Postgres knows nothing of how many items a sweep has that has just
+    begun, and would join them by comparing each with each.
+    """
+    state = select(SweepItem.state).where(
         SweepItem.sweep_id == scope.sweep_id,
         SweepItem.item_type == part.__tablename__,
         SweepItem.item_id == part.id,
-        SweepItem.state == ItemState.MARKED,
     )
-    return exists().where(column == kind.model.id, ~going)
+    going = state.scalar_subquery()
+    return exists().where(column == kind.model.id, going.is_distinct_from(ItemState.MARKED))
 
 
 def _going(kind: Kind, scope: Scope) -> Select[Any]:

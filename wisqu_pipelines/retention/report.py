@@ -51,6 +51,7 @@ class SweepReport:
     sweep_id: UUID | None
     """None: a dry run, or nothing was due."""
     state: SweepState | None
+    """None as well then."""
     is_dry_run: bool
     """Nothing was done: it says what would be."""
     test_data_only: bool

@@ -170,7 +170,7 @@ class RetentionService:
                     report = self._report(session, asked)
             if stopped:
                 raise CapReached(environment=self._environment.name, reason=stopped)
-            if report.sweep_id is not None and report.rows and report.state == SweepState.HIDING:
+            if report.sweep_id is not None and report.state == SweepState.HIDING:
                 report = replace(self._hide(report.sweep_id, progress), types=report.types)
         return CleanupReport(self._environment.name, report, tuple(earlier))
 
@@ -266,7 +266,7 @@ class RetentionService:
                     self._refuse(sweep, "restored", f"it has not swept {', '.join(map(str, sorted(unknown)))}")
             count = hiding.restore(session, sweep, items, self._clock.now())
             if not count:
-                self._refuse(sweep, "restored", "nothing of that is hidden any more")
+                self._refuse(sweep, "restored", "nothing of that is hidden")
             self._write_down(session, "retention_restored", who.id, why, sweep, items=count)
             return RestoreReport(count, self._report(session, sweep))
 
@@ -356,7 +356,7 @@ class RetentionService:
         return SweepReport(
             environment=self._environment.name,
             sweep_id=sweep.id if rows else None,
-            state=SweepState(sweep.state),
+            state=SweepState(sweep.state) if rows else None,
             is_dry_run=False,
             test_data_only=scope.test_data_only,
             types=types,
@@ -370,7 +370,7 @@ class RetentionService:
 
     def _asked(self, session: Session, report: SweepReport) -> Sweep | None:
         """The sweep of the same list that waits for its approval already: people are not asked twice."""
-        if report.state != SweepState.WAITING or not report.rows:
+        if report.state != SweepState.WAITING:
             return None
         wanted = select(Sweep).where(
             Sweep.state == SweepState.WAITING,
