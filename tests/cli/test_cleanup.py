@@ -1,5 +1,6 @@
 """`wisqu cleanup` and `wisqu hold`, as people use them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.erasure.conftest import a_person
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile, User
-from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
+from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN, TESTER
 from wisqu_pipelines.retention.models import Sweep, SweepState
 
 WHY = ("--reason", "Cleaning up after the spring release")
@@ -50,17 +51,54 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
     assert (nothing["rows"], nothing["sweep_id"], nothing["state"]) == (0, None, None)
 
 
-def test_restoring_from_an_interrupted_sweep_says_that_the_rest_still_goes(wisqu: Wisqu, rows: Rows) -> None:
-    document, other = rows.document(OLD), rows.document(OLD)
-    sweep = wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"]
+def interrupted(wisqu: Wisqu, rows: Rows, left: RagDocument) -> str:
+    """A sweep whose run has ended before it came to a document and its file."""
+    sweep = str(wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"])
     with rows.environment.database.begin() as session:
         session.execute(update(Sweep).values(state=SweepState.HIDING, purge_after=None))
-    for model, its_id in ((RagDocument, other.id), (StoredFile, other.file_id)):
+    for model, its_id in ((RagDocument, left.id), (StoredFile, left.file_id)):
         rows.change(model, its_id, is_deleted=False, deleted_at=None)
+    return sweep
+
+
+def test_restoring_from_an_interrupted_sweep_says_that_the_rest_still_goes(wisqu: Wisqu, rows: Rows) -> None:
+    document, other = rows.document(OLD), rows.document(OLD)
+    sweep = interrupted(wisqu, rows, other)
     refused = wisqu("cleanup", "restore", sweep, "--item-ids", other.id, *WHY, "--as", DEVELOPER)
     assert (refused.code, "nothing of that is hidden." in refused.err) == (2, True), "it never was"
     back = wisqu("cleanup", "restore", sweep, "--item-ids", document.id, *WHY, "--as", DEVELOPER)
     assert back.out == "2 rows are given back. The next run hides what else the sweep lists.\n"
+    told = wisqu("cleanup", "--dry-run", "--environment", "dev")
+    assert f"The next run goes on with the sweep {sweep}" in told.out.replace("\n", " ")
+    (dry,) = wisqu("cleanup", "--dry-run", "--environment", "dev", "--json").json
+    assert dry["rows"] == 0, "what an earlier sweep goes on with is in no new one"
+    assert dry["types"]["rag_documents"]["stays"] == {
+        "a person took it back": 1,
+        "an earlier sweep goes on with it": 1,
+    }
+
+
+def test_restoring_all_of_an_interrupted_sweep_ends_it(wisqu: Wisqu, rows: Rows) -> None:
+    document, other = rows.document(OLD), rows.document(OLD)
+    sweep = interrupted(wisqu, rows, other)
+    back = wisqu("cleanup", "restore", sweep, *WHY, "--as", DEVELOPER)
+    assert back.out == "2 rows are given back, and the sweep hides no others.\n"
+    assert "Nothing is due" in wisqu("cleanup", "--environment", "dev").out
+    assert rows.visible(RagDocument) == {document.id, other.id}
+
+
+def test_what_one_environment_refuses_goes_in_the_others(wisqu: Wisqu, rows: Rows) -> None:
+    due, stage = rows.document(OLD), Rows(rows.services, "stage")
+    there = stage.document(OLD)
+    ran = wisqu("cleanup", "--model", "rag_documents", "--json", "--as", TESTER)
+    assert (ran.code, ran.out) == (2, ""), "both refuse"
+    assert ran.err.count("refused:") == 1
+    rows.services.people.grant(TESTER, "stage", "developer", SUPERADMIN, WHY[1])
+    ran = wisqu("cleanup", "--model", "rag_documents", "--json", "--as", TESTER)
+    assert (ran.code, [each["environment"] for each in json.loads(ran.out)]) == (2, ["stage"])
+    assert "clean up" in ran.err
+    assert (rows.visible(RagDocument), stage.visible(RagDocument)) == ({due.id}, set())
+    assert there.id not in stage.visible(RagDocument)
 
 
 @pytest.mark.usefixtures("services")

@@ -135,6 +135,7 @@ def test_what_is_refused_half_way_hides_nothing(prod: Rows, monkeypatch: pytest.
     (after,) = prod.retention.go_on()
     assert (after.state, after.hidden) == (SweepState.REJECTED, 0)
     assert len(prod.visible(RagDocument)) == 1
+    assert prod.retention.foretell().rows == 2, "no person took it back"
 
 
 def test_it_can_be_rejected(prod: Rows) -> None:

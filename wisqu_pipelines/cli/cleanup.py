@@ -1,6 +1,6 @@
 """`wisqu cleanup`: what is kept for how long."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -10,7 +10,7 @@ import typer
 from wisqu_pipelines.cli.options import AsJson, Doors, Person, Reason, doors, parse_id, person_id, required_person
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
 from wisqu_pipelines.cli.remote.finding import where
-from wisqu_pipelines.errors import BadInput, SweepNotFound
+from wisqu_pipelines.errors import BadInput, Refused, SweepNotFound
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.retention.kinds import KINDS
 from wisqu_pipelines.retention.models import SweepState
@@ -79,29 +79,41 @@ def cleanup(
         raise BadInput(what="--markdown with --json", reason="it prints one or the other")
     if picture is not None and not dry_run:
         raise BadInput(what="--picture", reason="it draws what a dry run tells: add --dry-run")
-    reports: list[CleanupReport] = []
     with doors() as opened, progress_bar() as progress:
+
+        def swept(name: str) -> CleanupReport:
+            retention = opened.retention(name)
+            if dry_run:
+                return retention.rehearse(model, test_data_only=test_data_only, force=force)
+            who = person_id(opened, person)
+            return retention.run(
+                model, test_data_only=test_data_only, person=who, reason=reason, force=force, progress=progress
+            )
+
         names = environment or _all(opened, dry_run=dry_run)
         if picture is not None and len(names) != 1:
             raise BadInput(what="--picture", reason="it draws one environment: name it with --environment")
-        for name in names:
-            retention = opened.retention(name)
-            if dry_run:
-                reports.append(retention.rehearse(model, test_data_only=test_data_only, force=force))
-                continue
-            who = person_id(opened, person)
-            done = retention.run(
-                model, test_data_only=test_data_only, person=who, reason=reason, force=force, progress=progress
-            )
-            reports.append(done)
+        reports, refusal = _each(swept, names)
+    if refusal and not reports:
+        raise refusal
     if picture is not None:
         _draw(reports[0].sweep, picture)
-    if as_markdown:
-        OUT.print("\n\n".join(each.as_markdown() for each in reports), markup=False, soft_wrap=True)
-    elif as_json:
-        print_json([each.as_dict() for each in reports])
-    else:
-        _show_all(reports)
+    _show_all(reports, as_markdown=as_markdown, as_json=as_json)
+    if refusal:
+        raise refusal
+
+
+def _each(act: Callable[[str], CleanupReport], names: Sequence[str]) -> tuple[Sequence[CleanupReport], Refused | None]:
+    """What came of each environment that did not refuse, and the refusals as one: what is due elsewhere goes all the
+    same.
+    """
+    reports, refused = [], []
+    for name in names:
+        try:
+            reports.append(act(name))
+        except Refused as error:
+            refused.append(str(error))
+    return reports, Refused(message=" ".join(dict.fromkeys(refused))) if refused else None
 
 
 def _draw(report: SweepReport, file: Path) -> None:
@@ -113,11 +125,16 @@ def _draw(report: SweepReport, file: Path) -> None:
         raise BadInput(what="--picture", reason=f"{error.strerror}: {file}") from None
 
 
-def _show_all(reports: Sequence[CleanupReport]) -> None:
-    for report in reports:
-        for each in report.earlier:
-            _show_standing(each)
-        _show(report.sweep)
+def _show_all(reports: Sequence[CleanupReport], *, as_markdown: bool, as_json: bool) -> None:
+    if as_markdown:
+        OUT.print("\n\n".join(each.as_markdown() for each in reports), markup=False, soft_wrap=True)
+    elif as_json:
+        print_json([each.as_dict() for each in reports])
+    else:
+        for report in reports:
+            for each in report.earlier:
+                _show_standing(each)
+            _show(report.sweep)
 
 
 @app.command()
@@ -228,6 +245,9 @@ def restore(
         return
     if done.sweep.state == SweepState.HIDING:
         OUT.print(f"{done.given_back} rows are given back. The next run hides what else the sweep lists.")
+        return
+    if done.sweep.state == SweepState.REJECTED:
+        OUT.print(f"{done.given_back} rows are given back, and the sweep hides no others.")
         return
     OUT.print(f"{done.given_back} rows are given back, {done.sweep.hidden} stay hidden.")
 

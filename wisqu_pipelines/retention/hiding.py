@@ -37,14 +37,14 @@ def hide(environment: Environment, sweep: Sweep, scope: Scope, progress: Progres
                 progress(f"{kind.name} looked at and hidden", done, total)
 
 
-def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None, now: datetime) -> int:
+def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | None, now: datetime | None) -> int:
     """Give hidden rows back, with what they are parts of; returns how many.
 
     Args:
         session: The transaction.
         sweep: Which sweep hid them.
         items: Types and ids, or None for all.
-        now: When that is.
+        now: When a person took them back, which keeps them for a while; None: nobody did.
     """
     if sweep.hidden_at is None:
         return 0
@@ -80,6 +80,16 @@ def restore(session: Session, sweep: Sweep, items: Sequence[tuple[str, UUID]] | 
         )
         given_back += len(back)
     return given_back
+
+
+def call_off(session: Session, sweep: Sweep, now: datetime) -> None:
+    """Give back what a sweep has not hidden yet, as if it had."""
+    session.execute(
+        update(SweepItem)
+        .where(SweepItem.sweep_id == sweep.id, SweepItem.state == ItemState.MARKED)
+        .values(state=ItemState.RESTORED, restored_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _hidden(sweep: Sweep, kind: Kind, scope: Scope) -> Select[Any]:

@@ -31,7 +31,7 @@ from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.retention.kinds import Kind
-from wisqu_pipelines.retention.models import ItemState, SweepItem
+from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
 from wisqu_pipelines.settings import RetentionSettings
 
 HELD = "under a legal hold"
@@ -39,6 +39,7 @@ PROMOTING = "in a promotion"
 PROMOTED = "promoted"
 APPROVED = "approved for promotion"
 RESTORED = "a person took it back"
+BEGUN = "an earlier sweep goes on with it"
 NEEDED = "something that stays belongs to it"
 
 
@@ -71,6 +72,7 @@ def why_not(kind: Kind, scope: Scope) -> ColumnElement[str | None]:
         (or_(model.promotion_status == PromotionStatus.PROMOTED, model.source_id.is_not(None)), PROMOTED),
         (model.promotion_status == PromotionStatus.APPROVED, APPROVED),
         (_was_taken_back(kind, scope), RESTORED),
+        (_is_being_hidden(kind, scope), BEGUN),
         *((_is_needed(part, column, kind, scope), NEEDED) for part, column in kind.parts),
     ]
     return case(*reasons, else_=null())
@@ -108,6 +110,13 @@ def _was_taken_back(kind: Kind, scope: Scope) -> ColumnElement[bool]:
         SweepItem.item_type == kind.name, SweepItem.restored_at >= scope.now - _kept(kind, scope)
     )
     return kind.model.id.in_(taken_back)
+
+
+def _is_being_hidden(kind: Kind, scope: Scope) -> ColumnElement[bool]:
+    """Whether another sweep lists it that may hide it and is not done: a run goes on with that one first."""
+    listed = select(SweepItem.item_id).join(Sweep, Sweep.id == SweepItem.sweep_id)
+    of_others = listed.where(Sweep.state == SweepState.HIDING, Sweep.id != scope.sweep_id)
+    return kind.model.id.in_(of_others.where(SweepItem.item_type == kind.name, SweepItem.state == ItemState.MARKED))
 
 
 def _is_needed(part: Any, column: Any, kind: Kind, scope: Scope) -> ColumnElement[bool]:

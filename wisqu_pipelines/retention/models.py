@@ -38,7 +38,7 @@ class SweepState(StrEnum):
     PURGED = "purged"
     """What was still hidden then is gone. Final."""
     REJECTED = "rejected"
-    """A person said no, or its approval came too late. Final; nothing was hidden."""
+    """A person said no, also half-way, or it may not go on. Final; what it had hidden was given back."""
 
 
 class ItemState(StrEnum):

@@ -125,7 +125,9 @@ class SweepReport:
                 f"The grace time of the sweep {self.sweep_id} is over: the next run purges what is not held of its "
                 f"{self.hidden} rows, which have {size(self.hidden_bytes)} of files and {self.hidden_points} vectors."
             )
-        return f"The sweep {self.sweep_id} may begin: the next run hides what still may go of its {self.rows} rows."
+        return (
+            f"The next run goes on with the sweep {self.sweep_id}: it hides what still may go of its {self.rows} rows."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -1,6 +1,7 @@
 """Retention in one environment: dry runs, sweeps, their approval, their restoring and their purge."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -245,7 +246,8 @@ class RetentionService:
         self, sweep_id: UUID, person: str | UUID, reason: str, item_ids: Sequence[UUID] | None = None
     ) -> RestoreReport:
         """Give back what a sweep has hidden and not purged: all of it, or some items with what they are parts of. No
-        sweep takes them again before they are once more as old as the policy says, counted from now.
+        sweep takes them again before they are once more as old as the policy says, counted from now. A sweep that is
+        hiding and is given back as a whole hides nothing more; a run that is at it ends first.
 
         Raises:
             SweepNotFound, SweepRefused: it is not there, has hidden nothing, or none of those items.
@@ -254,7 +256,9 @@ class RetentionService:
         """
         why = required_reason(reason, "restoring")
         who = self._required(person, SWEEPERS, "restore what was swept")
-        with self._database.begin() as session:
+        calls_off = item_ids is None and self.status(sweep_id).state == SweepState.HIDING
+        turn = one_at_a_time(self._database, TURN) if calls_off else nullcontext()
+        with turn, self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             items: list[tuple[str, UUID]] | None = None
             if item_ids is not None:
@@ -264,8 +268,12 @@ class RetentionService:
                 items = [(type_, id_) for type_, id_ in session.execute(known)]
                 if unknown := {*item_ids} - {id_ for _, id_ in items}:
                     self._refuse(sweep, "restored", f"it has not swept {', '.join(map(str, sorted(unknown)))}")
-            count = hiding.restore(session, sweep, items, self._clock.now())
-            if not count:
+            now = self._clock.now()
+            count = hiding.restore(session, sweep, items, now)
+            if calls_off and sweep.state == SweepState.HIDING:
+                hiding.call_off(session, sweep, now)
+                sweep.state, sweep.finished_at = SweepState.REJECTED, now
+            elif not count:
                 self._refuse(sweep, "restored", "nothing of that is hidden")
             self._write_down(session, "retention_restored", who.id, why, sweep, items=count)
             return RestoreReport(count, self._report(session, sweep))
@@ -449,7 +457,7 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             if problem := self._not_allowed(session, sweep):
-                hiding.restore(session, sweep, None, self._clock.now())  # what an interrupted run has hidden
+                hiding.restore(session, sweep, None, None)  # what an interrupted run has hidden
                 sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
                 self._write_down(session, "retention_rejected", None, problem, sweep)
                 return self._report(session, sweep)
