@@ -1,6 +1,7 @@
 """Plans, lineage and rollbacks through the command line."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from tests.cli.conftest import Wisqu
 from tests.promotion.world import World
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import User, UserStorageQuota
+from wisqu_pipelines.cli import runs
 from wisqu_pipelines.cli.promote import SHOWN_ITEMS
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.promotion.models import PromotionState
@@ -136,7 +138,24 @@ def test_a_way_through_the_environments_is_told(wisqu: Wisqu, world: World) -> N
     assert "No promotion brought" in wisqu("promote", "lineage", document).out
 
 
-def test_a_rollback_is_previewed_rehearsed_and_done_in_parts(wisqu: Wisqu, world: World) -> None:
+def test_lists_say_what_a_plan_takes_and_where_they_end(wisqu: Wisqu, world: World) -> None:
+    """A plan that nobody has executed has brought nothing yet, and is not of nothing."""
+    for name in ("first.md", "second.md"):
+        world.document(name)
+    waiting = plan_of(wisqu)["promotion_id"]
+    status = re.sub(r"[ │]+", " ", wisqu("promote", "status", waiting).out)
+    assert "planned 4 items (" in status
+    assert "promoted 0" in status
+    listed = next(line for line in wisqu("promote", "list").out.splitlines() if waiting in line)
+    assert re.findall(r"\b\d+\b", listed.partition("planned")[2])[:3] == ["4", "0", "0"]
+    for command in (("promote", "list"), ("promote", "items", "rag_documents")):
+        assert "Those are the first 1; if there are more, --limit" in wisqu(*command, "--limit", 1).out
+        assert "--limit" not in wisqu(*command).out
+
+
+def test_a_rollback_is_previewed_rehearsed_and_done_in_parts(
+    wisqu: Wisqu, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrong = world.document("wrong.md", "wrong")
     world.document("right.md", "right")
     promotion = promote(wisqu)
@@ -149,6 +168,10 @@ def test_a_rollback_is_previewed_rehearsed_and_done_in_parts(wisqu: Wisqu, world
         assert ("Rehearsed" in shown.out) == rehearsed
         part = wisqu("promote", "rollback", promotion, option, "--item-ids", wrong, "--json").json
         assert part["removed"] == {"rag_documents": 1, "stored_files": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "SHOWN_ITEMS", 3)
+        assert "… and 1 more; --json has the first 1000" in wisqu("promote", "rollback", promotion, "--preview").out
+    assert "more" not in wisqu("promote", "rollback", promotion, "--preview").out
     assert world.state("stage") == after, "nothing was changed"
     part = wisqu("promote", "rollback", promotion, *DANA, "--item-ids", wrong, "--reason", "wrong text", "--json").json
     assert (part["state"], part["success_count"]) == ("succeeded", 2)

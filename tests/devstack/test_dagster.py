@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def test_dagster_is_up_with_everything_and_leaves_no_process_when_killed(command
     up = commands.run("up", "--detach", "--json")
     assert up.returncode == 0, up.stderr
     view = json.loads(up.stdout)
+    check_addresses(commands.run("status").stdout)
     assert view["healthy"]
     assert {"dagster-webserver", "dagster-daemon", "api"} <= {each["name"] for each in view["services"]}
     assert view["dagster_url"] == f"http://127.0.0.1:{commands.settings().dagster.port}"
@@ -33,6 +35,13 @@ def test_dagster_is_up_with_everything_and_leaves_no_process_when_killed(command
 
     os.kill(view["supervisor"], signal.SIGKILL)
     wait_until(lambda: not commands.processes(), END_SECONDS * 2, "no process is left")
+
+
+def check_addresses(shown: str) -> None:
+    """What is shown as an address of the API can be opened."""
+    addresses = re.findall(r"http://\S+/(?:approvals|v1/openapi\.json)", shown)
+    assert len(addresses) == 2, shown
+    assert [urllib3.request("GET", address, timeout=30).status for address in addresses] == [200, 200]
 
 
 def ask(url: str, query: str, **variables: object) -> dict[str, Any]:

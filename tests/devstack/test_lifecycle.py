@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +18,10 @@ from qdrant_client import QdrantClient, models
 from redis import Redis
 
 from tests.devstack.commands import END_SECONDS, Commands, wait_until
+from tests.fixtures.stack import declared_in, temporary_directory
 from wisqu_pipelines.devstack import inspection, ports
+from wisqu_pipelines.devstack.supervisor import Supervisor
+from wisqu_pipelines.errors import StackFailed
 from wisqu_pipelines.settings import EnvironmentSettings
 
 STORES = {"postgres", "seaweedfs", "valkey", "qdrant-dev", "qdrant-stage", "qdrant-prod"}
@@ -179,12 +183,33 @@ def test_taken_ports_are_named(commands: Commands) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = commands.run("up", "--no-dagster", "--port-base", str(port))
+        detached = commands.run("up", "--no-dagster", "--port-base", str(port), "--detach")
     assert refused.returncode == 1
     assert refused.stderr.startswith(
         f"failed: The embedded stack could not choose ports: taken already: {port} (dagster)"
     )
     assert refused.stderr.count("\n") == 1
+    assert detached.returncode == 1
+    assert detached.stderr.startswith(
+        f"failed: The embedded stack could not start: it could not choose ports: taken already: {port} (dagster) (all"
+    )
     assert commands.processes() == {}
+
+
+def test_a_fixed_port_that_is_lost_at_the_last_moment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = next(base for base in range(20_000, 30_000, 50) if all(map(ports.is_free, range(base, base + PORTS))))
+    choose = ports.Ports.choose
+    with ExitStack() as others, temporary_directory() as directory, declared_in(directory) as declared:
+
+        def lose_one(
+            self: ports.Ports, names: Sequence[str], *, base: int | None, preferred: Mapping[str, int]
+        ) -> None:
+            choose(self, names, base=base, preferred=preferred)
+            others.enter_context(socket.create_server((ports.HOST, self["valkey"])))
+
+        monkeypatch.setattr(ports.Ports, "choose", lose_one)
+        with pytest.raises(StackFailed, match=r"another program took \d+ \(valkey\) meanwhile; try again"):
+            Supervisor(declared, port_base=base, with_dagster=False, durable=False).start()
 
 
 def check_that_secrets_are_kept(commands: Commands) -> None:

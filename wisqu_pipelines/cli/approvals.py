@@ -8,6 +8,7 @@ from wisqu_pipelines.cli.options import AsJson, Person, PromotionId, Reason, doo
 from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.results import moving
 
 app = typer.Typer(help="Say yes or no to plans.", no_args_is_help=True)
 
@@ -21,21 +22,19 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json(waiting)
         return
-    rows = []
-    for each in waiting:
-        moving = [each.totals["by_effect"][effect] for effect in ("create", "update")]
-        rows.append(
-            [
-                each.promotion_id,
-                each.promotion_type,
-                f"{each.source_environment} → {each.target_environment}",
-                sum(total["items"] for total in moving),
-                size(sum(total["bytes"] for total in moving)),
-                f"{standing[each.promotion_id]} of {each.approvals_needed}",
-                each.requested_by or f"unverified ({each.requested_via})",
-                each.reason,
-            ]
-        )
+    rows = [
+        [
+            each.promotion_id,
+            each.promotion_type,
+            f"{each.source_environment} → {each.target_environment}",
+            moving(each.totals, "items"),
+            size(moving(each.totals, "bytes")),
+            f"{standing[each.promotion_id]} of {each.approvals_needed}",
+            each.requested_by or f"unverified ({each.requested_via})",
+            each.reason,
+        ]
+        for each in waiting
+    ]
     columns = ("!promotion", "type", "path", "#items", "#bytes", "approvals", "asked for by", "reason")
     OUT.print(table("Waiting for approval", columns, rows))
 

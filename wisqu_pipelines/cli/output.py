@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -30,6 +31,10 @@ SHOWN_CHARACTERS = 300
 """Longest value that is shown whole."""
 WIDTH_OF_NO_TERMINAL = 200
 """Columns, where what is printed goes into a file or another program."""
+READABLE_WIDTH = 9
+"""Columns of the terminal that a table's column of words is at least given; in fewer they are cut to pieces."""
+BORDER_WIDTH = 3
+"""What a table's column takes besides its cells: a line, and a space on both sides."""
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_NO_TERMINAL)
 """Results."""
 ERR = Console(stderr=True, highlight=False)
@@ -73,17 +78,65 @@ def cell(value: Any, characters: int = SHOWN_CHARACTERS) -> str:
 
 def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, characters: int = SHOWN_CHARACTERS
-) -> Group:
+) -> RenderableType:
     """A table of plain values, each cut at so many characters, under its title; a column whose name begins with `#`
-    holds numbers, with `!` ids that are never cut.
+    holds numbers, with `!` ids that are never cut. Where it does not fit, each row is shown as lines of its own.
     """
-    made = Table()
-    for column in columns:
-        kind, name = (column[0], column[1:]) if column[0] in "#!" else ("", column)
-        made.add_column(name, justify="right" if kind == "#" else "left", no_wrap=kind == "!", overflow="fold")
-    for row in rows:
-        made.add_row(*(cell(each, characters) for each in row))
-    return Group(Text(title, "bold"), made)  # a title of the table's own would be as narrow as the table
+    made = [_Column(name[1:], name[0]) if name[0] in "#!" else _Column(name, "") for name in columns]
+    cells = [[cell(each, characters) for each in row] for row in rows]
+    return Group(Text(title, "bold"), _Fitting(made, cells))  # its own title would be as narrow as the table
+
+
+class _Column(NamedTuple):
+    name: str
+    kind: str
+
+    def readable(self, cells: Iterable[str]) -> int:
+        """In how many columns of the terminal it can still be read."""
+        longest = max(map(_width, (*self.name.split(), *cells)))
+        return longest if self.kind == "!" else min(longest, READABLE_WIDTH)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A table; or, in a terminal in which its columns would be slivers or empty, a list of its rows."""
+
+    columns: Sequence[_Column]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        by_column = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
+        needed = sum(
+            column.readable(cells) + BORDER_WIDTH for column, cells in zip(self.columns, by_column, strict=True)
+        )
+        if not self.rows or needed < options.max_width:
+            yield self._table()
+            return
+        for number, row in enumerate(self.rows):
+            if number:
+                yield ""
+            yield self._lines(row)
+
+    def _table(self) -> Table:
+        made = Table()
+        for name, kind in self.columns:
+            made.add_column(name, justify="right" if kind == "#" else "left", no_wrap=kind == "!", overflow="fold")
+        for row in self.rows:
+            made.add_row(*row)
+        return made
+
+    def _lines(self, row: Sequence[str]) -> Table:
+        made = Table.grid(padding=(0, 2, 0, 0))
+        made.add_column(style="bold", no_wrap=True)
+        made.add_column(overflow="fold")
+        for column, value in zip(self.columns, row, strict=True):
+            if value:
+                made.add_row(column.name, value)
+        return made
+
+
+def _width(markup: str) -> int:
+    return Text.from_markup(markup).cell_len
 
 
 def moment(at: datetime | None) -> str | None:

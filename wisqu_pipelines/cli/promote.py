@@ -33,7 +33,7 @@ from wisqu_pipelines.errors import COMPOSED_CHARACTERS
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.promotion.models import Decision, Effect, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
-from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport
+from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, moving
 
 app = typer.Typer(help="Promote approved items from one environment to the next.", no_args_is_help=True)
 
@@ -60,6 +60,7 @@ def items(
         return
     rows = [[each.id, each.label, each.promotion_status, each.is_test_data, each.source_environment] for each in found]
     OUT.print(table(model, ("!id", "label", "status", "test data", "from"), rows))
+    _show_limit(len(rows), limit)
 
 
 @app.command()
@@ -277,6 +278,7 @@ def list_(
             each.promotion_type,
             f"{each.source_environment} → {each.target_environment}",
             each.state,
+            moving(each.totals, "items"),
             each.success_count,
             each.error_count,
             each.requested_by or f"({each.requested_via})",
@@ -284,8 +286,9 @@ def list_(
         ]
         for each in reports
     ]
-    columns = ("!promotion", "type", "path", "state", "#items", "#errors", "asked by", "made at (UTC)")
-    OUT.print(table("Promotions", columns, rows))
+    counts = ("#planned", "#promoted", "#errors")
+    OUT.print(table("Promotions", ("!promotion", "type", "path", "state", *counts, "asked by", "made at (UTC)"), rows))
+    _show_limit(len(rows), limit)
 
 
 runs.register(app)
@@ -368,6 +371,12 @@ def _show_more(made: PromotionPreview, more: int) -> None:
         OUT.print(f"… and {more} more: wisqu promote plan {made.promotion_id} --json")
 
 
+def _show_limit(shown: int, limit: int) -> None:
+    """Say that there may be more than a list shows."""
+    if shown == limit:
+        OUT.print(f"Those are the first {limit}; if there are more, --limit shows them.")
+
+
 def _show_differences(found: Sequence[str], as_json: bool) -> None:
     if as_json:
         print_json(found)
@@ -378,6 +387,7 @@ def _show_differences(found: Sequence[str], as_json: bool) -> None:
 
 
 def _facts(report: PromotionReport) -> list[list[Any]]:
+    amounts = size(moving(report.totals, "bytes")), f"{moving(report.totals, 'points')} points"
     facts: list[list[Any]] = [
         ["type", report.promotion_type],
         ["path", f"{report.source_environment} → {report.target_environment}"],
@@ -393,7 +403,8 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["started at (UTC)", moment(report.started_at)],
         ["finished at (UTC)", moment(report.finished_at)],
         ["seconds", None if report.duration_seconds is None else f"{report.duration_seconds:.1f}"],
-        ["items", report.success_count],
+        ["planned", f"{moving(report.totals, 'items')} items ({', '.join(amounts)})"],
+        ["promoted", report.success_count],
         ["stayed behind", report.error_count],
         ["taken back", report.rolled_back_count or None],
         ["taken back at (UTC)", moment(report.rolled_back_at)],

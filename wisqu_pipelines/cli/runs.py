@@ -23,7 +23,7 @@ from wisqu_pipelines.errors import RollbackRefused
 from wisqu_pipelines.figures import size
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.models import PromotionState
-from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult, RollbackPreview
+from wisqu_pipelines.promotion.results import ITEMS_SHOWN, PromotionReport, PromotionResult, RollbackPreview
 
 Preview = Annotated[bool, typer.Option("--preview", help="Only say what it would do.")]
 Rehearse = Annotated[bool, typer.Option("--rehearse", help="Try it out in the target's database, and undo that.")]
@@ -155,6 +155,8 @@ def _show_foresight(found: RollbackPreview, as_json: bool) -> None:
         OUT.print(table(title, ("type", "#remove", "#restore"), rows))
         items = [[item.item_type, item.label, item.effect, item.target_id] for item in found.items[:SHOWN_ITEMS]]
         OUT.print(table("Items", ("type", "item", "effect to undo", "!id there"), items))
+        if (more := sum(found.removed.values()) + sum(found.restored.values()) - len(items)) > 0:
+            OUT.print(f"… and {more} more; --json has the first {ITEMS_SHOWN}")
         OUT.print(f"{size(found.bytes)} of files and {found.points} points would go.")
         if found.rehearsed and not found.in_the_way:
             OUT.print("Rehearsed: its transaction went through, and was undone. Nothing was changed.")

@@ -33,7 +33,13 @@ def register(app: typer.Typer) -> None:
 def up(
     *,
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is healthy; it goes on.")] = False,
-    port_base: Annotated[int | None, typer.Option(help="First of a range of fixed ports; the UI gets it.")] = None,
+    port_base: Annotated[
+        int | None,
+        typer.Option(
+            help="First of a range of fixed ports, best below 32000: above, outgoing connections take them as well. "
+            "The UI gets it."
+        ),
+    ] = None,
     no_dagster: Annotated[bool, typer.Option("--no-dagster", help="Start the stores alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -112,8 +118,14 @@ def _is_up(declared: Declaration, supervisor: int) -> bool:
 
 
 def _last_line(log: Path) -> str:
+    """What the supervisor said last, as the end of a sentence that says already what failed."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"{lines[-1] if lines else 'it said nothing'} (all of it is in {log})"
+    said = lines[-1] if lines else "it said nothing"
+    said = said.replace("failed: The embedded stack could not ", "it could not ", 1).removeprefix(
+        "it could not start: "
+    )
+    said = said.removesuffix(".")
+    return f"{said} (all of it is in {log})"
 
 
 def _show(view: StackView, *, as_json: bool) -> None:
@@ -130,4 +142,5 @@ def _show(view: StackView, *, as_json: bool) -> None:
     if view.dagster_url is not None:
         OUT.print(f"Dagster: {view.dagster_url}")
     if view.api_url is not None:
-        OUT.print(f"API: {view.api_url}/v1")
+        OUT.print(f"Approvals: {view.api_url}/approvals")
+        OUT.print(f"API: {view.api_url}/v1, described at {view.api_url}/v1/openapi.json", soft_wrap=True)

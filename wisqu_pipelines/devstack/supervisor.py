@@ -140,7 +140,8 @@ class Supervisor:
                 self._start_all(site)
             except _PortTakenError as taken:
                 if self._port_base is not None or attempt == PORT_TRIES:
-                    raise StackFailed(act="start", cause=f"ports are taken again and again: {taken.names}") from None
+                    lost = ", ".join(f"{site.ports[name]} ({name})" for name in taken.names)
+                    raise StackFailed(act="start", cause=f"another program took {lost} meanwhile; try again") from None
                 self._end_processes()
                 site.ports.forget(taken.names)
             else:

@@ -13,6 +13,16 @@ from wisqu_pipelines.promotion.plan import PlannedItem
 ITEMS_SHOWN = 1_000
 
 
+def moving(totals: Mapping[str, Any], what: str) -> int:
+    """How much of it a plan takes into the target.
+
+    Args:
+        totals: A plan's, as `PromotionPreview.totals` has them.
+        what: `items`, `bytes` or `points`.
+    """
+    return sum(int(totals["by_effect"][effect.value][what]) for effect in MOVING)
+
+
 @dataclass(frozen=True)
 class PromotionPreview:
     """A plan that waits for approval."""
@@ -31,25 +41,22 @@ class PromotionPreview:
     @property
     def total_count(self) -> int:
         """How many items will be created or updated in the target."""
-        return self._moving("items")
+        return moving(self.totals, "items")
 
     @property
     def total_size_bytes(self) -> int:
         """How many bytes of files will be copied."""
-        return self._moving("bytes")
+        return moving(self.totals, "bytes")
 
     @property
     def total_points(self) -> int:
         """How many vectors will be copied."""
-        return self._moving("points")
+        return moving(self.totals, "points")
 
     @property
     def blocked_count(self) -> int:
         """How many items are blocked."""
         return int(self.totals["by_effect"][Effect.BLOCKED.value]["items"])
-
-    def _moving(self, what: str) -> int:
-        return sum(int(self.totals["by_effect"][effect.value][what]) for effect in MOVING)
 
     @property
     def errors(self) -> list[str]:

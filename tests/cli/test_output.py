@@ -1,0 +1,37 @@
+"""What tables look like in terminals of different widths."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from wisqu_pipelines.cli.output import table
+
+ID = "e991c14f-8ad4-40eb-a148-0e3218c84416"
+COLUMNS = ("!promotion", "type", "path", "#items", "#bytes", "approvals", "asked for by", "reason")
+ROW = (ID, "rag_documents", "dev → stage", 10, "7.8 kB", "0 of 1", "dana@demo.wisqu.com", "[release] 12")
+
+
+def shown(width: int, rows: list[tuple[object, ...]]) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table("Waiting for approval", COLUMNS, rows))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_table_that_does_not_fit_is_shown_row_by_row_with_every_value_whole(width: int) -> None:
+    lines = shown(width, [ROW, (*ROW[:-1], None)])
+    for name, value in zip(COLUMNS, ROW, strict=True):
+        assert any(line.split(maxsplit=name.count(" ") + 1)[-1].strip() == str(value) for line in lines), (name, value)
+    assert sum("reason" in line for line in lines) == 1, "what is empty takes no line"
+    assert max(map(len, lines)) <= width
+
+
+def test_a_table_that_fits_stays_one() -> None:
+    assert any("━" in line for line in shown(200, [ROW]))
+    assert any(ID in line and "[release] 12" in line for line in shown(200, [ROW]))
+
+
+def test_an_empty_table_shows_its_columns_at_any_width() -> None:
+    assert any("━" in line for line in shown(60, []))
