@@ -68,6 +68,16 @@ def state(world: World, promotion: UUID) -> PromotionState:
     return world.services.promotions.status(promotion).state
 
 
+def test_what_changes_is_seen_on_a_telephone_too(browser: TestClient, services: Services, world: World) -> None:
+    """Hashes are broken into lines, and on narrow screens the cells stand below each other instead of outside."""
+    promotion = planned(world)
+    log_in(browser, services)
+    assert '<table class="items">' in browser.get(f"/approvals/promotions/{promotion}").text
+    style = browser.get("/approvals/style.css").text
+    assert "del, ins { overflow-wrap: anywhere; }" in style
+    assert re.search(r"@media \(max-width: 36rem\) \{[^@]*\.items td \{ display: block; \}", style)
+
+
 def test_nobody_sees_anything_without_logging_in(browser: TestClient, world: World) -> None:
     promotion = planned(world)
     for path in ("/approvals", f"/approvals/promotions/{promotion}"):

@@ -4,8 +4,9 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
-from wisqu_pipelines.cli.output import table
+from wisqu_pipelines.cli.output import Rate, table
 
 ID = "e991c14f-8ad4-40eb-a148-0e3218c84416"
 COLUMNS = ("!promotion", "type", "path", "#items", "#bytes", "approvals", "asked for by", "reason")
@@ -35,3 +36,16 @@ def test_a_table_that_fits_stays_one() -> None:
 
 def test_an_empty_table_shows_its_columns_at_any_width() -> None:
     assert any("━" in line for line in shown(60, []))
+
+
+def test_the_rate_is_that_of_the_whole_step() -> None:
+    """Two pages whose ends are told at once were not done at once."""
+    now = 0.0
+    progress = Progress(Rate(), console=Console(file=io.StringIO()), get_time=lambda: now)
+    task = progress.add_task("stage", total=1_400)
+    assert Rate().render(progress.tasks[0]).plain == ""
+    now = 2.0
+    progress.update(task, completed=512)
+    now = 2.001
+    progress.update(task, completed=1_024)
+    assert Rate().render(progress.tasks[0]).plain == "512/s"

@@ -16,6 +16,7 @@ from wisqu_pipelines.catalog.models import User, UserStorageQuota
 from wisqu_pipelines.cli import runs
 from wisqu_pipelines.cli.promote import SHOWN_ITEMS
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
+from wisqu_pipelines.promotion import verification
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.results import ITEMS_SHOWN
 from wisqu_pipelines.promotion.verification import Verification
@@ -264,6 +265,30 @@ def test_what_did_not_pass_its_verification_fails_with_what_was_found(
     assert held.code == 2
     assert 'wisqu freeze release "dev->stage" --as PERSON --reason WHY' in held.err
     assert promotion in held.err
+
+
+def test_of_much_that_did_not_pass_the_first_is_named_and_the_rest_counted(
+    wisqu: Wisqu, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [world.document(f"{name}.md", name) for name in ("first", "second", "third")]
+    promotion = plan_of(wisqu)["promotion_id"]
+    wisqu("approvals", "grant", promotion, *AMAL)
+    real = Verification.run
+
+    def spoiled(self: Verification, progress: Any) -> Any:
+        for document in documents:
+            world.change(world.twin(document), "stage", title="somebody was faster")
+        return real(self, progress)
+
+    monkeypatch.setattr(Verification, "run", spoiled)
+    monkeypatch.setattr(verification, "FINDINGS_KEPT", 2)
+    monkeypatch.setattr(verification, "FINDINGS_NAMED", 1)
+    failed = wisqu("promote", "execute", promotion, *DANA)
+    assert failed.err.count("has another row") == 1
+    assert "; and 2 more. Nothing more goes along its path" in failed.err
+    status = wisqu("promote", "status", promotion).out
+    assert status.count("has another row in stage than was planned\n") == 2
+    assert "… and 1 more" in status
 
 
 def test_a_preview_says_where_to_decide_in_the_browser(wisqu: Wisqu, world: World) -> None:

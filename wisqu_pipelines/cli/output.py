@@ -144,11 +144,13 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-class _Rate(ProgressColumn):
-    """Items a second."""
+class Rate(ProgressColumn):
+    """Items a second, since the step began: the speed that Rich reckons leaves the first of a few large pages out."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.0f}/s" if task.speed else "")
+        """The rate as text; nothing before anything is done."""
+        seconds = task.finished_time or task.elapsed
+        return Text(f"{task.completed / seconds:.0f}/s" if seconds and task.completed else "")
 
 
 @contextmanager
@@ -160,7 +162,7 @@ def progress_bar() -> Iterator[ports.Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[amount]}"),
-        _Rate(),
+        Rate(),
         TimeRemainingColumn(),
         console=ERR,
         transient=True,

@@ -254,10 +254,12 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
     if report.steps:
         steps = [[step, report.steps[step]] for step in Step if step in report.steps]
         OUT.print(table("Items past each step", ("step", "#items"), steps))
-    if found := (report.verification or {}).get("findings"):
+    if report.verification and (found := report.verification["findings"]):
         OUT.print("[yellow]What was read back and is not what was planned:[/]")
         for finding in found:
             OUT.print(f"  {cell(finding)}")
+        if (more := sum(each["failed"] for each in report.verification["checks"].values()) - len(found)) > 0:
+            OUT.print(f"  … and {more} more")
 
 
 @app.command("list")

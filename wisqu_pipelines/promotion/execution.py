@@ -234,7 +234,7 @@ class Execution:
             raise VerificationFailed(
                 promotion_id=str(self._work.id),
                 environment=self._route.target.name,
-                findings="; ".join(report.findings),
+                findings=report.sentence,
                 outcome=f"it stays, as the policy says ('wisqu promote rollback {self._work.id}' takes it back)",
             )
         return result(
@@ -271,12 +271,12 @@ class Execution:
 
     def _hold_path(self, session: Session, report: VerificationReport) -> None:
         if not report.passed:
-            findings = "; ".join(report.findings)
-            FreezeService.hold(session, self._route.path.name, self._work.id, findings, self._work.clock.now())
+            now = self._work.clock.now()
+            FreezeService.hold(session, self._route.path.name, self._work.id, report.sentence, now)
 
     def _take_back(self, report: VerificationReport, progress: Progress) -> NoReturn:
         """What did not pass goes back at once, as the path's policy says."""
-        findings = "; ".join(report.findings)
+        findings = report.sentence
         with self._ledger.guarded(self._work.claim) as (session, promotion):
             move(promotion, PromotionState.ROLLING_BACK)
             promotion.verification = report.as_dict()

@@ -37,6 +37,8 @@ NEAREST = 10
 SCORE_TOLERANCE = 1e-5
 """How far two scores of the same vector may be apart."""
 FINDINGS_KEPT = 50
+FINDINGS_NAMED = 5
+"""Findings that a sentence about all of them repeats."""
 PAGES_AT_ONCE = 2
 """Pages that are compared at the same time."""
 SEARCHES_AT_ONCE = 8
@@ -73,6 +75,13 @@ class VerificationReport:
     def outcome(self) -> str:
         """In one word."""
         return "passed" if self.passed else "failed"
+
+    @property
+    def sentence(self) -> str:
+        """The first of what is wrong, and how much more there is, as the end of a sentence."""
+        named = self.findings[:FINDINGS_NAMED]
+        more = sum(check.failed for check in self.checks.values()) - len(named)
+        return "; ".join([*named, f"and {more} more"] if more else named)
 
     def add(self, check: str, problem: str | None) -> None:
         """Count something that was compared, and what is wrong with it."""
