@@ -51,6 +51,13 @@ def test_help_is_shown_as_it_is_written() -> None:
             assert shown == (each or ""), name
 
 
+@pytest.mark.parametrize("group", ["promote", "approvals", "freeze", "storage"])
+def test_every_argument_of_a_promotion_is_explained(group: str) -> None:
+    for name, command in commands(typer.main.get_command(app)):
+        if name.split()[0] == group:
+            assert [each.name for each in command.params if not getattr(each, "help", None)] == [], name
+
+
 def test_ctrl_c_while_the_commands_are_loaded_ends_quietly() -> None:
     script = (
         "import sys\n"

@@ -68,7 +68,10 @@ ItemId = Annotated[
     UUID,
     typer.Argument(metavar="ITEM_ID", parser=_parse_item_id, help="The row's id in the environment that it is in."),
 ]
-SomeItems = Annotated[list[UUID], typer.Argument(metavar="ITEM_ID", parser=_parse_item_id)]
+SomeItems = Annotated[
+    list[UUID],
+    typer.Argument(metavar="ITEM_ID", parser=_parse_item_id, help="As 'wisqu promote items MODEL' shows them."),
+]
 ItemIds = Annotated[
     list[UUID] | None,
     typer.Option("--item-ids", metavar="ID", parser=_parse_item_id, help="Only this item; give it again for more."),

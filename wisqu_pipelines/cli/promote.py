@@ -49,7 +49,7 @@ def items(
     model: Model,
     env: EnvironmentName = None,
     status: Annotated[PromotionStatus | None, typer.Option(help="Only items with this status.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List an environment's items of a type, with the ids that the other commands take."""
@@ -156,8 +156,8 @@ def scan_test_data(
 @app.command()
 def preview(
     model: Model,
-    source: Annotated[str, typer.Argument(metavar="SOURCE")],
-    target: Annotated[str, typer.Argument(metavar="TARGET")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The environment that the items are in.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The environment that they are to go to.")],
     item_ids: ItemIds = None,
     person: Person = None,
     reason: Reason = None,
@@ -265,7 +265,7 @@ def status(promotion: PromotionId, as_json: AsJson = False) -> None:
 @app.command("list")
 def list_(
     state: Annotated[PromotionState | None, typer.Option(help="Only promotions in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List promotions, newest first."""

@@ -38,7 +38,13 @@ def register(app: typer.Typer) -> None:
 
 
 def execute(
-    promotion: Annotated[list[str], typer.Argument(metavar="PROMOTION_ID | MODEL SOURCE TARGET")],
+    promotion: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PROMOTION_ID | MODEL SOURCE TARGET",
+            help="The id, as 'wisqu promote preview' told it; or what that command took.",
+        ),
+    ],
     item_ids: ItemIds = None,
     person: Person = None,
     reason: Reason = None,
