@@ -325,7 +325,7 @@ class PathClosed(Refused):
 class PathFrozen(PathClosed):
     """The promotion {promotion_id} is not executed now: {path} is frozen until {until} ({reason}; freeze {freeze_id}).
     It waits. To let it go before that, two people say so with 'wisqu freeze override {promotion_id} --as PERSON
-    --reason WHY'. A rollback is never frozen.
+    --reason WHY'.{said} A rollback is never frozen.
     """
 
 

@@ -176,6 +176,8 @@ def test_an_override_takes_two_people(timed: World) -> None:
     with pytest.raises(BadInput, match="reason"):
         override(promotion, ADMIN, " ")
     assert override(promotion, ADMIN, "a wrong law is in it") == Override.ASKED
+    waits_for = timed.services.promotions.status(promotion).waits_for
+    assert f"{ADMIN} has said so (a wrong law is in it), and another one has not yet" in (waits_for or "")
     with pytest.raises(PromotionRefused, match="takes a second person"):
         override(promotion, ADMIN, "really")
     with pytest.raises(PathFrozen):

@@ -307,8 +307,18 @@ def closed_to(session: Session, promotion: Promotion, path: PathSettings, now: d
                 until=shown(freeze.until, freeze.window.time_zone),
                 reason=freeze.window.reason,
                 freeze_id=str(freeze.window.id),
+                said=_said(session, promotion, freeze),
             )
     return None
+
+
+def _said(session: Session, promotion: Promotion, freeze: InForce) -> str:
+    """Who has asked for a promotion's passage, for whoever may confirm it; nothing if nobody waits for that."""
+    override = session.get(FreezeOverride, (promotion.id, freeze.window.id, freeze.until))
+    if override is None or override.confirmed_by_user_id is not None:
+        return ""
+    asker = session.get_one(CentralUser, override.asked_by_user_id)
+    return f" {asker.email} has said so ({override.reason}), and another one has not yet."
 
 
 def in_force(session: Session, path: str, now: datetime) -> Sequence[InForce]:
