@@ -191,7 +191,7 @@ def test_taken_ports_are_named(commands: Commands) -> None:
     assert refused.stderr.count("\n") == 1
     assert detached.returncode == 1
     assert detached.stderr.startswith(
-        f"failed: The embedded stack could not start: it could not choose ports: taken already: {port} (dagster) (all"
+        f"failed: The embedded stack could not start: it could not choose ports: taken already: {port} (dagster)"
     )
     assert commands.processes() == {}
 
