@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     case,
     cast,
     exists,
@@ -114,9 +115,13 @@ def _was_taken_back(kind: Kind, scope: Scope) -> ColumnElement[bool]:
 
 def _is_being_hidden(kind: Kind, scope: Scope) -> ColumnElement[bool]:
     """Whether another sweep lists it that may hide it and is not done: a run goes on with that one first."""
-    listed = select(SweepItem.item_id).join(Sweep, Sweep.id == SweepItem.sweep_id)
-    of_others = listed.where(Sweep.state == SweepState.HIDING, Sweep.id != scope.sweep_id)
-    return kind.model.id.in_(of_others.where(SweepItem.item_type == kind.name, SweepItem.state == ItemState.MARKED))
+    hiding = select(Sweep.id).where(Sweep.state == SweepState.HIDING, Sweep.id != scope.sweep_id)
+    listed = select(SweepItem.item_id).where(
+        SweepItem.sweep_id == any_(func.array(hiding.scalar_subquery())),  # looked up, and not joined
+        SweepItem.item_type == kind.name,
+        SweepItem.state == ItemState.MARKED,
+    )
+    return kind.model.id.in_(listed)
 
 
 def _is_needed(part: Any, column: Any, kind: Kind, scope: Scope) -> ColumnElement[bool]:
