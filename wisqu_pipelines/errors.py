@@ -318,6 +318,12 @@ class PromotionRefused(Refused):
     """The promotion {promotion_id} cannot be {act}: {reason}."""
 
 
+class PromotionCancelled(Refused):
+    """The promotion {promotion_id} was cancelled by {person} before it happened: {reason}. Nothing became visible in
+    {environment}, and it will not be executed any more.
+    """
+
+
 class PathClosed(Refused):
     """{message}"""
 

@@ -87,10 +87,10 @@ def test_ctrl_c_while_staging_leaves_nothing_and_it_can_be_executed_again(
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out) == (130, ""), err
     assert "Traceback" not in err
-    assert "cancelled: Nothing became visible in stage" in " ".join(err.split())
+    assert "stopped: Nothing became visible in stage" in " ".join(err.split())
     assert f"wisqu promote execute {promotion}" in err
     assert state(world, promotion) == PromotionState.FAILED
-    assert "it was cancelled" in wisqu("promote", "status", promotion).out
+    assert "its run was stopped" in wisqu("promote", "status", promotion).out
     assert world.state("stage") == before
     assert statuses(world) == {"approved"}
     again = wisqu("promote", "execute", promotion, *DANA)

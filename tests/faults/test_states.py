@@ -1,4 +1,4 @@
-"""Approve, edit, preview, execute, crash, resume, roll back, delete, in any order, against a simple model."""
+"""Approve, edit, preview, execute, cancel, crash, resume, roll back, delete, in any order, against a simple model."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -24,9 +24,10 @@ from tests.faults.scenario import ENDS, SOURCE, TARGET, edited
 from tests.faults.worlds import OVER, FaultWorld, memory_world
 from tests.fixtures.stack import Stack
 from tests.promotion.world import World
-from wisqu_pipelines.errors import PlanStale, PromotionRefused, RollbackRefused
+from wisqu_pipelines.errors import PlanStale, PromotionCancelled, PromotionRefused, RollbackRefused
 from wisqu_pipelines.identity.demo_people import DEVELOPER
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.publishing import receipt
 from wisqu_pipelines.settings import Settings
 
 EMPTY = "empty"
@@ -74,6 +75,7 @@ class Machine(RuleBasedStateMachine):
         self._documents: dict[UUID, Document] = {}
         self._promotions: dict[UUID, Planned] = {}
         self._crashed: UUID | None = None
+        self._is_cancelled = False
         self._texts = 0
 
     @initialize()
@@ -143,13 +145,37 @@ class Machine(RuleBasedStateMachine):
     def execute_what_may_not_be(self, data: st.DataObject) -> None:
         self._finish(data.draw(st.sampled_from(list(self._promotions))), "first")
 
+    @precondition(lambda self: not self._crashed and self._in(PromotionState.PLANNED, PromotionState.APPROVED))
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        promotion = data.draw(st.sampled_from(self._in(PromotionState.PLANNED, PromotionState.APPROVED)))
+        self._plain.services.cancellations.cancel(promotion, DEVELOPER, "not wanted")
+        self._promotions[promotion].state = PromotionState.REJECTED
+
+    @precondition(lambda self: self._crashed and not self._is_cancelled)
+    @rule()
+    def cancel_what_crashed(self) -> None:
+        assert self._crashed is not None
+        try:
+            self._plain.services.cancellations.cancel(self._crashed, DEVELOPER, "not wanted")
+        except PromotionRefused:
+            assert self._has_published(self._crashed)
+        else:
+            self._is_cancelled = True
+
     @precondition(lambda self: self._crashed)
     @rule()
     def resume(self) -> None:
         assert self._crashed is not None
-        promotion, self._crashed = self._crashed, None
+        stops = self._is_cancelled and not self._has_published(self._crashed)
+        promotion, self._crashed, self._is_cancelled = self._crashed, None, False
         self._world.clock.advance(OVER)
-        self._finish(promotion, "second")
+        if stops:
+            with pytest.raises(PromotionCancelled):
+                self._plain.services.promotions.execute(promotion, run_id="second")
+            self._promotions[promotion].state = PromotionState.REJECTED
+        else:
+            self._finish(promotion, "second")
 
     @precondition(lambda self: not self._crashed and self._in(PromotionState.SUCCEEDED))
     @rule(data=st.data())
@@ -226,8 +252,13 @@ class Machine(RuleBasedStateMachine):
     def _alive(self) -> list[UUID]:
         return [id_ for id_, each in self._documents.items() if not each.deleted]
 
-    def _in(self, state: PromotionState) -> list[UUID]:
-        return [id_ for id_, each in self._promotions.items() if each.state == state]
+    def _in(self, *states: PromotionState) -> list[UUID]:
+        return [id_ for id_, each in self._promotions.items() if each.state in states]
+
+    def _has_published(self, promotion: UUID) -> bool:
+        """Whether the receipt stands in the target, which alone decides."""
+        with self._plain.services.environments[TARGET].database.begin() as session:
+            return receipt(session, promotion) is not None
 
     def _text(self) -> str:
         self._texts += 1

@@ -9,7 +9,7 @@ import pytest
 from tests.promotion.gate import approved, audited, planned, state
 from tests.promotion.test_trouble import Crash, clean
 from tests.promotion.world import World
-from wisqu_pipelines.errors import NotPermitted, PromotionFailed, PromotionRefused
+from wisqu_pipelines.errors import NotPermitted, PromotionCancelled, PromotionFailed, PromotionRefused
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, TESTER
 from wisqu_pipelines.promotion.ledger import Ledger
 from wisqu_pipelines.promotion.models import PromotionState
@@ -21,7 +21,8 @@ def test_who_asked_for_it_cancels_what_waits(world: World) -> None:
     promotion = planned(world)
     assert world.services.cancellations.cancel(promotion, DEVELOPER, WHY) == PromotionState.REJECTED
     report = world.services.promotions.status(promotion)
-    assert (report.state, report.error) == (PromotionState.REJECTED, f"{DEVELOPER} cancelled it: {WHY}")
+    assert report.state == PromotionState.REJECTED
+    assert f"was cancelled by {DEVELOPER} before it happened: {WHY}" in str(report.error)
     (told,) = audited(world, "promotion_cancelled")
     assert (told.user_id, told.reason) == (world.person(), WHY)
     assert told.details is not None
@@ -33,7 +34,7 @@ def test_who_asked_for_it_cancels_what_waits(world: World) -> None:
 def test_who_decides_on_the_path_cancels_what_is_approved(world: World) -> None:
     promotion = approved(world)
     assert world.services.cancellations.cancel(promotion, ADMIN, WHY) == PromotionState.REJECTED
-    with pytest.raises(PromotionRefused, match=f"{ADMIN} cancelled it: {WHY}"):
+    with pytest.raises(PromotionRefused, match=f"it was rejected: .*cancelled by {ADMIN}.*: {WHY}"):
         world.services.promotions.execute(promotion, run_id="late")
 
 
@@ -47,7 +48,7 @@ def test_nobody_else_does_and_nobody_without_a_reason(world: World) -> None:
     assert not audited(world, "promotion_cancelled")
 
 
-def test_a_run_stops_with_nothing_visible_and_nothing_left(world: World) -> None:
+def test_a_run_stops_with_nothing_visible_and_it_is_never_executed_again(world: World) -> None:
     promotion = approved(world)
     before = world.state("stage")
 
@@ -57,13 +58,16 @@ def test_a_run_stops_with_nothing_visible_and_nothing_left(world: World) -> None
             with pytest.raises(PromotionRefused, match="being cancelled already"):
                 world.services.cancellations.cancel(promotion, ADMIN, WHY)
 
-    with pytest.raises(PromotionFailed, match=f"it was cancelled: {WHY}. Nothing became visible in stage"):
+    with pytest.raises(PromotionCancelled, match=f"cancelled by {DEVELOPER}.*: {WHY}. Nothing became visible in stage"):
         world.services.promotions.execute(promotion, run_id="cancelled", progress=cancel)
-    assert state(world, promotion) == PromotionState.FAILED
+    assert state(world, promotion) == PromotionState.REJECTED
     assert world.state("stage") == before
     assert promotion not in world.services.promotions.ready()
-    assert world.services.promotions.execute(promotion, run_id="again").state == PromotionState.SUCCEEDED
-    assert world.services.promotions.status(promotion).cancel_reason is None
+    for act in (world.services.promotions.execute, world.services.promotions.resume):
+        with pytest.raises(PromotionRefused, match=f"it was rejected: .*cancelled by {DEVELOPER}"):
+            act(promotion, run_id="again")
+    (stopped,) = audited(world, "promotion_stopped")
+    assert WHY in (stopped.details or {})["error"]
 
 
 def test_staging_stops_at_the_next_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +80,7 @@ def test_staging_stops_at_the_next_page(world: World, monkeypatch: pytest.Monkey
         journal(ledger, *arguments)
 
     monkeypatch.setattr(Ledger, "journal", cancelled)
-    with pytest.raises(PromotionFailed, match="failed while it was to pass the step staged: it was cancelled"):
+    with pytest.raises(PromotionCancelled):
         world.services.promotions.execute(promotion, run_id="cancelled")
     assert clean(world.state("stage"))
 
@@ -97,9 +101,52 @@ def test_what_a_dead_run_left_is_swept_by_the_next(world: World, monkeypatch: py
         held = Ledger(world.services.control, world.services.clock).get(session, promotion)
         held.lease_until = world.services.clock.now() - timedelta(seconds=1)
     assert promotion in world.services.promotions.ready()
-    with pytest.raises(PromotionFailed, match="it was cancelled"):
+    with pytest.raises(PromotionCancelled):
         world.services.promotions.resume(promotion, run_id="next")
+    assert state(world, promotion) == PromotionState.REJECTED
     assert clean(world.state("stage"))
+
+
+def test_what_has_failed_is_cancelled_so_that_nobody_executes_it_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promotion = approved(world)
+    with monkeypatch.context() as patch:
+        patch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", _break)
+        with pytest.raises(PromotionFailed):
+            world.services.promotions.execute(promotion, run_id="broken")
+    assert world.services.cancellations.cancel(promotion, ADMIN, WHY) == PromotionState.REJECTED
+    with pytest.raises(PromotionRefused, match="it was rejected"):
+        world.services.promotions.execute(promotion, run_id="again")
+
+
+def test_who_cancels_while_the_run_fails_by_itself_is_heeded_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = approved(world)
+
+    def cancelled(*_: Any, **__: Any) -> None:
+        world.services.cancellations.cancel(promotion, ADMIN, WHY)
+        _break()
+
+    monkeypatch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", cancelled)
+    with pytest.raises(PromotionCancelled):
+        world.services.promotions.execute(promotion, run_id="broken")
+    assert state(world, promotion) == PromotionState.REJECTED
+
+
+def test_a_word_that_comes_after_the_receipt_comes_too_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = approved(world)
+
+    def die(*_: Any) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr("wisqu_pipelines.promotion.execution.move", die)  # the target knows, and the control database not
+        with pytest.raises(Crash):
+            world.services.promotions.execute(promotion, run_id="dead")
+    assert world.services.cancellations.cancel(promotion, ADMIN, WHY) == PromotionState.EXECUTING
+    done = world.services.promotions.resume(promotion, run_id="next")
+    assert done.state == PromotionState.SUCCEEDED
+    assert world.services.promotions.status(promotion).cancel_reason is None
 
 
 def test_what_has_happened_is_rolled_back_instead(world: World) -> None:
@@ -108,3 +155,7 @@ def test_what_has_happened_is_rolled_back_instead(world: World) -> None:
     with pytest.raises(PromotionRefused, match="it has happened"):
         world.services.cancellations.cancel(promotion, ADMIN, WHY)
     assert state(world, promotion) == PromotionState.SUCCEEDED
+
+
+def _break(*_: Any, **__: Any) -> None:
+    raise RuntimeError("the disk is full")

@@ -85,13 +85,13 @@ def cancel(
     person: Person = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel a promotion that waits, or that a run is at; what has happened is rolled back instead."""
+    """Cancel a promotion for good: one that waits, has failed, or has a run at it. What has happened is rolled back."""
     with doors() as opened:
         state = opened.cancellations.cancel(promotion, required_person(opened, person), reason)
     if as_json:
         print_done("asked" if state == PromotionState.EXECUTING else "cancelled", promotion_id=promotion, state=state)
     elif state == PromotionState.EXECUTING:
-        OUT.print(f"Its run stops soon, and sweeps what it staged: wisqu promote status {promotion}")
+        OUT.print(f"Its run stops soon, sweeps what it staged, and rejects it: wisqu promote status {promotion}")
     else:
         OUT.print(f"Promotion {promotion} is {state}.")
 
@@ -128,13 +128,13 @@ def rollback(
 
 @contextmanager
 def _under_way(opened: Doors, promotion: UUID | None = None) -> Iterator[Progress]:
-    """A progress bar; and if a person cancels, a sentence about how it stands then and how to go on."""
+    """A progress bar; and if a person stops it, a sentence about how it stands then and how to go on."""
     try:
         with progress_bar() as progress:
             yield progress
     except KeyboardInterrupt:
         told = _how_it_stands(opened.promotions.status(promotion)) if promotion else "'wisqu promote list' says more."
-        ERR.print(f"cancelled: {told}", markup=False, soft_wrap=True)
+        ERR.print(f"stopped: {told}", markup=False, soft_wrap=True)
         raise
 
 

@@ -7,11 +7,11 @@ from wisqu_pipelines.errors import PromotionRefused
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
-from wisqu_pipelines.promotion.ledger import Ledger, move, write_down
+from wisqu_pipelines.promotion.ledger import Ledger, cancellation, move, write_down
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.settings import Settings
 
-WAITING = frozenset({PromotionState.PLANNED, PromotionState.APPROVED})
+WAITING = frozenset({PromotionState.PLANNED, PromotionState.APPROVED, PromotionState.FAILED})
 
 
 class CancellationService:
@@ -27,8 +27,8 @@ class CancellationService:
     def cancel(self, promotion_id: UUID, person: str | UUID, reason: str) -> PromotionState:
         """Cancel a promotion; returns its state after that.
 
-        One that waits is rejected at once. One that a run is at stays `executing` until the run, or the next one if
-        that is gone, has swept what it staged; it is `failed` then, nothing was visible, and it may be executed again.
+        One that waits, or has failed and could be executed again, is rejected at once. One that a run is at stays
+        `executing` until the run, or the next one if that is gone, has swept what it staged; then it is rejected too.
 
         Raises:
             PromotionNotFound: there is no such promotion.
@@ -47,11 +47,11 @@ class CancellationService:
                 people.require_role(user, path.target, path.approver_roles, "cancel this promotion", now)
             if problem := _problem(PromotionState(promotion.state), why, promotion.cancelled_by_user_id is not None):
                 raise PromotionRefused(promotion_id=str(promotion.id), act="cancelled", reason=problem)
+            promotion.cancelled_by_user_id, promotion.cancel_reason = user.id, why
             if promotion.state in WAITING:
                 move(promotion, PromotionState.REJECTED)
-                promotion.error = f"{user.email} cancelled it: {why}"
+                promotion.error = str(cancellation(session, promotion))
                 promotion.finished_at = now
-            promotion.cancelled_by_user_id, promotion.cancel_reason = user.id, why
             write_down(session, promotion, "promotion_cancelled", user, why, now)
             return PromotionState(promotion.state)
 

@@ -22,6 +22,7 @@ from wisqu_pipelines.errors import (
     Failed,
     PathClosed,
     PlanStale,
+    PromotionCancelled,
     PromotionFailed,
     PromotionRefused,
     Refused,
@@ -32,7 +33,7 @@ from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.approvals import check_policy, valid
 from wisqu_pipelines.promotion.batches import in_turn
 from wisqu_pipelines.promotion.freezes import FreezeService, check_open
-from wisqu_pipelines.promotion.ledger import LEASE, heed_cancellation, move
+from wisqu_pipelines.promotion.ledger import LEASE, cancellation, move
 from wisqu_pipelines.promotion.marking import tell_source
 from wisqu_pipelines.promotion.models import MOVING, TAKEN, Promotion, PromotionApproval, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
@@ -76,6 +77,7 @@ class Execution:
 
         Raises:
             PromotionRefused, PlanStale: a rule said no; nothing was changed, and this promotion is over.
+            PromotionCancelled: a person said no; likewise.
             PromotionFailed: something broke; nothing became visible, and it may be executed again.
             VerificationFailed: it was published, and what was read back is not what was planned.
             ClaimLost: another run has taken the promotion over.
@@ -113,7 +115,8 @@ class Execution:
 
     def _check_gate(self, session: Session, promotion: Promotion) -> list[PromotionApproval]:
         """The approvals that count now, if they are enough, nobody has cancelled and the path is open."""
-        heed_cancellation(promotion, self._doing)
+        if cancelled := cancellation(session, promotion):
+            raise cancelled
         check_policy(promotion, self._route.path)
         now = self._work.clock.now()
         counted = valid(session, promotion, self._route.path, self._work.signatures, now)
@@ -211,6 +214,7 @@ class Execution:
             if promotion.state == PromotionState.EXECUTING:  # the receipt was written, and this could not be
                 move(promotion, PromotionState.PUBLISHED)
                 promotion.success_count, promotion.error_count = published.success_count, published.error_count
+                promotion.cancelled_by_user_id = promotion.cancel_reason = None  # whoever said that came too late
         self._doing = "reveal the vectors"
         total = published.success_count
         shown = total - self._items.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED))
@@ -320,6 +324,7 @@ class Execution:
                 promotion.lease_until = self._work.clock.now() - LEASE
             raise failure from error
         with self._ledger.guarded(self._work.claim) as (session, promotion):
+            failure = cancellation(session, promotion) or failure
             state, action = _ending(failure)
             move(promotion, state)
             promotion.error = str(failure)
@@ -336,11 +341,11 @@ class Execution:
         raise failure from error
 
     def _failure(self, error: BaseException) -> PromotionFailed:
-        cancelled = not isinstance(error, Exception)
+        stopped = not isinstance(error, Exception)
         return PromotionFailed(
             promotion_id=str(self._work.id),
             step=self._doing,
-            cause="it was cancelled" if cancelled else str(error) or type(error).__name__,
+            cause="its run was stopped" if stopped else str(error) or type(error).__name__,
             environment=self._route.target.name,
         )
 
@@ -353,6 +358,8 @@ def _ending(failure: Exception) -> tuple[PromotionState, str]:
     """What becomes of a promotion that did not happen, and what the audit calls it."""
     if isinstance(failure, PathClosed):
         return PromotionState.APPROVED, "promotion_waits"  # until its path is open again
+    if isinstance(failure, PromotionCancelled):
+        return PromotionState.REJECTED, "promotion_stopped"  # the person's word is in the audit already
     if isinstance(failure, Refused):
         return PromotionState.REFUSED, "promotion_refused"
     return PromotionState.FAILED, "promotion_failed"

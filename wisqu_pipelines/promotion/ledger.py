@@ -33,7 +33,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import (
     ClaimLost,
     Failed,
-    PromotionFailed,
+    PromotionCancelled,
     PromotionNotFound,
     PromotionRefused,
     WisquError,
@@ -102,11 +102,7 @@ class Ledger:
         free = or_(Promotion.run_id == run_id, Promotion.lease_until < now)
         with self._control.begin() as session:
             promotion = self.get(session, promotion_id, lock=True)
-            state = PromotionState(promotion.state)
-            if state in start:
-                state = running[0]
-                promotion.cancelled_by_user_id = promotion.cancel_reason = None  # that was said of an earlier run
-                session.flush()
+            state = running[0] if promotion.state in start else PromotionState(promotion.state)
             claimed = session.execute(
                 update(Promotion)
                 .where(
@@ -195,7 +191,7 @@ class Ledger:
 
         Raises:
             ClaimLost: another run has claimed the promotion since.
-            PromotionFailed: a person has cancelled it, and it has not happened yet.
+            PromotionCancelled: a person has cancelled it, and it has not happened yet.
         """
         if not items:
             return
@@ -217,7 +213,8 @@ class Ledger:
         )
         names = ["promotion_id", "item_type", "source_id", "step", "epoch", "detail"]
         with self.guarded(claim) as (session, promotion):
-            heed_cancellation(promotion, f"pass the step {step}")
+            if cancelled := cancellation(session, promotion):
+                raise cancelled
             session.execute(upsert(PromotionJournal).from_select(names, rows).on_conflict_do_nothing())
 
     def leave_dependents(self, claim: Claim) -> None:
@@ -304,19 +301,16 @@ def _claimable(rollback: bool) -> tuple[tuple[PromotionState, ...], tuple[Promot
     return (PromotionState.APPROVED, PromotionState.FAILED), (PromotionState.EXECUTING, PromotionState.PUBLISHED)
 
 
-def heed_cancellation(promotion: Promotion, doing: str) -> None:
-    """Stop where a person has cancelled the promotion and it has not happened yet.
-
-    Raises:
-        PromotionFailed: it is so.
-    """
-    if promotion.state == PromotionState.EXECUTING and promotion.cancelled_by_user_id is not None:
-        raise PromotionFailed(
-            promotion_id=str(promotion.id),
-            step=doing,
-            cause=f"it was cancelled: {promotion.cancel_reason}",
-            environment=promotion.target_environment,
-        )
+def cancellation(session: Session, promotion: Promotion) -> PromotionCancelled | None:
+    """That a person has said that the promotion shall not happen, for a run to raise; None: nobody has."""
+    if promotion.cancelled_by_user_id is None:
+        return None
+    return PromotionCancelled(
+        promotion_id=str(promotion.id),
+        person=session.scalar(select(CentralUser.email).where(CentralUser.id == promotion.cancelled_by_user_id)),
+        reason=promotion.cancel_reason,
+        environment=promotion.target_environment,
+    )
 
 
 def write_down(

@@ -25,7 +25,7 @@ class PromotionState(StrEnum):
     SUCCEEDED = "succeeded"
     """Finished."""
     REJECTED = "rejected"
-    """A person said no. Final."""
+    """A person said no, or cancelled it before the receipt. Final; nothing was visible."""
     REFUSED = "refused"
     """A rule said no at execution (stale, not enough approvals left). Final; nothing was changed."""
     FAILED = "failed"
@@ -42,11 +42,17 @@ LEGAL_MOVES: dict[PromotionState, frozenset[PromotionState]] = {
         {PromotionState.PLANNED, PromotionState.EXECUTING, PromotionState.REJECTED, PromotionState.REFUSED}
     ),
     PromotionState.EXECUTING: frozenset(
-        {PromotionState.PUBLISHED, PromotionState.FAILED, PromotionState.REFUSED, PromotionState.APPROVED}
+        {
+            PromotionState.PUBLISHED,
+            PromotionState.FAILED,
+            PromotionState.REFUSED,
+            PromotionState.REJECTED,
+            PromotionState.APPROVED,
+        }
     ),
     PromotionState.PUBLISHED: frozenset({PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK}),
     PromotionState.SUCCEEDED: frozenset({PromotionState.ROLLING_BACK}),
-    PromotionState.FAILED: frozenset({PromotionState.EXECUTING, PromotionState.REFUSED}),
+    PromotionState.FAILED: frozenset({PromotionState.EXECUTING, PromotionState.REJECTED, PromotionState.REFUSED}),
     PromotionState.ROLLING_BACK: frozenset({PromotionState.ROLLED_BACK, PromotionState.SUCCEEDED}),
     PromotionState.REJECTED: frozenset(),
     PromotionState.REFUSED: frozenset(),
@@ -125,7 +131,7 @@ class Promotion(ControlBase):
     finished_at: Mapped[datetime | None]
     duration_seconds: Mapped[float | None] = mapped_column(Float)
     cancelled_by_user_id: Mapped[UUID | None]
-    """Who asked that the run stop; the run heeds it until the receipt."""
+    """Who said that it shall not happen; a run that is at it heeds that until the receipt."""
     cancel_reason: Mapped[str | None] = mapped_column(Text)
     success_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     error_count: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))

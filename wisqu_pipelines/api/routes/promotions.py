@@ -222,8 +222,8 @@ def resume(promotion_id: Id, services: Opened, who: Who) -> Started:
 
 @route(router, "POST", "/promotions/{promotion_id}/cancel", anywhere(*STAFF))
 def cancel(promotion_id: Id, body: Reason, services: Opened, who: Who) -> StateAnswer:
-    """Cancel a promotion that waits, or that a run is at: the run sweeps what it staged, and the promotion is `failed`.
-    What has happened is rolled back instead.
+    """Cancel a promotion for good: one that waits, has failed, or has a run at it, which sweeps what it staged. It is
+    `rejected` then, and never executed. What has happened is rolled back instead.
     """
     return StateAnswer(state=services.cancellations.cancel(promotion_id, who.user_id, body.reason))
 
