@@ -7,6 +7,7 @@ import pytest
 
 from wisqu_pipelines.errors import BadSettings, PathRefused, UnknownEnvironment
 from wisqu_pipelines.settings import Settings, load
+from wisqu_pipelines.settings import declared as declared_names
 
 SECRET = "canary-7f3a"
 
@@ -108,6 +109,21 @@ def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WISQU_CONFIG", "/nowhere/wisqu.toml")
     with pytest.raises(BadSettings, match=r"/nowhere/wisqu\.toml"):
         load()
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_paths_account_comes_from_variables_that_a_shell_can_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = tmp_path / "copies"
+    mounted.write_text(f"{SECRET}\n")
+    monkeypatch.setenv("WISQU_PATHS__LAB_TO_LIVE__TRANSFER__ACCESS_KEY", "copies")
+    monkeypatch.setenv("WISQU_PATHS__LAB_TO_LIVE__TRANSFER__SECRET_KEY_FILE", str(mounted))
+    path = load().path("lab", "live")
+    assert path.transfer is not None
+    assert (path.transfer.access_key, path.transfer.secret_key.get_secret_value()) == ("copies", SECRET)
+    assert path.approvals == 1
+    assert declared_names().paths == (("lab", "live"),)
 
 
 @pytest.mark.usefixtures("declared")

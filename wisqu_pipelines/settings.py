@@ -29,6 +29,8 @@ APPROVALS = "/approvals"
 """The path of the page on which people decide."""
 DELIMITER = "__"
 
+TO = "_to_"
+"""Stands for the arrow of a path in the name of a variable."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 BucketBase = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,40}[a-z0-9]$")]
 
@@ -658,7 +660,7 @@ def declared() -> Declared:
     Raises:
         BadSettings: a file is missing or malformed.
     """
-    sources = (_Files(Settings), _MountedSecrets(Settings), EnvSettingsSource(Settings))
+    sources = (_Files(Settings), _MountedSecrets(Settings), _Variables(Settings))
     values: dict[str, Any] = {}
     for source in sources:
         values = _merged(values, source())
@@ -750,6 +752,9 @@ class _Files(PydanticBaseSettingsSource):
 class _Variables(EnvSettingsSource):
     """`WISQU_…`, but not the variables that only name a mounted file."""
 
+    def __call__(self) -> dict[str, Any]:
+        return _with_paths(super().__call__())
+
     def _load_env_vars(self) -> Mapping[str, str | None]:
         loaded = super()._load_env_vars()
         return {name: value for name, value in loaded.items() if not name.lower().endswith("_file")}
@@ -771,10 +776,18 @@ class _MountedSecrets(PydanticBaseSettingsSource):
                 for step in reversed(steps):
                     nested = {step: nested}
                 values = _merged(values, nested)
-        return values
+        return _with_paths(values)
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         raise NotImplementedError("read as a whole")
+
+
+def _with_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """Values from variables, whose names hold no arrow: what they say of `dev_to_stage` is of the path `dev->stage`."""
+    if not isinstance(values.get("paths"), dict):
+        return values
+    paths = {name.replace(TO, "->") if name.count(TO) == 1 else name: about for name, about in values["paths"].items()}
+    return {**values, "paths": paths}
 
 
 def _toml(path: Path) -> dict[str, Any]:

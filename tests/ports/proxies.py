@@ -5,7 +5,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +25,8 @@ def free_port() -> int:
 class Request:
     method: str
     path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case names."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        request = Request(self.command, self.path)
+        request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
         self.server.seen.append(request)
         match self.server.plan(request):
             case Drop():

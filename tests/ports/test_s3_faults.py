@@ -5,10 +5,12 @@ import hashlib
 import io
 import time
 import tracemalloc
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from threading import Event, Timer
 
 import pytest
@@ -193,6 +195,24 @@ def test_a_copy_is_one_request(s3: Objects, account: ObjectStoreSettings) -> Non
     with through(account, lambda _: Forward()) as (store, proxy):
         store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4)
         assert [request.method for request in proxy.seen] == ["PUT"]
+
+
+def test_what_is_sealed_goes_with_a_checksum_without_which_aws_locks_nothing(
+    s3: Objects, account: ObjectStoreSettings
+) -> None:
+    digest = hashlib.md5(b"data", usedforsecurity=False).digest()
+    with through(account, lambda _: Forward()) as (store, proxy):
+        store.seal(f"{s3.bucket}-sealed", "key", b"data", datetime.now(UTC) + timedelta(seconds=5))
+    (written,) = (request for request in proxy.seen if is_put(request) and request.path.endswith("/key"))
+    assert written.headers["content-md5"] == b64encode(digest).decode()
+
+
+def test_a_server_that_knows_no_such_copy_is_told_with_the_way_out(s3: Objects, account: ObjectStoreSettings) -> None:
+    """Not every S3 heeds `If-None-Match` on a copy: some refuse it."""
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    unknown = Answer(501, b"<Error><Code>NotImplemented</Code></Error>")
+    with through(account, lambda _: unknown) as (store, _), pytest.raises(StoreFailed, match="leave 'transfer' out"):
+        store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4)
 
 
 @pytest.mark.parametrize("trouble", [Drop(), BUSY, NO_XML, TOO_MANY], ids=["dropped", "503", "502", "429"])

@@ -5,19 +5,17 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
-from io import BytesIO
+from datetime import datetime
 from itertools import groupby, islice
 from typing import BinaryIO, TypeVar
 from uuid import uuid4
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
-from minio.commonconfig import COMPLIANCE, ComposeSource
+from minio.commonconfig import ComposeSource
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
-from minio.retention import Retention
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
@@ -111,9 +109,7 @@ class S3ObjectStore:
 
         def write(_: int) -> None:
             self._make_bucket(bucket, object_lock=True)
-            self._client.put_object(
-                bucket, key, BytesIO(data), len(data), retention=Retention(COMPLIANCE, until.astimezone(UTC))
-            )
+            self._wire.request(s3_requests.sealing(bucket, key, data, until))
 
         self._do("seal", write, bucket, key)
 
@@ -311,7 +307,7 @@ class S3ObjectStore:
             return s3_answers.copied_etag(self._wire.request(ask).body)
 
         try:
-            return self._do("copy", copy, source_bucket, source_key)
+            return self._do(s3_answers.COPY, copy, source_bucket, source_key)
         except (ObjectMissing, ObjectChanged) as refusal:  # because of which of the two?
             source = self._unchanged(source_bucket, source_key, source_etag)
             found = self._look(bucket, key)
@@ -384,7 +380,7 @@ class S3ObjectStore:
         def compose(_: int) -> str:
             return self._creator.compose_object(bucket, key, parts, metadata=headers).etag or ""
 
-        etag = self._create(lambda: self._do("copy", compose, source_bucket, source_key), bucket, key, mark)
+        etag = self._create(lambda: self._do(s3_answers.COPY, compose, source_bucket, source_key), bucket, key, mark)
         return etag.strip('"')
 
     def _unchanged(self, bucket: str, key: str, etag: str) -> Object:

@@ -45,6 +45,8 @@ _PASSING_CODES = {
 }
 _PASSING_STATUS = {429, 500, 502, 503, 504}
 
+COPY = "copy"
+"""The operation of a copy inside the server."""
 VENDOR_ERRORS = (WireError, MinioException, HTTPError, ParseError, ValueError)
 """What the SDK raises; `ValueError` for what it cannot send and for an answer in which something is missing."""
 
@@ -86,6 +88,10 @@ def translated(error: Exception, operation: str, bucket: str, key: str) -> Wisqu
         return StoreUnavailable(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
     if isinstance(error, NotDeletedError):
         cause = f"{cause} for {error.key}"
+    if operation == COPY and status == 501:
+        cause += (
+            "; it makes no copy that overwrites nothing, so leave 'transfer' out of the path: files are streamed then"
+        )
     return StoreFailed(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
 
 

@@ -1,6 +1,11 @@
 """What is asked of S3 where there is much of it: one request for one object."""
 
+import hashlib
+from base64 import b64encode
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from minio.commonconfig import COMPLIANCE
 
 from wisqu_pipelines.ports.objects import CopyRequest, NewObject
 from wisqu_pipelines.storage.s3_answers import WRITE_MARK, headers_of
@@ -30,6 +35,18 @@ def creation(marked: tuple[NewObject, str]) -> Ask:
     new, mark = marked
     headers = headers_of({**new.metadata, WRITE_MARK: mark}) | IF_NEW
     return Ask("PUT", new.bucket, new.key, headers, new.data, content_type=new.content_type)
+
+
+def sealing(bucket: str, key: str, data: bytes, until: datetime) -> Ask:
+    """An object that nobody can change or delete before a time. S3 wants a checksum of what is locked, and the SDK
+    sends one over TLS only.
+    """
+    headers = {
+        "content-md5": b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
+        "x-amz-object-lock-mode": COMPLIANCE,
+        "x-amz-object-lock-retain-until-date": f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return Ask("PUT", bucket, key, headers, data)
 
 
 def version(wanted: tuple[str, str, str]) -> Ask:
