@@ -183,6 +183,15 @@ class BadInput(Refused):
     """{what} is not usable: {reason}."""
 
 
+# The command line
+
+
+class OutputFailed(Failed):
+    """Standard output cannot be written: {cause}. What the command had done by then stays done; look before you ask
+    again.
+    """
+
+
 # A server's API, as the command line calls it
 
 
