@@ -5,12 +5,10 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person, services
+from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person, services
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
 
 app = typer.Typer(help="Make and end test accounts of your own.", no_args_is_help=True)
-
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 
 
 def _parse_account_id(text: str) -> UUID:
@@ -57,7 +55,9 @@ def list_(environment: EnvironmentName, as_json: AsJson = False, person: Person 
 @app.command()
 def delete(
     environment: EnvironmentName,
-    account: Annotated[UUID, typer.Argument(metavar="ACCOUNT_ID", parser=_parse_account_id)],
+    account: Annotated[
+        UUID, typer.Argument(metavar="ACCOUNT_ID", parser=_parse_account_id, help="As 'wisqu accounts list' shows it.")
+    ],
     reason: Annotated[str | None, typer.Option("--reason", help="What for; kept in the audit.")] = None,
     person: Person = None,
     as_json: AsJson = False,

@@ -34,11 +34,13 @@ def _parse_item_id(text: str) -> UUID:
     return parse_id(text, "'wisqu cleanup items SWEEP_ID' shows the items with theirs")
 
 
-SweepId = Annotated[UUID, typer.Argument(metavar="SWEEP_ID", parser=_parse_sweep_id)]
+SweepId = Annotated[
+    UUID, typer.Argument(metavar="SWEEP_ID", parser=_parse_sweep_id, help="As 'wisqu cleanup list' shows it.")
+]
 Where = Annotated[
     str | None, typer.Option("--environment", help="Where the sweep is. By default wherever it is found.")
 ]
-OfOne = Annotated[str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. By default all.")]
+OfOne = Annotated[str | None, typer.Argument(metavar="ENVIRONMENT", help="Only of this one. By default all.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 
 

@@ -26,8 +26,13 @@ def _item_id(text: str) -> UUID:
     return parse_id(text, "'wisqu detect review ENV' shows the items with theirs")
 
 
-RuleId = Annotated[UUID, typer.Argument(metavar="RULE_ID", parser=_rule_id)]
-Item = Annotated[UUID | None, typer.Argument(metavar="[ITEM_ID]", parser=_item_id, help="Decide on this one.")]
+RuleId = Annotated[
+    UUID,
+    typer.Argument(
+        metavar="RULE_ID", parser=_rule_id, help="As 'wisqu detect patterns' and 'wisqu detect exceptions' show it."
+    ),
+]
+Item = Annotated[UUID | None, typer.Argument(metavar="ITEM_ID", parser=_item_id, help="Decide on this one.")]
 
 
 @app.command()
@@ -64,7 +69,7 @@ def review(
     real: Annotated[bool, typer.Option("--real", help="It is not.")] = False,
     person: Person = None,
     reason: Reason = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = SHOWN,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = SHOWN,
     as_json: AsJson = False,
 ) -> None:
     """List what waits for a person, or (with an id and --test or --real) say what an item is."""

@@ -43,9 +43,9 @@ def ingest(
 
 
 def search(
-    query: Annotated[str, typer.Argument(metavar="TEXT")],
+    query: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for, in words.")],
     env: Environment,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Find the nearest chunks in an environment, as Wisqu's readers see it."""

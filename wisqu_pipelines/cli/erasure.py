@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
+from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, progress_bar, table
 from wisqu_pipelines.erasure.report import ErasureReport
 from wisqu_pipelines.figures import size
@@ -20,9 +20,11 @@ def _parse_erasure_id(text: str) -> UUID:
     return parse_id(text, "'wisqu erasure list' shows the erasures with theirs")
 
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 UserName = Annotated[str, typer.Argument(metavar="USER", help="The account's id there, or its address.")]
-ErasureId = Annotated[UUID, typer.Argument(metavar="ERASURE_ID", parser=_parse_erasure_id)]
+ErasureId = Annotated[
+    UUID,
+    typer.Argument(metavar="ERASURE_ID", parser=_parse_erasure_id, help="As 'wisqu erasure list' shows it."),
+]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit for good, so no names.")]
 
 

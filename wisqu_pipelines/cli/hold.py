@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
+from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
 from wisqu_pipelines.errors import printable
 from wisqu_pipelines.holds.service import TYPES, Held
@@ -22,7 +22,6 @@ def _parse_held_id(text: str) -> UUID:
     return parse_id(text, "it is the row's id in the environment that it is in")
 
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 
 
@@ -75,7 +74,9 @@ def place(
 @app.command()
 def release(
     environment: EnvironmentName,
-    hold: Annotated[UUID, typer.Argument(metavar="HOLD_ID", parser=_parse_hold_id)],
+    hold: Annotated[
+        UUID, typer.Argument(metavar="HOLD_ID", parser=_parse_hold_id, help="As 'wisqu hold list' shows it.")
+    ],
     reason: Why,
     person: Person = None,
     as_json: AsJson = False,

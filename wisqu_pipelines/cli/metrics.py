@@ -13,7 +13,7 @@ Days = Annotated[int | None, typer.Option("--days", min=1, max=3650, help="How f
 
 
 def metrics(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which metric. By default all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which metric. By default all.")] = None,
     environment: Annotated[
         str | None, typer.Option("--environment", help="Only this one's. By default those of all.")
     ] = None,

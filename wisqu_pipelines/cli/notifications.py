@@ -53,7 +53,7 @@ def deliver(as_json: AsJson = False) -> None:
 
 @app.command("test")
 def try_targets(
-    target: Annotated[str | None, typer.Argument(metavar="[TARGET]", help="By default all.")] = None,
+    target: Annotated[str | None, typer.Argument(metavar="TARGET", help="By default all.")] = None,
     address: Annotated[
         str, typer.Option("--address", help="Whom a target with {address} is to reach.")
     ] = "somebody@example.org",
