@@ -224,6 +224,10 @@ class TokenRefused(Refused):
     """The token is not valid: {reason}."""
 
 
+class TokenMissing(Refused):
+    """No token was sent. Send the access token of POST /v1/login in the header 'Authorization: Bearer TOKEN'."""
+
+
 class LoginFailed(Refused):
     """The e-mail address or the password is wrong, or the account is closed."""
 

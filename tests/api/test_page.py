@@ -231,7 +231,7 @@ def test_without_a_role_there_is_nothing_to_see(browser: TestClient, services: S
 
 def test_what_is_not_there_is_a_page(browser: TestClient, services: Services) -> None:
     log_in(browser, services)
-    for path in ("promotions/nonsense", f"promotions/{UUID(int=0)}"):
+    for path in ("promotions/nonsense", f"promotions/{UUID(int=0)}", f"sweeps/nowhere/{UUID(int=0)}"):
         answer = browser.get(f"/approvals/{path}")
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")
