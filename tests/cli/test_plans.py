@@ -15,6 +15,7 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import User, UserStorageQuota
 from wisqu_pipelines.cli import runs
 from wisqu_pipelines.cli.promote import SHOWN_ITEMS
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.promotion import verification
 from wisqu_pipelines.promotion.models import PromotionState
@@ -112,7 +113,7 @@ def test_a_plan_is_compared_with_an_earlier_one(wisqu: Wisqu, world: World) -> N
     assert f"rag_documents 'left.md' ({left}) is no longer part of it" in shown.out
     assert "'new.md'" in shown.out
     found = wisqu("promote", "plan", now, "--against", before, "--json").json
-    assert f"{len(found)} differences." in shown.out
+    assert counted(len(found), "difference") in shown.out
     assert "The two plans are the same." in wisqu("promote", "plan", now, "--against", now).out
     other_path = plan_of(wisqu, target="prod")["promotion_id"]
     refused = wisqu("promote", "plan", now, "--against", other_path)

@@ -295,7 +295,7 @@ def test_sweeps(at: Wisqu, services: Services, tmp_path: Path) -> None:
     other = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", UUID(int=7), *WHY)
     assert (other.code, f"it has not swept {UUID(int=7)}" in other.err) == (2, True)
     back = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", document.id, *WHY)
-    assert back.out == "2 rows are given back, 0 stay hidden.\n"
+    assert back.out == "Given back: 2 rows; still hidden: 0.\n"
     assert document.id in rows.visible(RagDocument)
     nowhere = at(DEVELOPER, "cleanup", "items", UUID(int=7))
     assert (nowhere.code, "There is no sweep" in nowhere.err) == (2, True)
@@ -321,7 +321,7 @@ def test_holds_and_erasures(at: Wisqu, services: Services) -> None:
     assert placed["rows"] == person.left()
     item = ("--type", "rag_documents", "--item", person.document.id, "--created-from", "2020-01-01")
     one = at(APPROVER, "hold", "place", "dev", *item, *WHY)
-    assert "keeps 1 rows of dev" in one.out
+    assert "keeps 1 row of dev" in one.out
     assert at(DEVELOPER, "hold", "list", "dev", "--json").json == wisqu_here(at, "hold", "list", "dev", "--json")
     unknown = at(APPROVER, "hold", "place", "dev", "--user", "nobody@example.org", *WHY)
     assert (unknown.code, "no nobody@example.org among the users of dev" in unknown.err) == (2, True)

@@ -9,6 +9,7 @@ from wisqu_pipelines.cli.options import AsJson, Person, Reason, parse_id, requir
 from wisqu_pipelines.cli.output import OUT, cell, print_done, print_json, table
 from wisqu_pipelines.detection.evidence import Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.teaching import Rule
+from wisqu_pipelines.figures import counted
 
 app = typer.Typer(help="Find test data, decide on it, and teach what it looks like.", no_args_is_help=True)
 
@@ -183,7 +184,7 @@ def learn(person: Person = None, as_json: AsJson = False) -> None:
         return
     OUT.print(lesson.sentence, markup=False)
     if lesson.proposed:
-        OUT.print(f"{lesson.proposed} new patterns are proposed: wisqu detect proposals")
+        OUT.print(f"Newly proposed: {counted(lesson.proposed, 'pattern')}. To decide: wisqu detect proposals")
 
 
 @app.command()

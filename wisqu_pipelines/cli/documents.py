@@ -7,7 +7,7 @@ import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, person_id, services
 from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, table
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 from wisqu_pipelines.ingest.report import Outcome
 
 Environment = Annotated[str, typer.Option("--env", help="The environment.")]
@@ -33,7 +33,7 @@ def ingest(
     else:
         rows = [[outcome, report.count(outcome)] for outcome in Outcome]
         OUT.print(table(f"Ingested into {env}", ("outcome", "#files"), rows))
-        OUT.print(f"{size(report.bytes)} and {report.points} points are in")
+        OUT.print(f"{size(report.bytes)} and {counted(report.points, 'point')} are in")
         for file in refused[:SHOWN]:
             OUT.print(f"[yellow]refused[/] {cell(file.filename)}: {cell(file.reason)}")
         if len(refused) > SHOWN:

@@ -9,6 +9,7 @@ import typer
 from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
 from wisqu_pipelines.errors import printable
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.holds.service import TYPES, Held
 
 app = typer.Typer(help="Keep things from being hidden or purged.", no_args_is_help=True)
@@ -68,7 +69,7 @@ def place(
     if as_json:
         print_json({"id": made, "rows": rows})
         return
-    OUT.print(f"The hold {made} keeps {rows} rows of {environment} as of now, and what will match it later.")
+    OUT.print(f"The hold {made} keeps {counted(rows, 'row')} of {environment} as of now, and what will match it later.")
 
 
 @app.command()

@@ -30,7 +30,7 @@ from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.errors import COMPOSED_CHARACTERS
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 from wisqu_pipelines.promotion.models import Decision, Effect, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, moving
@@ -299,9 +299,9 @@ runs.register(app)
 def _show_scan(report: ScanReport) -> None:
     would = "would be " if report.is_dry_run else ""
     OUT.print(
-        f"Read {report.scanned} rows of {report.environment} in {report.seconds:.1f} s: {report.marked} {would}marked, "
-        f"{report.unmarked} {would}unmarked, {report.to_review} {would}left to people (wisqu detect review "
-        f"{report.environment})."
+        f"Read {counted(report.scanned, 'row')} of {report.environment} in {report.seconds:.1f} s: "
+        f"{report.marked} {would}marked, {report.unmarked} {would}unmarked, {report.to_review} {would}left to people "
+        f"(wisqu detect review {report.environment})."
     )
     if report.by_reason:
         reasons = [[reason, column, count] for (reason, column), count in report.by_reason.most_common(SHOWN_ITEMS)]
@@ -385,11 +385,11 @@ def _show_differences(found: Sequence[str], as_json: bool) -> None:
         return
     for sentence in found:
         OUT.print(cell(sentence))
-    OUT.print(f"{len(found)} differences." if found else "The two plans are the same.")
+    OUT.print(f"{counted(len(found), 'difference')}." if found else "The two plans are the same.")
 
 
 def _facts(report: PromotionReport) -> list[list[Any]]:
-    amounts = size(moving(report.totals, "bytes")), f"{moving(report.totals, 'points')} points"
+    amounts = size(moving(report.totals, "bytes")), counted(moving(report.totals, "points"), "point")
     facts: list[list[Any]] = [
         ["type", report.promotion_type],
         ["path", f"{report.source_environment} → {report.target_environment}"],
@@ -405,7 +405,7 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["started at (UTC)", moment(report.started_at)],
         ["finished at (UTC)", moment(report.finished_at)],
         ["seconds", None if report.duration_seconds is None else f"{report.duration_seconds:.1f}"],
-        ["planned", f"{moving(report.totals, 'items')} items ({', '.join(amounts)})"],
+        ["planned", f"{counted(moving(report.totals, 'items'), 'item')} ({', '.join(amounts)})"],
         ["promoted", report.success_count],
         ["stayed behind", report.error_count],
         ["taken back", report.rolled_back_count or None],
