@@ -158,6 +158,30 @@ def test_approving_and_taking_it_back(browser: TestClient, services: Services, w
     assert services.approvals.standing(promotion) == []
 
 
+def test_what_has_happened_is_told_as_past_and_what_was_taken_back(
+    browser: TestClient, services: Services, world: World
+) -> None:
+    document = world.document(env="stage")
+    promotion = planned(world)
+    place = f"/approvals/promotions/{promotion}"
+    log_in(browser, services)
+    asked = browser.get(place).text
+    assert ("What would happen" in asked, "Will be written" in asked) == (True, True)
+    services.approvals.grant(promotion, ADMIN)
+    services.promotions.execute(promotion, run_id="run")
+    told = browser.get(place).text
+    assert ("What happened" in told, "Was written" in told, "Taken back" in told) == (True, True, False)
+    assert "would" not in told.lower()
+    services.promotions.rollback_promotion(
+        promotion, world.person(ADMIN), "the wrong <b>edition</b>", item_ids=[document]
+    )
+    told = browser.get(place).text
+    assert "succeeded, 2 items taken back" in told
+    assert "2 of 4 items" in told
+    assert f"asked for by {ADMIN}" in told
+    assert "the wrong &lt;b&gt;edition&lt;/b&gt;" in told
+
+
 def test_rejecting_takes_a_reason(browser: TestClient, services: Services, world: World) -> None:
     promotion = planned(world)
     log_in(browser, services)

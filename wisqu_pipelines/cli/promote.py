@@ -279,7 +279,7 @@ def list_(
             each.promotion_id,
             each.promotion_type,
             f"{each.source_environment} → {each.target_environment}",
-            each.state,
+            each.standing,
             moving(each.totals, "items"),
             each.success_count,
             each.error_count,
@@ -336,12 +336,14 @@ def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
         for error in made.errors[:SHOWN_ITEMS]:
             OUT.print(f"  {cell(error)}")
         _show_more(made, made.blocked_count - SHOWN_ITEMS)
+    is_planned = made.state == PromotionState.PLANNED
+    if is_planned and not made.total_count:
+        OUT.print(f"There is nothing to promote: the plan [bold]{made.promotion_id}[/] waits for nobody.")
+        return
     OUT.print(f"Promotion [bold]{made.promotion_id}[/] is {made.state}; plan digest {made.plan_digest}")
-    if made.state == PromotionState.PLANNED and made.total_count:
+    if is_planned:
         OUT.print(f"Next: wisqu approvals grant {made.promotion_id} --as PERSON")
         OUT.print(f"In the browser: {page}", soft_wrap=True)
-    elif made.state == PromotionState.PLANNED:
-        OUT.print("There is nothing to promote.")
 
 
 def _with_reason(item: PlannedItem) -> dict[str, Any]:
@@ -393,7 +395,7 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
     facts: list[list[Any]] = [
         ["type", report.promotion_type],
         ["path", f"{report.source_environment} → {report.target_environment}"],
-        ["state", report.state],
+        ["state", report.standing],
         ["waits", report.waits_for],
         ["error", report.error],
         ["cancelled", report.cancel_reason],

@@ -21,7 +21,11 @@ from wisqu_pipelines.api.page.pages import (
 )
 from wisqu_pipelines.api.page.visit import HOME, Visit, visit_of
 from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.promotion.models import PromotionState
 
+BEGUN = {PromotionState.EXECUTING, PromotionState.PUBLISHED}
+HAPPENED = {PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK, PromotionState.ROLLED_BACK}
+OFF = {PromotionState.REJECTED, PromotionState.REFUSED}
 router = APIRouter(prefix="/promotions/{promotion_id}", route_class=PageRoute)
 
 
@@ -75,6 +79,7 @@ def _shown(
         "promotion.html",
         status,
         report=report,
+        tense=_tense(report.state),
         preview=preview,
         items=preview.items[first : first + ITEMS_ON_A_PAGE],
         page=max(1, page),
@@ -87,3 +92,14 @@ def _shown(
         reason=reason,
         done=DECIDED.get(done or ""),
     )
+
+
+def _tense(state: PromotionState) -> Mapping[str, str]:
+    """What stands above a plan, so that nobody takes for a question what is answered."""
+    if state in HAPPENED:
+        return {"written": "Was written", "what": "What happened"}
+    if state in BEGUN:
+        return {"written": "Is being written", "what": "What is happening"}
+    if state in OFF:
+        return {"written": "Would have been written", "what": "What would have happened"}
+    return {"written": "Will be written", "what": "What would happen"}
