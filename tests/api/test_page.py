@@ -168,9 +168,11 @@ def test_what_has_happened_is_told_as_past_and_what_was_taken_back(
     asked = browser.get(place).text
     assert ("What would happen" in asked, "Will be written" in asked) == (True, True)
     services.approvals.grant(promotion, ADMIN)
+    assert 'formaction="' in browser.get(place).text, "it can be taken back"
     services.promotions.execute(promotion, run_id="run")
     told = browser.get(place).text
     assert ("What happened" in told, "Was written" in told, "Taken back" in told) == (True, True, False)
+    assert ("4 created" in told, "formaction" in told) == (True, False)
     assert "would" not in told.lower()
     services.promotions.rollback_promotion(
         promotion, world.person(ADMIN), "the wrong <b>edition</b>", item_ids=[document]
