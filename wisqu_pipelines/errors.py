@@ -207,6 +207,10 @@ class ServerUnavailable(Failed):
     """The server {server} does not answer: {cause}. What was asked may have been done; look before you ask again."""
 
 
+class ServerUnreachable(ServerUnavailable):
+    """The server {server} cannot be reached: {cause}. Nothing was asked of it."""
+
+
 class NotThroughServer(Refused):
     """This works on the stores themselves, and you are logged in at {server}. Run it where the stores are, or set
     WISQU_SERVER to nothing for this command.

@@ -86,4 +86,4 @@ def expire(environment: EnvironmentName, as_json: AsJson = False) -> None:
         print_json(gone)
         return
     told = counted(len(gone), "test account")
-    OUT.print(f"Deleted in {environment}, with everything that belonged to whoever used it: {told}.")
+    OUT.print(f"Deleted from {environment}, with everything of theirs: {told}.")

@@ -54,5 +54,5 @@ def search(
     if as_json:
         print_json(hits)
         return
-    rows = [[f"{hit.score:.3f}", hit.title, hit.text[:160], hit.document_id] for hit in hits]
+    rows = [[f"{hit.score:.3f}", hit.title, " ".join(hit.text.split())[:160], hit.document_id] for hit in hits]
     OUT.print(table(f"Nearest in {env}", ("#score", "title", "text", "!document"), rows))

@@ -378,7 +378,7 @@ def _show_more(made: PromotionPreview, more: int) -> None:
 def _show_limit(shown: int, limit: int) -> None:
     """Say that there may be more than a list shows."""
     if shown == limit:
-        OUT.print(f"Those are the first {limit}; if there are more, --limit shows them.")
+        OUT.print(f"The list ends at --limit ({limit}); there may be more.")
 
 
 def _show_differences(found: Sequence[str], as_json: bool) -> None:

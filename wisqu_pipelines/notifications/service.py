@@ -153,7 +153,7 @@ class NotificationService:
             UnknownTarget: there is no target of that name.
         """
         if target is not None and target not in self._settings.targets:
-            raise UnknownTarget(name=target, known=sorted(self._settings.targets))
+            raise UnknownTarget(name=target, known=sorted(self._settings.targets) or "none")
         told = self._words[Event.TEST].filled({"person": person})
         chosen = {name: each for name, each in self._settings.targets.items() if target in {None, name}}
         return {name: self._messenger.send(_url(each, person), told.title, told.body) for name, each in chosen.items()}
