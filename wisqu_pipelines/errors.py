@@ -183,6 +183,15 @@ class BadInput(Refused):
     """{what} is not usable: {reason}."""
 
 
+# The command line
+
+
+class OutputFailed(Failed):
+    """Standard output cannot be written: {cause}. What the command had done by then stays done; look before you ask
+    again.
+    """
+
+
 # A server's API, as the command line calls it
 
 
@@ -196,6 +205,10 @@ class ServerFailed(Failed):
 
 class ServerUnavailable(Failed):
     """The server {server} does not answer: {cause}. What was asked may have been done; look before you ask again."""
+
+
+class ServerUnreachable(ServerUnavailable):
+    """The server {server} cannot be reached: {cause}. Nothing was asked of it."""
 
 
 class NotThroughServer(Refused):
@@ -213,6 +226,10 @@ class UnknownPerson(Refused):
 
 class TokenRefused(Refused):
     """The token is not valid: {reason}."""
+
+
+class TokenMissing(Refused):
+    """No token was sent. Send the access token of POST /v1/login in the header 'Authorization: Bearer TOKEN'."""
 
 
 class LoginFailed(Refused):

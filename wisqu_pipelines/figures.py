@@ -1,9 +1,25 @@
 """How people read figures, wherever they read them: in a terminal, in Dagster, in a report or on the page."""
 
+NOTHING = "–"
+
 
 def number(value: int) -> str:
     """A whole number with its thousands set apart."""
     return f"{value:,}"
+
+
+def counted(value: int, one: str) -> str:
+    """A number of things: `one` is what one of them is called, and more of them take an s."""
+    return f"{number(value)} {one}" if value == 1 else f"{number(value)} {one}s"
+
+
+def plain(value: object) -> str:
+    """A value as people read it: yes and no, and a dash for nothing."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def size(value: int) -> str:

@@ -278,3 +278,27 @@ def test_states_of_a_promotion_are_pages_of_their_own(api: Api) -> None:
     for state, found in ((PromotionState.PLANNED, [promotion]), (PromotionState.SUCCEEDED, [])):
         answer = api.client.get("/v1/promotions", params={"state": state.value}, headers=api.headers())
         assert [each["promotion_id"] for each in answer.json()["items"]] == found
+
+
+def test_who_sends_no_token_is_told_so_and_how_to_send_one(api: Api) -> None:
+    sent: list[dict[str, str]] = [{}, {"Authorization": "Bearer nonsense"}]
+    missing, refused = (api.client.get("/v1/promotions", headers=headers) for headers in sent)
+    for answer in (missing, refused):
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert "No token was sent" in missing.json()["detail"]
+    assert "'Authorization: Bearer TOKEN'" in missing.json()["detail"]
+    assert refused.json()["detail"] == "The token is not valid."
+
+
+def test_a_method_that_is_not_there_is_answered_with_those_that_are(api: Api) -> None:
+    for path, allowed in (("/v1/promotions", "GET, POST"), (f"/v1/promotions/{uuid4()}/approve", "POST")):
+        answer = api.client.put(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+def test_a_misspelt_filter_is_refused_and_not_passed_over(api: Api) -> None:
+    answer = api.client.get("/v1/promotions?stat=planned", headers=api.headers())
+    assert answer.status_code == 422
+    assert "'stat'" in answer.json()["detail"]
+    assert "after, limit, state" in answer.json()["detail"]
+    assert api.client.get("/v1/promotions?stat=planned").status_code == 401, "nor is it told to anybody"

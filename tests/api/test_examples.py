@@ -48,3 +48,9 @@ def test_everything_that_is_asked_for_has_an_example(openapi: dict[str, Any]) ->
     every = list(asked(openapi))
     assert len(every) > 100
     assert [name for name, schema in every if not is_shown(openapi, schema)] == []
+
+
+def test_the_preview_that_is_shown_goes_along_a_path(api: Api, openapi: dict[str, Any]) -> None:
+    asked_for = openapi["components"]["schemas"]["PreviewRequest"]["properties"]
+    source, target = (asked_for[f"{end}_environment"]["examples"][0] for end in ("source", "target"))
+    assert f"{source}->{target}" in api.services.settings.paths

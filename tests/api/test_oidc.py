@@ -50,7 +50,8 @@ class Provider:
         return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
 
     def login(self, subject: str) -> httpx.Response:
-        answer: httpx.Response = self.client.get("/v1/oidc/callback", params=self.consent(self.begin(), subject))
+        brought = self.consent(self.begin(), subject) | {"session_state": "some providers send more"}
+        answer: httpx.Response = self.client.get("/v1/oidc/callback", params=brought)
         return answer
 
 

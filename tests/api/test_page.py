@@ -158,6 +158,32 @@ def test_approving_and_taking_it_back(browser: TestClient, services: Services, w
     assert services.approvals.standing(promotion) == []
 
 
+def test_what_has_happened_is_told_as_past_and_what_was_taken_back(
+    browser: TestClient, services: Services, world: World
+) -> None:
+    document = world.document(env="stage")
+    promotion = planned(world)
+    place = f"/approvals/promotions/{promotion}"
+    log_in(browser, services)
+    asked = browser.get(place).text
+    assert ("What would happen" in asked, "Will be written" in asked) == (True, True)
+    services.approvals.grant(promotion, ADMIN)
+    assert 'formaction="' in browser.get(place).text, "it can be taken back"
+    services.promotions.execute(promotion, run_id="run")
+    told = browser.get(place).text
+    assert ("What happened" in told, "Was written" in told, "Taken back" in told) == (True, True, False)
+    assert ("4 created" in told, "formaction" in told) == (True, False)
+    assert "would" not in told.lower()
+    services.promotions.rollback_promotion(
+        promotion, world.person(ADMIN), "the wrong <b>edition</b>", item_ids=[document]
+    )
+    told = browser.get(place).text
+    assert "succeeded, 2 items taken back" in told
+    assert "2 of 4 items" in told
+    assert f"asked for by {ADMIN}" in told
+    assert "the wrong &lt;b&gt;edition&lt;/b&gt;" in told
+
+
 def test_rejecting_takes_a_reason(browser: TestClient, services: Services, world: World) -> None:
     promotion = planned(world)
     log_in(browser, services)
@@ -231,7 +257,7 @@ def test_without_a_role_there_is_nothing_to_see(browser: TestClient, services: S
 
 def test_what_is_not_there_is_a_page(browser: TestClient, services: Services) -> None:
     log_in(browser, services)
-    for path in ("promotions/nonsense", f"promotions/{UUID(int=0)}"):
+    for path in ("promotions/nonsense", f"promotions/{UUID(int=0)}", f"sweeps/nowhere/{UUID(int=0)}"):
         answer = browser.get(f"/approvals/{path}")
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")

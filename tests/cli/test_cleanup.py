@@ -44,7 +44,7 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
     listed = wisqu("cleanup", "items", sweep["sweep_id"], "--json").json
     assert {each["item_type"] for each in listed["items"]} == {"rag_documents", "stored_files"}
     back = wisqu("cleanup", "restore", sweep["sweep_id"], "--item-ids", document.id, *WHY, "--as", DEVELOPER)
-    assert back.out == "2 rows are given back, 0 stay hidden.\n"
+    assert back.out == "Given back: 2 rows; still hidden: 0.\n"
     assert document.id in rows.visible(RagDocument)
     assert "Nothing is due" in wisqu("cleanup", "--environment", "stage").out
     (nothing,) = wisqu("cleanup", "--environment", "stage", "--json").json
@@ -67,7 +67,7 @@ def test_restoring_from_an_interrupted_sweep_says_that_the_rest_still_goes(wisqu
     refused = wisqu("cleanup", "restore", sweep, "--item-ids", other.id, *WHY, "--as", DEVELOPER)
     assert (refused.code, "nothing of that is hidden." in refused.err) == (2, True), "it never was"
     back = wisqu("cleanup", "restore", sweep, "--item-ids", document.id, *WHY, "--as", DEVELOPER)
-    assert back.out == "2 rows are given back. The next run hides what else the sweep lists.\n"
+    assert back.out == "Given back: 2 rows. The next run hides what else the sweep lists.\n"
     told = wisqu("cleanup", "--dry-run", "--environment", "dev")
     assert f"The next run goes on with the sweep {sweep}" in told.out.replace("\n", " ")
     (dry,) = wisqu("cleanup", "--dry-run", "--environment", "dev", "--json").json
@@ -82,7 +82,7 @@ def test_restoring_all_of_an_interrupted_sweep_ends_it(wisqu: Wisqu, rows: Rows)
     document, other = rows.document(OLD), rows.document(OLD)
     sweep = interrupted(wisqu, rows, other)
     back = wisqu("cleanup", "restore", sweep, *WHY, "--as", DEVELOPER)
-    assert back.out == "2 rows are given back, and the sweep hides no others.\n"
+    assert back.out == "Given back: 2 rows; the sweep hides no others.\n"
     assert "Nothing is due" in wisqu("cleanup", "--environment", "dev").out
     assert rows.visible(RagDocument) == {document.id, other.id}
 
@@ -206,7 +206,7 @@ def test_holds(wisqu: Wisqu, rows: Rows) -> None:
     assert wisqu(*placing, "--as", DEVELOPER).code == 2
     placed = wisqu(*placing, "--as", ADMIN)
     assert placed.code == 0, placed.err
-    assert "keeps 1 rows of dev" in placed.out
+    assert "keeps 1 row of dev" in placed.out
     (held,) = wisqu("hold", "list", "dev", "--json").json
     assert held["of"]["item_id"] == str(document.id)
     assert wisqu("cleanup", "--environment", "dev").code == 0

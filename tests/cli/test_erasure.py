@@ -35,4 +35,5 @@ def test_bad_input_is_refused(wisqu: Wisqu, services: Services) -> None:
     del services
     assert wisqu("erasure", "preview", "dev", "nobody@example.org").code == 2
     assert wisqu("erasure", "preview", "nowhere", "nobody@example.org").code == 2
+    assert wisqu("erasure", "list", "--environment", "nowhere").code == 2, "and not a list of nothing"
     assert wisqu("erasure", "run", "not-an-id", "--as", ADMIN).code == 2

@@ -77,3 +77,10 @@ def test_a_freeze_needs_both_of_its_times(wisqu: Wisqu, arguments: tuple[str, ..
     refused = wisqu("freeze", "add", "dev->stage", "--reason", "why", *AMAL, *arguments)
     assert refused.code == 2
     assert "--from and --until, or --cron and --hours" in refused.err
+
+
+def test_a_plan_with_nothing_to_do_is_not_shown_as_waiting(wisqu: Wisqu, services: Services) -> None:
+    made = wisqu("promote", "preview", "rag_documents", "dev", "stage", *DANA)
+    assert "There is nothing to promote" in made.out
+    for shown in (wisqu("promote", "list"), wisqu("promote", "status", services.promotions.list()[0].promotion_id)):
+        assert "nothing to do" in shown.out

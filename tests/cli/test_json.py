@@ -51,11 +51,20 @@ def test_help_is_shown_as_it_is_written() -> None:
             assert shown == (each or ""), name
 
 
-@pytest.mark.parametrize("group", ["promote", "approvals", "freeze", "storage"])
-def test_every_argument_of_a_promotion_is_explained(group: str) -> None:
+def test_every_command_argument_and_option_is_explained() -> None:
+    unexplained = [
+        (name, each.name)
+        for name, command in commands(typer.main.get_command(app))
+        for each in (command, *command.params)
+        if not getattr(each, "help", None)
+    ]
+    assert unexplained == []
+
+
+def test_usage_has_each_bracket_once() -> None:
     for name, command in commands(typer.main.get_command(app)):
-        if name.split()[0] == group:
-            assert [each.name for each in command.params if not getattr(each, "help", None)] == [], name
+        with command.make_context(name, [], resilient_parsing=True) as context:
+            assert "[[" not in command.get_usage(context), name
 
 
 def test_ctrl_c_while_the_commands_are_loaded_ends_quietly() -> None:

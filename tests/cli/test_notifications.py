@@ -21,6 +21,7 @@ def test_messages_are_listed_and_delivered(services: Services, wisqu: Wisqu, mon
 
 def test_targets_are_tried(services: Services, wisqu: Wisqu, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "There are no targets" in wisqu("notifications", "test").out
+    assert "the settings have: none." in wisqu("notifications", "test", "moon").err
     monkeypatch.setenv("WISQU_NOTIFICATIONS__TARGETS__OPS__URL", "json://127.0.0.1:1/hook")
     tried = wisqu("notifications", "test", "ops")
     assert (tried.code, "not taken" in tried.out) == (1, True)

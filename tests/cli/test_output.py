@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from wisqu_pipelines.cli.output import Rate, table
+from wisqu_pipelines.cli.output import Rate, console, table
+from wisqu_pipelines.figures import NOTHING, counted, plain
 
 ID = "e991c14f-8ad4-40eb-a148-0e3218c84416"
 COLUMNS = ("!promotion", "type", "path", "#items", "#bytes", "approvals", "asked for by", "reason")
@@ -36,6 +37,19 @@ def test_a_table_that_fits_stays_one() -> None:
 
 def test_an_empty_table_shows_its_columns_at_any_width() -> None:
     assert any("━" in line for line in shown(60, []))
+
+
+def test_a_sentence_is_not_broken_into_lines_for_another_program(capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "It waits for somebody else's yes. " * 20
+    console(is_terminal=False).print(sentence)
+    assert capsys.readouterr().out == f"{sentence}\n"
+
+
+def test_values_are_told_as_people_say_them() -> None:
+    assert [plain(each) for each in (True, False, None, "text", 0)] == ["yes", "no", NOTHING, "text", "0"]
+    assert [counted(each, "item") for each in (0, 1, 2, 1_000)] == ["0 items", "1 item", "2 items", "1,000 items"]
+    (row,) = (line for line in shown(200, [(ID, True, False, None, *ROW[4:])]) if ID in line)
+    assert [each.strip() for each in row.split("│")[2:5]] == ["yes", "no", NOTHING]
 
 
 def test_the_rate_is_that_of_the_whole_step() -> None:

@@ -15,6 +15,7 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import User, UserStorageQuota
 from wisqu_pipelines.cli import runs
 from wisqu_pipelines.cli.promote import SHOWN_ITEMS
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.promotion import verification
 from wisqu_pipelines.promotion.models import PromotionState
@@ -112,7 +113,7 @@ def test_a_plan_is_compared_with_an_earlier_one(wisqu: Wisqu, world: World) -> N
     assert f"rag_documents 'left.md' ({left}) is no longer part of it" in shown.out
     assert "'new.md'" in shown.out
     found = wisqu("promote", "plan", now, "--against", before, "--json").json
-    assert f"{len(found)} differences." in shown.out
+    assert counted(len(found), "difference") in shown.out
     assert "The two plans are the same." in wisqu("promote", "plan", now, "--against", now).out
     other_path = plan_of(wisqu, target="prod")["promotion_id"]
     refused = wisqu("promote", "plan", now, "--against", other_path)
@@ -150,7 +151,7 @@ def test_lists_say_what_a_plan_takes_and_where_they_end(wisqu: Wisqu, world: Wor
     listed = next(line for line in wisqu("promote", "list").out.splitlines() if waiting in line)
     assert re.findall(r"\b\d+\b", listed.partition("planned")[2])[:3] == ["4", "0", "0"]
     for command in (("promote", "list"), ("promote", "items", "rag_documents")):
-        assert "Those are the first 1; if there are more, --limit" in wisqu(*command, "--limit", 1).out
+        assert "The list ends at --limit (1); there may be more." in wisqu(*command, "--limit", 1).out
         assert "--limit" not in wisqu(*command).out
 
 

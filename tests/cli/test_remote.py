@@ -5,11 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 import uvicorn
 from structlog.testing import capture_logs
@@ -22,8 +25,9 @@ from wisqu_pipelines.api.app import create_app
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import RagDocument, User
 from wisqu_pipelines.cli import credentials
-from wisqu_pipelines.cli.remote.server import checked
-from wisqu_pipelines.errors import BadInput
+from wisqu_pipelines.cli.credentials import Kept
+from wisqu_pipelines.cli.remote.server import ATTEMPTS, Server, checked
+from wisqu_pipelines.errors import BadInput, ServerUnavailable, ServerUnreachable
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.identity.service import Identity, Login
 from wisqu_pipelines.promotion.verification import Verification
@@ -209,7 +213,31 @@ def test_a_server_that_is_away_fails(
     file.write_text(json.dumps(content))
     failed = at(DEVELOPER, "promote", "list")
     assert failed.code == 1
-    assert f"{away} does not answer" in failed.err
+    assert f"{away} cannot be reached" in failed.err
+    monkeypatch.setenv("WISQU_SERVER", "https://elsewhere.example.org")
+    assert "Nobody is logged in at https://elsewhere.example.org" in at(DEVELOPER, "promote", "list").err
+
+
+@pytest.mark.parametrize("lost_at", [None, 0, 2])
+def test_what_no_server_heard_is_not_said_to_have_been_done(
+    lost_at: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wisqu_pipelines.cli.remote.server.SECONDS_BETWEEN", 0)
+    kept = Kept("token", datetime.now(UTC), "token", DEVELOPER)
+    monkeypatch.setattr("wisqu_pipelines.cli.credentials.usable", lambda *_: kept)
+    attempts = count()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if next(attempts) == lost_at:
+            raise httpx.ReadTimeout("no answer", request=request)
+        raise httpx.ConnectError("nobody there", request=request)
+
+    server = Server("http://127.0.0.1:1", httpx.MockTransport(answer))
+    with closing(server), pytest.raises(ServerUnavailable) as lost:
+        server.post(dict[str, str], "/promotions")
+    assert next(attempts) == ATTEMPTS
+    assert isinstance(lost.value, ServerUnreachable) == (lost_at is None)
+    assert ("may have been done" in str(lost.value)) == (lost_at is not None)
 
 
 @pytest.mark.parametrize("address", ["http://wisqu.example.org", "wisqu.example.org", "ftp://127.0.0.1", "https://"])
@@ -295,7 +323,7 @@ def test_sweeps(at: Wisqu, services: Services, tmp_path: Path) -> None:
     other = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", UUID(int=7), *WHY)
     assert (other.code, f"it has not swept {UUID(int=7)}" in other.err) == (2, True)
     back = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", document.id, *WHY)
-    assert back.out == "2 rows are given back, 0 stay hidden.\n"
+    assert back.out == "Given back: 2 rows; still hidden: 0.\n"
     assert document.id in rows.visible(RagDocument)
     nowhere = at(DEVELOPER, "cleanup", "items", UUID(int=7))
     assert (nowhere.code, "There is no sweep" in nowhere.err) == (2, True)
@@ -321,7 +349,7 @@ def test_holds_and_erasures(at: Wisqu, services: Services) -> None:
     assert placed["rows"] == person.left()
     item = ("--type", "rag_documents", "--item", person.document.id, "--created-from", "2020-01-01")
     one = at(APPROVER, "hold", "place", "dev", *item, *WHY)
-    assert "keeps 1 rows of dev" in one.out
+    assert "keeps 1 row of dev" in one.out
     assert at(DEVELOPER, "hold", "list", "dev", "--json").json == wisqu_here(at, "hold", "list", "dev", "--json")
     unknown = at(APPROVER, "hold", "place", "dev", "--user", "nobody@example.org", *WHY)
     assert (unknown.code, "no nobody@example.org among the users of dev" in unknown.err) == (2, True)

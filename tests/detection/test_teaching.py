@@ -84,6 +84,8 @@ def test_nobody_teaches_twice_without_a_reason_or_without_a_right(services: Serv
         services.teaching.add_pattern("zeta", DEVELOPER, "ours")
     with pytest.raises(RuleNotFound):
         services.teaching.remove(uuid4(), DEVELOPER, "gone")
+    with pytest.raises(BadInput, match="wisqu detect models"):
+        services.lessons.use("nonsense", DEVELOPER, "it was better")
 
 
 def test_evil_input_takes_no_time() -> None:

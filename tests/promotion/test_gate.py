@@ -32,6 +32,12 @@ def test_a_plan_that_would_write_nothing_waits_for_nobody(world: World) -> None:
     made = world.services.promotions.preview_promotion("rag_documents", "dev", "stage")
     assert made.total_count == 0
     assert world.services.approvals.pending() == []
+    report = world.services.promotions.status(made.promotion_id)
+    assert (report.state, report.is_empty, report.standing) == (PromotionState.PLANNED, True, "nothing to do")
+    with pytest.raises(PromotionRefused, match="its plan moves nothing"):
+        world.services.promotions.execute(made.promotion_id, run_id="test")
+    other = world.services.promotions.status(planned(world))
+    assert (other.is_empty, other.standing) == (False, "planned")
 
 
 def test_dev_to_prod_takes_two_others_who_are_admins(world: World) -> None:

@@ -1,15 +1,17 @@
 """Who may use a route: each has one rule, which its OpenAPI entry tells and its tests are made from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from wisqu_pipelines.api.problems import documented
 from wisqu_pipelines.bootstrap import Services
-from wisqu_pipelines.errors import NotPermitted, TokenRefused
+from wisqu_pipelines.errors import BadInput, NotPermitted, TokenMissing, printable
 from wisqu_pipelines.identity.service import Identity, Origin
 
 EXTENSION = "x-wisqu-rule"
@@ -73,10 +75,10 @@ def identity_of(request: Request, bearer: Annotated[HTTPAuthorizationCredentials
     """Who calls.
 
     Raises:
-        TokenRefused: there is no token, or it is not valid.
+        TokenMissing, TokenRefused: there is no token, or it is not valid.
     """
     if bearer is None:
-        raise TokenRefused(reason="there is none")
+        raise TokenMissing
     return services_of(request).identity.authenticate(bearer.credentials)
 
 
@@ -110,6 +112,25 @@ def _guard(rule: Rule) -> Any:
     return Depends(check)
 
 
+def _query_names(dependant: Dependant) -> set[str]:
+    return {each.alias for each in dependant.query_params}.union(*map(_query_names, dependant.dependencies))
+
+
+def _only(known: Collection[str]) -> Any:
+    """Refuse query parameters of other names: passed over, a misspelt filter would list everything."""
+
+    def check(request: Request) -> None:
+        for name in request.query_params:
+            if name not in known:
+                takes = ", ".join(sorted(known)) or "none"
+                raise BadInput(
+                    what=f"the query parameter '{printable(name)}'",
+                    reason=f"it is not known here; those known: {takes}",
+                )
+
+    return Depends(check)
+
+
 def route(
     router: APIRouter,
     method: str,
@@ -117,6 +138,7 @@ def route(
     rule: Rule,
     *problems: int,
     openapi_more: Mapping[str, Any] | None = None,
+    takes_others: bool = False,
     **more: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add a route with its rule.
@@ -128,6 +150,7 @@ def route(
         rule: Who may use it.
         problems: The statuses of the problems that it can answer with, besides those that its rule brings.
         openapi_more: What OpenAPI says of it besides.
+        takes_others: Whether query parameters that it does not know are passed over instead of refused.
         more: For FastAPI.
     """
     private = rule is not PUBLIC
@@ -137,16 +160,21 @@ def route(
     if method in {"POST", "PUT", "DELETE"}:
         statuses |= {400, 409, 413}
 
+    known: set[str] = set()
+
     def add(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         router.add_api_route(
             path,
             endpoint,
             methods=[method],
-            dependencies=[_guard(rule)] if private else [],
+            dependencies=[*([_guard(rule)] if private else []), *([] if takes_others else [_only(known)])],
             responses=documented(*statuses),
             openapi_extra={EXTENSION: rule.told(), **(openapi_more or {})},
             **more,
         )
+        made = router.routes[-1]
+        if isinstance(made, APIRoute):
+            known.update(_query_names(made.dependant))
         return endpoint
 
     return add

@@ -1,6 +1,6 @@
 """Errors as problem+json (RFC 9457), from the one table of errors: the same sentence as everywhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from wisqu_pipelines import errors
 from wisqu_pipelines.errors import Failed, Refused, WisquError, printable
@@ -19,6 +20,7 @@ STATUS: Mapping[type[WisquError], int] = {
     errors.ExternalLoginFailed: 401,
     errors.NoSuchProvider: 404,
     errors.TokenRefused: 401,
+    errors.TokenMissing: 401,
     errors.NotLoggedIn: 401,
     errors.CiRefused: 401,
     errors.NotPermitted: 403,
@@ -48,6 +50,7 @@ STATUS: Mapping[type[WisquError], int] = {
 """The status of each error that has one of its own; a class counts for those below it."""
 REFUSED, FAILED = 409, 500
 """The status of every other rule that said no, and of what broke."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 LOG = structlog.get_logger("wisqu.api")
 
 
@@ -98,12 +101,22 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        return problem(request, error.status_code, "HttpError", str(error.detail), error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))  # the router names those of one route, and there are more
+        return problem(request, error.status_code, "HttpError", str(error.detail), headers)
 
     @app.exception_handler(Exception)
     async def _broken(request: Request, error: Exception) -> Response:
         LOG.error("broken", error=type(error).__name__, exc_info=error)
         return problem(request, 500, "InternalError", "Something broke; the log has more under this request's id.")
+
+
+def _allowed(request: Request) -> Sequence[str]:
+    """The methods that what a request asks for has, by all of its routes (RFC 9110, 15.5.6)."""
+    routes = request.app.routes
+    scopes = ({**request.scope, "method": each} for each in METHODS)
+    return [each["method"] for each in scopes if any(route.matches(each)[0] is Match.FULL for route in routes)]
 
 
 def problem(

@@ -6,12 +6,11 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
+from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, moment, print_done, print_json, table
 
 app = typer.Typer(help="Ask for access for a time, and answer such requests.", no_args_is_help=True)
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 Why = Annotated[str, typer.Option("--reason", help="What for; kept in the audit.")]
 
 
@@ -83,7 +82,9 @@ def end(request_id: GrantId, reason: Why, person: Person = None, as_json: AsJson
 
 @app.command("list")
 def list_(
-    environment: Annotated[str | None, typer.Argument(metavar="ENVIRONMENT", help="Only this one.")] = None,
+    environment: Annotated[
+        str | None, typer.Argument(metavar="ENVIRONMENT", help="Only this one. By default all.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the requests, newest first."""

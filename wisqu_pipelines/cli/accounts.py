@@ -5,12 +5,11 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person, services
+from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person, services
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
+from wisqu_pipelines.figures import counted
 
 app = typer.Typer(help="Make and end test accounts of your own.", no_args_is_help=True)
-
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 
 
 def _parse_account_id(text: str) -> UUID:
@@ -57,7 +56,9 @@ def list_(environment: EnvironmentName, as_json: AsJson = False, person: Person 
 @app.command()
 def delete(
     environment: EnvironmentName,
-    account: Annotated[UUID, typer.Argument(metavar="ACCOUNT_ID", parser=_parse_account_id)],
+    account: Annotated[
+        UUID, typer.Argument(metavar="ACCOUNT_ID", parser=_parse_account_id, help="As 'wisqu accounts list' shows it.")
+    ],
     reason: Annotated[str | None, typer.Option("--reason", help="What for; kept in the audit.")] = None,
     person: Person = None,
     as_json: AsJson = False,
@@ -70,7 +71,9 @@ def delete(
         print_json(gone)
         return
     OUT.print(
-        f"{gone.email} is gone, with {gone.rows} rows, {gone.files} files and {gone.points} vectors.", markup=False
+        f"{gone.email} is gone, with {counted(gone.rows, 'row')}, {counted(gone.files, 'file')} and "
+        f"{counted(gone.points, 'vector')}.",
+        markup=False,
     )
 
 
@@ -82,4 +85,5 @@ def expire(environment: EnvironmentName, as_json: AsJson = False) -> None:
     if as_json:
         print_json(gone)
         return
-    OUT.print(f"{len(gone)} test accounts of {environment} are gone, with everything that belonged to them.")
+    told = counted(len(gone), "test account")
+    OUT.print(f"Deleted from {environment}, with everything of theirs: {told}.")

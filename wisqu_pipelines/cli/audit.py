@@ -17,7 +17,7 @@ def _group() -> None:
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ENV]…", help="By default all, and control.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="ENV", help="By default all, and control.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read every audit chain from its first row to its last: finds edited, deleted, reordered and cut-off rows."""

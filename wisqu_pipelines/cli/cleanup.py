@@ -11,7 +11,7 @@ from wisqu_pipelines.cli.options import AsJson, Doors, Person, Reason, doors, pa
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, print_json_list, progress_bar, table
 from wisqu_pipelines.cli.remote.finding import where
 from wisqu_pipelines.errors import BadInput, Refused, SweepNotFound
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, number, size
 from wisqu_pipelines.retention.kinds import KINDS
 from wisqu_pipelines.retention.models import SweepState
 from wisqu_pipelines.retention.report import CleanupReport, SweepReport, told
@@ -34,11 +34,13 @@ def _parse_item_id(text: str) -> UUID:
     return parse_id(text, "'wisqu cleanup items SWEEP_ID' shows the items with theirs")
 
 
-SweepId = Annotated[UUID, typer.Argument(metavar="SWEEP_ID", parser=_parse_sweep_id)]
+SweepId = Annotated[
+    UUID, typer.Argument(metavar="SWEEP_ID", parser=_parse_sweep_id, help="As 'wisqu cleanup list' shows it.")
+]
 Where = Annotated[
     str | None, typer.Option("--environment", help="Where the sweep is. By default wherever it is found.")
 ]
-OfOne = Annotated[str | None, typer.Argument(metavar="[ENVIRONMENT]", help="Only of this one. By default all.")]
+OfOne = Annotated[str | None, typer.Argument(metavar="ENVIRONMENT", help="Only of this one. By default all.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 
 
@@ -155,7 +157,7 @@ def policy(environment: OfOne = None, as_json: AsJson = False) -> None:
             each.test_data_days,
             each.grace_days,
             "by itself" if each.automatic else "by two people",
-            f"{each.most_rows:,} rows of a type, {each.most_share:.0%} of them",
+            f"{counted(each.most_rows, 'row')} of a type, {each.most_share:.0%} of them",
         ]
         for name, each in found.items()
     ]
@@ -207,7 +209,7 @@ def approve(
         print_json(report.as_dict())
         return
     OUT.print(
-        f"The sweep {sweep} of {report.rows} rows is approved. Dagster's sensor carries it out, or: "
+        f"The sweep {sweep} of {counted(report.rows, 'row')} is approved. Dagster's sensor carries it out, or: "
         f"wisqu cleanup --environment {report.environment}"
     )
 
@@ -243,13 +245,14 @@ def restore(
     if as_json:
         print_json({"given_back": done.given_back, "sweep": done.sweep.as_dict()})
         return
+    given = counted(done.given_back, "row")
     if done.sweep.state == SweepState.HIDING:
-        OUT.print(f"{done.given_back} rows are given back. The next run hides what else the sweep lists.")
+        OUT.print(f"Given back: {given}. The next run hides what else the sweep lists.")
         return
     if done.sweep.state == SweepState.REJECTED:
-        OUT.print(f"{done.given_back} rows are given back, and the sweep hides no others.")
+        OUT.print(f"Given back: {given}; the sweep hides no others.")
         return
-    OUT.print(f"{done.given_back} rows are given back, {done.sweep.hidden} stay hidden.")
+    OUT.print(f"Given back: {given}; still hidden: {number(done.sweep.hidden)}.")
 
 
 def _all(opened: Doors, *, dry_run: bool) -> Sequence[str]:
@@ -311,8 +314,8 @@ def _show_standing(report: SweepReport) -> None:
         case SweepState.WAITING:
             told += f". Next, somebody else: wisqu cleanup approve {report.sweep_id}"
         case SweepState.HIDDEN if report.hidden:
-            told += f": {report.hidden} rows until {moment(report.purge_after)} UTC. To take it back: "
+            told += f": {counted(report.hidden, 'row')} until {moment(report.purge_after)} UTC. To take it back: "
             told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case _:
-            told += f": {report.purged} rows purged, {report.restored} restored, {report.kept} kept."
+            told += f": {counted(report.purged, 'row')} purged, {report.restored} restored, {report.kept} kept."
     OUT.print(told)

@@ -115,7 +115,8 @@ def usable(place: str, now: datetime, refresh: Callable[[str], Login]) -> Kept:
 def _of(place: str) -> Kept:
     kept = _read().logins.get(place)
     if kept is None:
-        raise NotLoggedIn(message="Nobody is logged in here; do so with 'wisqu login EMAIL'.")
+        where = f"at {place}" if place == server() else "here"
+        raise NotLoggedIn(message=f"Nobody is logged in {where}; do so with 'wisqu login EMAIL'.")
     return kept
 
 

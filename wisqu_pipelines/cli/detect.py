@@ -9,6 +9,7 @@ from wisqu_pipelines.cli.options import AsJson, Person, Reason, parse_id, requir
 from wisqu_pipelines.cli.output import OUT, cell, print_done, print_json, table
 from wisqu_pipelines.detection.evidence import Evidence, FieldKind, Verdict
 from wisqu_pipelines.detection.teaching import Rule
+from wisqu_pipelines.figures import counted
 
 app = typer.Typer(help="Find test data, decide on it, and teach what it looks like.", no_args_is_help=True)
 
@@ -26,8 +27,13 @@ def _item_id(text: str) -> UUID:
     return parse_id(text, "'wisqu detect review ENV' shows the items with theirs")
 
 
-RuleId = Annotated[UUID, typer.Argument(metavar="RULE_ID", parser=_rule_id)]
-Item = Annotated[UUID | None, typer.Argument(metavar="[ITEM_ID]", parser=_item_id, help="Decide on this one.")]
+RuleId = Annotated[
+    UUID,
+    typer.Argument(
+        metavar="RULE_ID", parser=_rule_id, help="As 'wisqu detect patterns' and 'wisqu detect exceptions' show it."
+    ),
+]
+Item = Annotated[UUID | None, typer.Argument(metavar="ITEM_ID", parser=_item_id, help="Decide on this one.")]
 
 
 @app.command()
@@ -64,7 +70,7 @@ def review(
     real: Annotated[bool, typer.Option("--real", help="It is not.")] = False,
     person: Person = None,
     reason: Reason = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = SHOWN,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = SHOWN,
     as_json: AsJson = False,
 ) -> None:
     """List what waits for a person, or (with an id and --test or --real) say what an item is."""
@@ -178,7 +184,7 @@ def learn(person: Person = None, as_json: AsJson = False) -> None:
         return
     OUT.print(lesson.sentence, markup=False)
     if lesson.proposed:
-        OUT.print(f"{lesson.proposed} new patterns are proposed: wisqu detect proposals")
+        OUT.print(f"Newly proposed: {counted(lesson.proposed, 'pattern')}. To decide: wisqu detect proposals")
 
 
 @app.command()

@@ -7,7 +7,7 @@ import typer
 
 from wisqu_pipelines.cli.options import AsJson, Person, person_id, services
 from wisqu_pipelines.cli.output import OUT, cell, print_json, progress_bar, table
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 from wisqu_pipelines.ingest.report import Outcome
 
 Environment = Annotated[str, typer.Option("--env", help="The environment.")]
@@ -33,7 +33,7 @@ def ingest(
     else:
         rows = [[outcome, report.count(outcome)] for outcome in Outcome]
         OUT.print(table(f"Ingested into {env}", ("outcome", "#files"), rows))
-        OUT.print(f"{size(report.bytes)} and {report.points} points are in")
+        OUT.print(f"{size(report.bytes)} and {counted(report.points, 'point')} are in")
         for file in refused[:SHOWN]:
             OUT.print(f"[yellow]refused[/] {cell(file.filename)}: {cell(file.reason)}")
         if len(refused) > SHOWN:
@@ -43,9 +43,9 @@ def ingest(
 
 
 def search(
-    query: Annotated[str, typer.Argument(metavar="TEXT")],
+    query: Annotated[str, typer.Argument(metavar="TEXT", help="What to look for, in words.")],
     env: Environment,
-    limit: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Find the nearest chunks in an environment, as Wisqu's readers see it."""
@@ -54,5 +54,5 @@ def search(
     if as_json:
         print_json(hits)
         return
-    rows = [[f"{hit.score:.3f}", hit.title, hit.text[:160], hit.document_id] for hit in hits]
+    rows = [[f"{hit.score:.3f}", hit.title, " ".join(hit.text.split())[:160], hit.document_id] for hit in hits]
     OUT.print(table(f"Nearest in {env}", ("#score", "title", "text", "!document"), rows))

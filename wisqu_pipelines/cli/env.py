@@ -10,7 +10,7 @@ from wisqu_pipelines.cli.output import ERR, OUT, print_done, print_json, table
 from wisqu_pipelines.environments.markers import StoreCondition
 
 app = typer.Typer(help="Set up and check the environments' stores.", no_args_is_help=True)
-Names = Annotated[list[str] | None, typer.Argument(metavar="[ENV]…", help="Environments. By default all.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="ENV", help="Environments. By default all.")]
 
 
 @app.command()

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
+from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, progress_bar, table
 from wisqu_pipelines.erasure.report import ErasureReport
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 
 app = typer.Typer(
     help="Erase one person's data from an environment, and again after a restore from a backup.", no_args_is_help=True
@@ -20,9 +20,11 @@ def _parse_erasure_id(text: str) -> UUID:
     return parse_id(text, "'wisqu erasure list' shows the erasures with theirs")
 
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 UserName = Annotated[str, typer.Argument(metavar="USER", help="The account's id there, or its address.")]
-ErasureId = Annotated[UUID, typer.Argument(metavar="ERASURE_ID", parser=_parse_erasure_id)]
+ErasureId = Annotated[
+    UUID,
+    typer.Argument(metavar="ERASURE_ID", parser=_parse_erasure_id, help="As 'wisqu erasure list' shows it."),
+]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit for good, so no names.")]
 
 
@@ -36,7 +38,7 @@ def preview(environment: EnvironmentName, user: UserName, as_json: AsJson = Fals
         return
     rows = [[kind, count] for kind, count in told.rows.items()]
     OUT.print(table(f"{environment}: what is erased with the user {told.user_id}", ("type", "#rows"), rows))
-    OUT.print(f"{size(told.bytes)} of files and {told.points} vectors go with them.")
+    OUT.print(f"{size(told.bytes)} of files and {counted(told.points, 'vector')} go with them.")
     if told.is_held:
         OUT.print("[yellow]A legal hold is on it, or on something of it[/]: it would be refused.")
     for each in told.promotions:
@@ -77,7 +79,9 @@ def run(erasure: ErasureId, person: Person = None, as_json: AsJson = False) -> N
     """Carry out an approved erasure, or finish one that was interrupted."""
     with doors() as opened, progress_bar() as progress:
         report = opened.erasures.run(erasure, required_person(opened, person), progress=progress)
-    told = f"is done: {sum(report.rows.values())} rows. Its certificate: wisqu erasure certificate {report.id}"
+    told = (
+        f"is done: {counted(sum(report.rows.values()), 'row')}. Its certificate: wisqu erasure certificate {report.id}"
+    )
     _told(report, as_json, told)
 
 

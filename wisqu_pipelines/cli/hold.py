@@ -6,9 +6,10 @@ from uuid import UUID
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
+from wisqu_pipelines.cli.options import AsJson, EnvironmentName, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, moment, print_json, table
 from wisqu_pipelines.errors import printable
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.holds.service import TYPES, Held
 
 app = typer.Typer(help="Keep things from being hidden or purged.", no_args_is_help=True)
@@ -22,7 +23,6 @@ def _parse_held_id(text: str) -> UUID:
     return parse_id(text, "it is the row's id in the environment that it is in")
 
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
 
 
@@ -69,13 +69,15 @@ def place(
     if as_json:
         print_json({"id": made, "rows": rows})
         return
-    OUT.print(f"The hold {made} keeps {rows} rows of {environment} as of now, and what will match it later.")
+    OUT.print(f"The hold {made} keeps {counted(rows, 'row')} of {environment} as of now, and what will match it later.")
 
 
 @app.command()
 def release(
     environment: EnvironmentName,
-    hold: Annotated[UUID, typer.Argument(metavar="HOLD_ID", parser=_parse_hold_id)],
+    hold: Annotated[
+        UUID, typer.Argument(metavar="HOLD_ID", parser=_parse_hold_id, help="As 'wisqu hold list' shows it.")
+    ],
     reason: Why,
     person: Person = None,
     as_json: AsJson = False,

@@ -55,7 +55,7 @@ def rotate(purpose: Purpose, as_json: AsJson = False) -> None:
 @app.command()
 def revoke(
     purpose: Purpose,
-    kid: Annotated[str, typer.Argument(metavar="KEY")],
+    kid: Annotated[str, typer.Argument(metavar="KEY", help="As 'wisqu keys list' shows it.")],
     as_json: AsJson = False,
 ) -> None:
     """Take a key away: nothing that it signed is valid any more."""

@@ -13,7 +13,7 @@ from wisqu_pipelines.identity.service import Identity
 
 
 def login(
-    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Your e-mail address.")],
     server: Annotated[
         str | None,
         typer.Option(

@@ -8,12 +8,13 @@ import typer
 from wisqu_pipelines.cli.options import AsJson, services
 from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.errors import BadInput
+from wisqu_pipelines.figures import counted
 
 Days = Annotated[int | None, typer.Option("--days", min=1, max=3650, help="How far back. By default as configured.")]
 
 
 def metrics(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which metric. By default all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which metric. By default all.")] = None,
     environment: Annotated[
         str | None, typer.Option("--environment", help="Only this one's. By default those of all.")
     ] = None,
@@ -36,7 +37,10 @@ def metrics(
         return
     for each in wanted:
         columns = [("#" if telling.is_figure(kind) else "") + words(column) for column, kind in each.columns.items()]
-        rows = [[telling.told(row[column], kind) for column, kind in each.columns.items()] for row in found[each.name]]
+        rows = [
+            [telling.told(row[column], kind) or None for column, kind in each.columns.items()]
+            for row in found[each.name]
+        ]
         OUT.print(table(f"{each.title} ({each.name})", columns, rows) if rows else f"{each.title} ({each.name}): none")
 
 
@@ -69,7 +73,7 @@ def report(
     if as_json:
         print_done("written", file=output, days=days)
         return
-    OUT.print(f"The report of {days} days is in {output}.", markup=False)
+    OUT.print(f"The report of {counted(days, 'day')} is in {output}.", markup=False)
 
 
 def words(column: str) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from wisqu_pipelines.cli.options import AsJson, services
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_json, table
+from wisqu_pipelines.figures import counted
 
 app = typer.Typer(help="See what people are told, and try the targets.", no_args_is_help=True)
 
@@ -44,7 +45,7 @@ def deliver(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"delivered": delivered, "troubles": troubles})
     else:
-        OUT.print(f"{delivered} messages were delivered.")
+        OUT.print(f"Delivered: {counted(delivered, 'message')}.")
         for trouble in troubles:
             OUT.print(f"[red]{cell(trouble)}[/]")
     if troubles:
@@ -53,7 +54,7 @@ def deliver(as_json: AsJson = False) -> None:
 
 @app.command("test")
 def try_targets(
-    target: Annotated[str | None, typer.Argument(metavar="[TARGET]", help="By default all.")] = None,
+    target: Annotated[str | None, typer.Argument(metavar="TARGET", help="By default all.")] = None,
     address: Annotated[
         str, typer.Option("--address", help="Whom a target with {address} is to reach.")
     ] = "somebody@example.org",

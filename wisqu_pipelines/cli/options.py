@@ -64,6 +64,8 @@ def parse_id(text: str, shown_by: str) -> UUID:
         raise typer.BadParameter(f"'{printable(text)}' is no id; {shown_by}.") from None
 
 
+EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment's name, such as stage.")]
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.")]
 ItemId = Annotated[
     UUID,
     typer.Argument(metavar="ITEM_ID", parser=_parse_item_id, help="The row's id in the environment that it is in."),

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wisqu_pipelines.errors import printable
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import NOTHING, counted, plain, size
 from wisqu_pipelines.ports import progress as ports
 
 SHOWN_CHARACTERS = 300
@@ -35,7 +35,14 @@ READABLE_WIDTH = 9
 """Columns of the terminal that a table's column of words is at least given; in fewer they are cut to pieces."""
 BORDER_WIDTH = 3
 """What a table's column takes besides its cells: a line, and a space on both sides."""
-OUT = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_NO_TERMINAL)
+
+
+def console(*, is_terminal: bool) -> Console:
+    """What results are printed with. Sentences are broken into lines for a terminal alone; tables everywhere."""
+    return Console(highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else WIDTH_OF_NO_TERMINAL)
+
+
+OUT = console(is_terminal=sys.stdout.isatty())
 """Results."""
 ERR = Console(stderr=True, highlight=False)
 """Progress and errors."""
@@ -73,7 +80,7 @@ def print_json_list(about: Mapping[str, Any], name: str, items: Iterable[Any]) -
 
 def cell(value: Any, characters: int = SHOWN_CHARACTERS) -> str:
     """A value in a table or a line: foreign text with nothing hidden in it, and no markup."""
-    return "" if value is None else escape(printable(str(value), characters))
+    return escape(printable(plain(value), characters))
 
 
 def table(
@@ -130,7 +137,7 @@ class _Fitting:
         made.add_column(style="bold", no_wrap=True)
         made.add_column(overflow="fold")
         for column, value in zip(self.columns, row, strict=True):
-            if value:
+            if value not in {"", NOTHING}:
                 made.add_row(column.name, value)
         return made
 
@@ -171,7 +178,9 @@ def progress_bar() -> Iterator[ports.Progress]:
         tasks: dict[str, Any] = {}
 
         def tell(step: str, done: int, total: int, *, bytes: int = 0, points: int = 0) -> None:  # noqa: A002
-            amount = ", ".join(text for text, count in ((size(bytes), bytes), (f"{points} points", points)) if count)
+            amount = ", ".join(
+                text for text, count in ((size(bytes), bytes), (counted(points, "point"), points)) if count
+            )
             if step not in tasks:
                 tasks[step] = bar.add_task(escape(step), total=total, amount=amount)
             bar.update(tasks[step], completed=done, total=total, amount=amount)

@@ -30,7 +30,7 @@ from wisqu_pipelines.detection import months
 from wisqu_pipelines.detection.fields import MODELS, model_named
 from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.errors import COMPOSED_CHARACTERS
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 from wisqu_pipelines.promotion.models import Decision, Effect, PromotionState, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, moving
@@ -279,7 +279,7 @@ def list_(
             each.promotion_id,
             each.promotion_type,
             f"{each.source_environment} → {each.target_environment}",
-            each.state,
+            each.standing,
             moving(each.totals, "items"),
             each.success_count,
             each.error_count,
@@ -299,9 +299,9 @@ runs.register(app)
 def _show_scan(report: ScanReport) -> None:
     would = "would be " if report.is_dry_run else ""
     OUT.print(
-        f"Read {report.scanned} rows of {report.environment} in {report.seconds:.1f} s: {report.marked} {would}marked, "
-        f"{report.unmarked} {would}unmarked, {report.to_review} {would}left to people (wisqu detect review "
-        f"{report.environment})."
+        f"Read {counted(report.scanned, 'row')} of {report.environment} in {report.seconds:.1f} s: "
+        f"{report.marked} {would}marked, {report.unmarked} {would}unmarked, {report.to_review} {would}left to people "
+        f"(wisqu detect review {report.environment})."
     )
     if report.by_reason:
         reasons = [[reason, column, count] for (reason, column), count in report.by_reason.most_common(SHOWN_ITEMS)]
@@ -336,12 +336,14 @@ def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
         for error in made.errors[:SHOWN_ITEMS]:
             OUT.print(f"  {cell(error)}")
         _show_more(made, made.blocked_count - SHOWN_ITEMS)
+    is_planned = made.state == PromotionState.PLANNED
+    if is_planned and not made.total_count:
+        OUT.print(f"There is nothing to promote: the plan [bold]{made.promotion_id}[/] waits for nobody.")
+        return
     OUT.print(f"Promotion [bold]{made.promotion_id}[/] is {made.state}; plan digest {made.plan_digest}")
-    if made.state == PromotionState.PLANNED and made.total_count:
+    if is_planned:
         OUT.print(f"Next: wisqu approvals grant {made.promotion_id} --as PERSON")
         OUT.print(f"In the browser: {page}", soft_wrap=True)
-    elif made.state == PromotionState.PLANNED:
-        OUT.print("There is nothing to promote.")
 
 
 def _with_reason(item: PlannedItem) -> dict[str, Any]:
@@ -376,7 +378,7 @@ def _show_more(made: PromotionPreview, more: int) -> None:
 def _show_limit(shown: int, limit: int) -> None:
     """Say that there may be more than a list shows."""
     if shown == limit:
-        OUT.print(f"Those are the first {limit}; if there are more, --limit shows them.")
+        OUT.print(f"The list ends at --limit ({limit}); there may be more.")
 
 
 def _show_differences(found: Sequence[str], as_json: bool) -> None:
@@ -385,15 +387,15 @@ def _show_differences(found: Sequence[str], as_json: bool) -> None:
         return
     for sentence in found:
         OUT.print(cell(sentence))
-    OUT.print(f"{len(found)} differences." if found else "The two plans are the same.")
+    OUT.print(f"{counted(len(found), 'difference')}." if found else "The two plans are the same.")
 
 
 def _facts(report: PromotionReport) -> list[list[Any]]:
-    amounts = size(moving(report.totals, "bytes")), f"{moving(report.totals, 'points')} points"
+    amounts = size(moving(report.totals, "bytes")), counted(moving(report.totals, "points"), "point")
     facts: list[list[Any]] = [
         ["type", report.promotion_type],
         ["path", f"{report.source_environment} → {report.target_environment}"],
-        ["state", report.state],
+        ["state", report.standing],
         ["waits", report.waits_for],
         ["error", report.error],
         ["cancelled", report.cancel_reason],
@@ -405,7 +407,7 @@ def _facts(report: PromotionReport) -> list[list[Any]]:
         ["started at (UTC)", moment(report.started_at)],
         ["finished at (UTC)", moment(report.finished_at)],
         ["seconds", None if report.duration_seconds is None else f"{report.duration_seconds:.1f}"],
-        ["planned", f"{moving(report.totals, 'items')} items ({', '.join(amounts)})"],
+        ["planned", f"{counted(moving(report.totals, 'items'), 'item')} ({', '.join(amounts)})"],
         ["promoted", report.success_count],
         ["stayed behind", report.error_count],
         ["taken back", report.rolled_back_count or None],

@@ -20,7 +20,7 @@ from wisqu_pipelines.cli.options import (
 )
 from wisqu_pipelines.cli.output import ERR, OUT, cell, print_done, print_json, progress_bar, table
 from wisqu_pipelines.errors import RollbackRefused
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.results import ITEMS_SHOWN, PromotionReport, PromotionResult, RollbackPreview
@@ -163,7 +163,7 @@ def _show_foresight(found: RollbackPreview, as_json: bool) -> None:
         OUT.print(table("Items", ("type", "item", "effect to undo", "!id there"), items))
         if (more := sum(found.removed.values()) + sum(found.restored.values()) - len(items)) > 0:
             OUT.print(f"… and {more} more; --json has the first {ITEMS_SHOWN}")
-        OUT.print(f"{size(found.bytes)} of files and {found.points} points would go.")
+        OUT.print(f"{size(found.bytes)} of files and {counted(found.points, 'point')} would go.")
         if found.rehearsed and not found.in_the_way:
             OUT.print("Rehearsed: its transaction went through, and was undone. Nothing was changed.")
         for trouble in found.in_the_way:
@@ -183,7 +183,7 @@ def _show_result(verb: str, done: PromotionResult, as_json: bool) -> None:
         OUT.print(f"Promotion {done.promotion_id} was taken back before; nothing was changed.")
         return
     OUT.print(
-        f"{verb} {done.success_count} items ({size(done.bytes)}, {done.points} points) "
+        f"{verb} {counted(done.success_count, 'item')} ({size(done.bytes)}, {counted(done.points, 'point')}) "
         f"{done.source_environment} → {done.target_environment} in {done.duration_seconds:.1f} s; "
         f"promotion {done.promotion_id} is [bold]{done.state}[/]."
     )

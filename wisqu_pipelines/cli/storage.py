@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from wisqu_pipelines.cli.options import AsJson, Person, Reason, required_person, services
 from wisqu_pipelines.cli.output import OUT, progress_bar, table
 from wisqu_pipelines.environments.clocks import LARGEST_SKEW
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 from wisqu_pipelines.storage_audit.report import Amount, AuditReport, Finding, nobody_listens
 
 SHOWN = 25
@@ -102,7 +102,8 @@ def _show(report: AuditReport) -> None:
 def _amount(amount: Amount) -> str:
     if not amount.count:
         return "0"
-    return f"{amount.count} ({size(amount.bytes)}{f', {amount.points} points' if amount.points else ''})"
+    points = [counted(amount.points, "point")] if amount.points else []
+    return f"{amount.count} ({', '.join([size(amount.bytes), *points])})"
 
 
 def _since(finding: Finding) -> str:

@@ -5,14 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, Doors, Person, doors, required_person
+from wisqu_pipelines.cli.options import AsJson, Doors, Email, EnvironmentName, Person, doors, required_person
 from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.identity import passwords
 
 app = typer.Typer(help="Make people known, and give and take roles.", no_args_is_help=True)
 
-Email = Annotated[str, typer.Argument(metavar="EMAIL")]
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT")]
 Why = Annotated[str, typer.Option("--reason", help="What for; kept in the audit.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 

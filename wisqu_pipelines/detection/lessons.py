@@ -22,7 +22,7 @@ from wisqu_pipelines.detection.recogniser import STRONG
 from wisqu_pipelines.detection.teaching import TEACHERS, Teaching
 from wisqu_pipelines.detection.text_model import Example, TextModel, train
 from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.errors import BadInput, RuleNotFound
+from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.settings import Settings
@@ -158,16 +158,16 @@ class Lessons:
         """Let an earlier model have a say, or none.
 
         Raises:
-            RuleNotFound: there is no such model.
             UnknownPerson, NotPermitted: the person is unknown, or no developer or admin.
-            BadInput: there is no reason.
+            BadInput: there is no such model, or no reason.
         """
         if not reason.strip():
             raise BadInput(what="the reason", reason="it is empty")
         with self._control.begin() as session:
             user = self._teacher(session, person)
             if version is not None and session.get(DetectorModel, (version, self._organisation)) is None:
-                raise RuleNotFound(rule_id=version)
+                reason = "there is none of that version; 'wisqu detect models' shows those that there are"
+                raise BadInput(what=f"the model '{version}'", reason=reason)
             self._switch(session, version)
             self._write_down(session, user, "detector_model_chosen", reason.strip(), version=version or "none")
 

@@ -23,7 +23,7 @@ from wisqu_pipelines.erasure import involved
 from wisqu_pipelines.erasure.certificates import certificate, certified, digest, email_hash, places
 from wisqu_pipelines.erasure.models import APPROVAL_LASTS, OPEN, Erasure, ErasureState
 from wisqu_pipelines.erasure.report import ErasedAgain, ErasurePreview, ErasureReport
-from wisqu_pipelines.errors import ErasureNotFound, ErasureRefused, ItemRefused, NotPermitted
+from wisqu_pipelines.errors import ErasureNotFound, ErasureRefused, ItemRefused, NotPermitted, UnknownEnvironment
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.reasons import check_reason, required_reason
 from wisqu_pipelines.identity.signatures import SignedApprovals
@@ -204,9 +204,17 @@ class ErasureService:
             return self._finish(erasure_id)
 
     def list(self, environment: str | None = None, limit: int = 50) -> Sequence[ErasureReport]:
-        """The erasures, newest first."""
+        """The erasures, newest first.
+
+        Raises:
+            UnknownEnvironment: there is no environment of that name.
+        """
         wanted = select(Erasure).order_by(Erasure.requested_at.desc(), Erasure.id).limit(limit)
         if environment is not None:
+            if environment not in [
+                *self._environments
+            ]:  # looked up, it would be opened: one that is down has a list too
+                raise UnknownEnvironment(name=environment, known=sorted(self._environments))
             wanted = wanted.where(Erasure.environment == environment)
         with self._control.begin() as session:
             return [_report(each) for each in session.scalars(wanted)]

@@ -74,7 +74,10 @@ class PeopleService:
             everybody = session.scalars(select(CentralUser).where(CentralUser.is_active))
             if any(SUPERADMIN in _lasting(each, self._matrix.environments).values() for each in everybody):
                 raise NotPermitted(
-                    person="nobody", act="make a first superadmin", environment=IDENTITY, reason="there is one already"
+                    person="nobody",
+                    act="make a first superadmin",
+                    environment=f"the {IDENTITY} service",
+                    reason="there is one already",
                 )
             person = self._add(session, email, full_name, password)
             for environment in self._matrix.environments:
@@ -273,7 +276,10 @@ class PeopleService:
         held = {actor.role_in(each, now) for each in self._matrix.environments}
         if not any(self._matrix.may_give(role, each) for role in held for each in self._matrix.roles):
             raise NotPermitted(
-                person=actor.email, act=act, environment=IDENTITY, reason="they have no role that gives roles"
+                person=actor.email,
+                act=act,
+                environment=f"the {IDENTITY} service",
+                reason="they have no role that gives roles",
             )
 
     def _require_may_give(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from wisqu_pipelines.figures import number, size
+from wisqu_pipelines.figures import counted, number, size
 from wisqu_pipelines.metrics import registry, svg, telling
 from wisqu_pipelines.metrics.frames import Row
 from wisqu_pipelines.metrics.metric import Kind, Metric
@@ -71,8 +71,8 @@ def render(report: Report) -> str:
     title = f"Wisqu, {_span(report)}"
     body = "".join(
         (
-            f"<header><h1>{text(title)}</h1><p class='faint'>What happened in {report.days} days, and how things stand "
-            f"on {report.now.astimezone(UTC):%Y-%m-%d at %H:%M} UTC.</p></header>",
+            f"<header><h1>{text(title)}</h1><p class='faint'>What happened in {counted(report.days, 'day')}, and how "
+            f"things stand on {report.now.astimezone(UTC):%Y-%m-%d at %H:%M} UTC.</p></header>",
             _missing(report.missing),
             _figures(report),
             _promotions(report),

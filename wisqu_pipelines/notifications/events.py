@@ -41,14 +41,14 @@ DEFAULT: Mapping[Event, Words] = MappingProxyType(
         Event.RUN_FAILED: Words("$job failed", "$error\n\nThe run: $link"),
         Event.RUN_REFUSED: Words("$job was refused", "$error\n\nThe run: $link"),
         Event.APPROVAL_WANTED: Words(
-            "$items items wait for a yes into $target",
-            "$person asks to promote $items items $path: $reason\n\n"
+            "A promotion waits for a yes into $target",
+            "$person asks to promote $path: $reason\n\nItems: $items\n"
             "$link\nwisqu promote plan $promotion\nwisqu approvals grant $promotion",
         ),
         Event.SWEEP_WANTED: Words(
-            "A sweep of $rows rows waits for a yes in $environment",
-            "$person asks to hide $rows rows in $environment, and to purge them when their grace time is over: $reason"
-            "\n\n$link\nwisqu cleanup approve $id",
+            "A sweep waits for a yes in $environment",
+            "$person asks to hide rows in $environment, and to purge them when their grace time is over: $reason"
+            "\n\nRows: $rows\n$link\nwisqu cleanup approve $id",
         ),
         Event.ERASURE_WANTED: Words(
             "An erasure waits for a yes in $environment",

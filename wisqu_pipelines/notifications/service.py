@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import UnknownTarget
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.notifications.events import Event, words
 from wisqu_pipelines.notifications.models import Notification
 from wisqu_pipelines.ports.clock import Clock
@@ -152,7 +153,7 @@ class NotificationService:
             UnknownTarget: there is no target of that name.
         """
         if target is not None and target not in self._settings.targets:
-            raise UnknownTarget(name=target, known=sorted(self._settings.targets))
+            raise UnknownTarget(name=target, known=sorted(self._settings.targets) or "none")
         told = self._words[Event.TEST].filled({"person": person})
         chosen = {name: each for name, each in self._settings.targets.items() if target in {None, name}}
         return {name: self._messenger.send(_url(each, person), told.title, told.body) for name, each in chosen.items()}
@@ -232,5 +233,5 @@ def _url(target: NotificationTarget, address: str | None) -> str:
 
 
 def _body(message: Notification) -> str:
-    again = f"\n\nIt has happened {message.repeats} more times since." if message.repeats else ""
+    again = f"\n\nIt has happened again since: {counted(message.repeats, 'time')}." if message.repeats else ""
     return message.body + again

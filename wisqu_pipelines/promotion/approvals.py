@@ -17,6 +17,7 @@ from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, move, write_down
 from wisqu_pipelines.promotion.models import MOVING, Decision, Promotion, PromotionApproval, PromotionState
 from wisqu_pipelines.promotion.plan import policy_changes, policy_of
+from wisqu_pipelines.promotion.results import moving
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.settings import PathSettings, Settings
 
@@ -51,8 +52,7 @@ class ApprovalService:
             promotion, path, user, role = self._deciding(session, promotion_id, person, "approve this promotion")
             if promotion.state != PromotionState.PLANNED:
                 self._refuse(promotion, "approved", f"it is {promotion.state}")
-            by_effect = promotion.totals["by_effect"]
-            if not by_effect["create"]["items"] + by_effect["update"]["items"]:
+            if not moving(promotion.totals, "items"):
                 self._refuse(promotion, "approved", "its plan moves nothing")
             check_policy(promotion, path)
             if not path.self_approval:

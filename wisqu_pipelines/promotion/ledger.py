@@ -51,6 +51,7 @@ from wisqu_pipelines.promotion.models import (
     Step,
 )
 from wisqu_pipelines.promotion.plan import Named
+from wisqu_pipelines.promotion.results import moving
 from wisqu_pipelines.promotion.types import TYPES
 
 LEASE = timedelta(seconds=60)
@@ -285,6 +286,8 @@ class Ledger:
                 f"the run {promotion.run_id} is at it (state {state}); if that run is gone, "
                 f"'wisqu promote resume {promotion.id} --as PERSON' goes on with it{until}"
             )
+        if state == PromotionState.PLANNED and not moving(promotion.totals, "items"):
+            return "its plan moves nothing"
         if state == PromotionState.PLANNED:
             return f"it is not approved yet; 'wisqu approvals grant {promotion.id}' does that"
         if state in {PromotionState.REFUSED, PromotionState.REJECTED} and promotion.error:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 import orjson
 
 from wisqu_pipelines.errors import printable
+from wisqu_pipelines.figures import plain
 from wisqu_pipelines.promotion.content import canonical
 from wisqu_pipelines.promotion.models import MOVING, Effect
 from wisqu_pipelines.settings import PathSettings
@@ -340,4 +341,4 @@ def _shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, str):
         return f"{value[:HASH_SHOWN]}…" if _SHA256.fullmatch(value) else f"'{printable(value, VALUE_SHOWN)}'"
-    return printable(str(value), VALUE_SHOWN)
+    return printable(plain(value), VALUE_SHOWN)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from wisqu_pipelines.audit.models import EnvironmentPromotion
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.promotion.models import MOVING, Effect, Promotion, PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem
 
@@ -173,6 +174,17 @@ class PromotionReport:
     """Why the last rollback was asked for."""
     steps: Mapping[str, int] = field(default_factory=dict)
     """How many items have passed each step."""
+    is_empty: bool = False
+    """Its plan moves nothing: there is nothing to approve, and it waits for nobody."""
+
+    @property
+    def standing(self) -> str:
+        """Its state, with what the state alone does not say, as people read it."""
+        if self.state == PromotionState.PLANNED and self.is_empty:
+            return "nothing to do"
+        if self.state == PromotionState.SUCCEEDED and self.rolled_back_count:
+            return f"{self.state}, {counted(self.rolled_back_count, 'item')} taken back"
+        return self.state
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from wisqu_pipelines.promotion.results import (
     PromotionReport,
     PromotionResult,
     RollbackPreview,
+    moving,
 )
 from wisqu_pipelines.promotion.rollback import Rollback
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
@@ -643,6 +644,7 @@ class EnvironmentPromotionService:
             rollback_asked_by=taker.email if taker else None,
             rollback_reason=promotion.rollback_reason,
             steps=self._ledger.steps(session, promotion.id),
+            is_empty=not moving(promotion.totals, "items"),
         )
 
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from wisqu_pipelines.api.page.visit import HOME, TOKEN_FIELD, Visit, is_own_form, keep, own_path
 from wisqu_pipelines.api.problems import status_of
 from wisqu_pipelines.errors import WisquError
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, plain, size
 
 ITEMS_ON_A_PAGE = 100
 DECIDED = {"approve": "approved", "reject": "rejected", "revoke": "taken back"}
@@ -24,7 +24,7 @@ _SECURITY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-anc
 _TEMPLATES = Environment(
     loader=PackageLoader("wisqu_pipelines.api.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
-_TEMPLATES.filters["size"] = size
+_TEMPLATES.filters.update(size=size, counted=counted, plain=plain)
 Act = Callable[[UUID, str], object]
 """A decision of a person, with their reason."""
 

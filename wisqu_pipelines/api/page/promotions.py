@@ -21,7 +21,12 @@ from wisqu_pipelines.api.page.pages import (
 )
 from wisqu_pipelines.api.page.visit import HOME, Visit, visit_of
 from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.promotion.approvals import REVOCABLE
+from wisqu_pipelines.promotion.models import MOVING, PromotionState
 
+BEGUN = {PromotionState.EXECUTING, PromotionState.PUBLISHED}
+HAPPENED = {PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK, PromotionState.ROLLED_BACK}
+OFF = {PromotionState.REJECTED, PromotionState.REFUSED}
 router = APIRouter(prefix="/promotions/{promotion_id}", route_class=PageRoute)
 
 
@@ -75,6 +80,8 @@ def _shown(
         "promotion.html",
         status,
         report=report,
+        tense=_tense(report.state),
+        moving=MOVING,
         preview=preview,
         items=preview.items[first : first + ITEMS_ON_A_PAGE],
         page=max(1, page),
@@ -82,8 +89,21 @@ def _shown(
         total=sum(each["items"] for each in preview.totals["by_effect"].values()),
         roles=", ".join(path.approver_roles),
         is_open=promotion_id in set(services.approvals.pending()),
-        is_approved_by_me=visit.identity.user_id in set(services.approvals.standing(promotion_id)),
+        is_mine_to_revoke=report.state in REVOCABLE
+        and visit.identity.user_id in set(services.approvals.standing(promotion_id)),
         said=said,
         reason=reason,
         done=DECIDED.get(done or ""),
     )
+
+
+def _tense(state: PromotionState) -> Mapping[str, str]:
+    """What stands above a plan, so that nobody takes for a question what is answered."""
+    if state in HAPPENED:
+        return {"takes": "It took", "written": "Was written", "what": "What happened", "ending": "d"}
+    if state in BEGUN:
+        return {"takes": "It took", "written": "Is being written", "what": "What is happening", "ending": ""}
+    if state in OFF:
+        written = "Would have been written"
+        return {"takes": "It took", "written": written, "what": "What would have happened", "ending": ""}
+    return {"takes": "It takes", "written": "Will be written", "what": "What would happen", "ending": ""}

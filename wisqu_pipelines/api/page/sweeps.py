@@ -37,6 +37,7 @@ def sweep(request: Request, services: Opened, environment: str, sweep_id: UUID, 
     visit = visit_of(request, services)
     if visit is None:
         return login_form(request)
+    services.settings.environment(environment)  # one that there is not is no matter of roles
     if not roles_of(visit, environment) & {*STAFF}:
         return page_for(visit, "nothing.html", FORBIDDEN)
     return _shown(visit, services, environment, sweep_id, page=page, done=request.query_params.get("done"))
@@ -46,6 +47,8 @@ def sweep(request: Request, services: Opened, environment: str, sweep_id: UUID, 
 def decide(request: Request, services: Opened, environment: str, sweep_id: UUID, act: str, fields: Fields) -> Response:
     """Say yes or no."""
     visit = visit_of(request, services)
+    if visit is not None:
+        services.settings.environment(environment)
     if visit is not None and not roles_of(visit, environment) & {*STAFF}:
         return page_for(visit, "nothing.html", FORBIDDEN)
     retention = services.retention(environment)

@@ -52,7 +52,6 @@ def erasures(
     environment: EnvironmentName, services: Opened, limit: Annotated[Limit, Query()] = 50
 ) -> list[ErasureReport]:
     """An environment's erasures, newest first."""
-    services.settings.environment(environment)
     return list(services.erasures.list(environment, limit))
 
 

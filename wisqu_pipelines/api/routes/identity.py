@@ -107,7 +107,7 @@ def begin_oidc(services: Opened) -> RedirectResponse:
     return answer
 
 
-@route(router, "GET", "/oidc/callback", PUBLIC, 401, 404, openapi_more={SECRET_ANSWER: True})
+@route(router, "GET", "/oidc/callback", PUBLIC, 401, 404, openapi_more={SECRET_ANSWER: True}, takes_others=True)
 def finish_oidc(
     services: Opened,
     origin: From,
@@ -116,7 +116,9 @@ def finish_oidc(
     code: Annotated[str, Query(max_length=2_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])],
     begun: Annotated[str | None, Cookie(alias=COOKIE, max_length=4_000, examples=["eyJ…"])] = None,
 ) -> LoginAnswer:
-    """End a login through the other identity provider, in the browser in which it began."""
+    """End a login through the other identity provider, in the browser in which it began. Of what a provider sends
+    besides, nothing is heeded, as RFC 6749 (4.1.2) wants it.
+    """
     provider = services.provider
     if provider is None:
         raise NoSuchProvider

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -21,6 +21,7 @@ from wisqu_pipelines.api.schemas import (
     Id,
     ItemIds,
     ItemType,
+    Keepable,
     Limit,
     Made,
     OptionalReason,
@@ -52,7 +53,7 @@ class PreviewRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     promotion_type: ItemType
-    source_environment: EnvironmentName
+    source_environment: Annotated[str, Field(max_length=255, examples=["dev"]), Keepable]
     target_environment: EnvironmentName
     item_ids: ItemIds | None = None
     """None: all that are approved."""

@@ -11,7 +11,15 @@ import httpx
 from pydantic import TypeAdapter
 
 from wisqu_pipelines.cli import credentials
-from wisqu_pipelines.errors import BadInput, NotLoggedIn, ServerFailed, ServerRefused, ServerUnavailable, TokenRefused
+from wisqu_pipelines.errors import (
+    BadInput,
+    NotLoggedIn,
+    ServerFailed,
+    ServerRefused,
+    ServerUnavailable,
+    ServerUnreachable,
+    TokenRefused,
+)
 from wisqu_pipelines.identity.service import Identity, Login
 
 SECONDS = 60.0
@@ -107,14 +115,17 @@ class Server:
     def _asked(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer to a request that may be sent again."""
         headers = request.pop("headers", {}) | self._bearer()
+        lost: ServerUnavailable | None = None
         for left in reversed(range(ATTEMPTS)):
             try:
                 return self._once(method, path, headers=headers, **request)
             except TokenRefused:
                 raise self._over() from None
-            except ServerUnavailable:
+            except ServerUnavailable as error:
+                if lost is None or isinstance(lost, ServerUnreachable):
+                    lost = error  # an earlier attempt may have been heard
                 if not left:
-                    raise
+                    raise lost from None
                 time.sleep(SECONDS_BETWEEN)
         raise AssertionError
 
@@ -170,7 +181,9 @@ class Server:
         return NotLoggedIn(message=f"The login at {self.address} is over; {credentials.AGAIN}.")
 
     def _unavailable(self, error: httpx.TransportError) -> ServerUnavailable:
-        return ServerUnavailable(server=self.address, cause=f"{type(error).__name__}: {error}")
+        is_unheard = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        kind = ServerUnreachable if is_unheard else ServerUnavailable
+        return kind(server=self.address, cause=f"{type(error).__name__}: {error}")
 
 
 def checked(address: str) -> str:
