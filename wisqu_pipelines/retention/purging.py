@@ -11,14 +11,14 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, any_, case, delete, exists, func, null, or_, select, update
+from sqlalchemy import Select, case, delete, exists, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog import contents
 from wisqu_pipelines.catalog.contents import File, Vectors
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
-from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.bulk import among, among_found
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.ports.progress import Progress
@@ -85,8 +85,7 @@ def _gone(sweep: Sweep, kind: Kind, scope: Scope) -> Select[Any]:
     """
     model, marked = kind.model, items_of_batch(sweep.id, kind, ItemState.MARKED)
     listed = select(SweepItem.item_id).where(*marked).cte("listed")
-    on_list = any_(func.array(select(listed.c.item_id).scalar_subquery()))
-    ours = (model.id == on_list, model.is_deleted, model.deleted_at == sweep.hidden_at)
+    ours = (among_found(model.id, select(listed.c.item_id)), model.is_deleted, model.deleted_at == sweep.hidden_at)
     free = select(model.id).where(
         *ours,
         ~held(model, scope.now),
