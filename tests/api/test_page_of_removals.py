@@ -99,6 +99,9 @@ def test_a_sweep_is_rejected_with_a_reason(browser: TestClient, services: Servic
     assert 'role="alert"' in refused.text
     assert press(browser, place, "reject", reason="these are still wanted").status_code == 303
     assert prod.retention.status(sweep).state == SweepState.REJECTED
+    shown = browser.get(place).text
+    assert all(said in shown for said in (f"rejected by {SUPERADMIN}", "these are still wanted"))
+    assert "With a yes" not in shown
     assert len(prod.visible(RagDocument)) == 1
 
 

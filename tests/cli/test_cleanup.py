@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
 
-from tests.cli.conftest import Wisqu
+from tests.cli.conftest import Ran, Wisqu
 from tests.erasure.conftest import a_person
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile, User
+from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN, TESTER
 from wisqu_pipelines.retention.models import Sweep, SweepState
 
@@ -20,6 +22,11 @@ WHY = ("--reason", "Cleaning up after the spring release")
 @pytest.fixture
 def rows(services: Services) -> Rows:
     return Rows(services)
+
+
+def unwrapped(ran: Ran) -> str:
+    """What it printed, without the ends of the terminal's lines."""
+    return " ".join(ran.out.split())
 
 
 def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
@@ -44,11 +51,27 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
     listed = wisqu("cleanup", "items", sweep["sweep_id"], "--json").json
     assert {each["item_type"] for each in listed["items"]} == {"rag_documents", "stored_files"}
     back = wisqu("cleanup", "restore", sweep["sweep_id"], "--item-ids", document.id, *WHY, "--as", DEVELOPER)
-    assert back.out == "Given back: 2 rows; still hidden: 0.\n"
+    assert back.out == "Given back: 2 rows; the sweep hides no others.\n"
+    for listing in (wisqu("cleanup", "list", "dev"), wisqu("cleanup", "items", sweep["sweep_id"])):
+        assert all(said in unwrapped(listing) for said in ("rejected", WHY[1])), "it was not purged, and says why"
     assert document.id in rows.visible(RagDocument)
     assert "Nothing is due" in wisqu("cleanup", "--environment", "stage").out
     (nothing,) = wisqu("cleanup", "--environment", "stage", "--json").json
     assert (nothing["rows"], nothing["sweep_id"], nothing["state"]) == (0, None, None)
+
+
+def test_a_sweep_says_what_waits_for_the_end_of_a_hold(wisqu: Wisqu, rows: Rows) -> None:
+    document = rows.document(OLD)
+    sweep = wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"]
+    rows.services.holds("dev").place(ADMIN, Held("rag_documents", document.id), WHY[1])
+    rows.end_grace(UUID(sweep))
+    for command in (("--dry-run", "--environment", "dev"), ("--environment", "dev"), ("list", "dev"), ("items", sweep)):
+        assert "2 wait (something that stays belongs to it: 1," in unwrapped(wisqu("cleanup", *command)), command
+    (told,) = wisqu("cleanup", "list", "dev", "--json").json
+    assert told["waits"] == {"under a legal hold": 1, "something that stays belongs to it": 1}
+    listed = unwrapped(wisqu("cleanup", "items", sweep))
+    assert "wisqu hold list dev" in listed
+    assert listed.count("under a legal hold") == 2, "the item's line says so as well"
 
 
 def interrupted(wisqu: Wisqu, rows: Rows, left: RagDocument) -> str:
@@ -83,6 +106,8 @@ def test_restoring_all_of_an_interrupted_sweep_ends_it(wisqu: Wisqu, rows: Rows)
     sweep = interrupted(wisqu, rows, other)
     back = wisqu("cleanup", "restore", sweep, *WHY, "--as", DEVELOPER)
     assert back.out == "Given back: 2 rows; the sweep hides no others.\n"
+    (told,) = wisqu("cleanup", "list", "dev", "--json").json
+    assert (told["state"], told["rejection"], told["restored"]) == ("rejected", WHY[1], 4)
     assert "Nothing is due" in wisqu("cleanup", "--environment", "dev").out
     assert rows.visible(RagDocument) == {document.id, other.id}
 

@@ -323,7 +323,7 @@ def test_sweeps(at: Wisqu, services: Services, tmp_path: Path) -> None:
     other = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", UUID(int=7), *WHY)
     assert (other.code, f"it has not swept {UUID(int=7)}" in other.err) == (2, True)
     back = at(DEVELOPER, "cleanup", "restore", sweep, "--item-ids", document.id, *WHY)
-    assert back.out == "Given back: 2 rows; still hidden: 0.\n"
+    assert back.out == "Given back: 2 rows; the sweep hides no others.\n"
     assert document.id in rows.visible(RagDocument)
     nowhere = at(DEVELOPER, "cleanup", "items", UUID(int=7))
     assert (nowhere.code, "There is no sweep" in nowhere.err) == (2, True)

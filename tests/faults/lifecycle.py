@@ -91,7 +91,7 @@ def prepared(world: FaultWorld, services: Services) -> list[Scene]:
     assert sweep is not None
     kept = _held(dev, due)
     world.save(HIDDEN)
-    back = partial(_counted, sweep=sweep, state=SweepState.HIDDEN, counts={"restored": len(due)})
+    back = partial(_counted, sweep=sweep, state=SweepState.REJECTED, counts={"restored": len(due)})
     scenes.append(
         Scene(Deed.RESTORE, "dev", sweep, HIDDEN, pictures(world), back, "retention_restored", gives_back=due)
     )

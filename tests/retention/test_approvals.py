@@ -9,6 +9,7 @@ from sqlalchemy import update
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.errors import NotPermitted, SweepRefused
+from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.ports.clock import SystemClock
 from wisqu_pipelines.retention.models import APPROVAL_LASTS, ItemState, Sweep, SweepItem, SweepState
@@ -90,7 +91,8 @@ def test_it_is_for_the_list_that_was_approved(prod: Rows) -> None:
             )
         )
     (after,) = prod.retention.run(person=ADMIN).earlier
-    assert after.state == SweepState.REJECTED
+    assert (after.state, after.rejected_by) == (SweepState.REJECTED, None)
+    assert after.because == "its list is not the one that was approved"
     assert len(prod.visible(RagDocument)) == 2
 
 
@@ -140,6 +142,8 @@ def test_what_is_refused_half_way_hides_nothing(prod: Rows, monkeypatch: pytest.
 
 def test_it_can_be_rejected(prod: Rows) -> None:
     sweep = waiting(prod)
-    assert prod.retention.reject(sweep, SUPERADMIN, WHY).state == SweepState.REJECTED
+    told = prod.retention.reject(sweep, SUPERADMIN, WHY)
+    assert (told.state, told.because) == (SweepState.REJECTED, WHY)
+    assert people.address(prod.services.control, told.rejected_by) == SUPERADMIN
     assert prod.retention.run(person=ADMIN).earlier == ()
     assert len(prod.visible(RagDocument)) == 1

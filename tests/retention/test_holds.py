@@ -24,7 +24,7 @@ from wisqu_pipelines.holds.models import LegalHold
 from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER
-from wisqu_pipelines.retention.marking import HELD
+from wisqu_pipelines.retention.marking import HELD, NEEDED
 from wisqu_pipelines.retention.models import SweepState
 
 WHY = "Case 4711 before the district court"
@@ -93,11 +93,18 @@ def test_a_hold_that_comes_after_the_hiding_stops_the_purge(rows: Rows) -> None:
     sweep = rows.retention.run().sweep.sweep_id
     assert sweep is not None
     placed = hold(rows, item_type="rag_documents", item_id=kept.id)
+    details = {each.item_id: each.detail for each in rows.retention.items(sweep)}
+    assert {details.pop(kept.id), details.pop(kept.file_id), *details.values()} == {HELD, NEEDED, None}
+    assert rows.retention.status(sweep).waits == {}, "its grace time is not over"
     rows.end_grace(sweep)
+    waits = {HELD: 1, NEEDED: 1}
+    (told,) = rows.retention.rehearse().earlier
+    assert told.waits == waits
     (after,) = rows.retention.run().earlier
-    assert (after.state, after.purged, after.hidden) == (SweepState.HIDDEN, 2, 2)
+    assert (after.state, after.purged, after.hidden, after.waits) == (SweepState.HIDDEN, 2, 2, waits)
     assert (rows.count(RagDocument), rows.count(StoredFile)) == (1, 1)
     rows.services.holds("dev").release(placed, ADMIN, "The case is closed now")
+    assert rows.retention.status(sweep).because is None
     (done,) = rows.retention.run().earlier
     assert (done.state, done.purged) == (SweepState.PURGED, 4)
 

@@ -194,6 +194,8 @@ def test_what_was_hidden_can_be_restored(rows: Rows) -> None:
     assert rows.visible(StoredFile) == {document.file_id}
     rest = rows.retention.restore(sweep, DEVELOPER, WHY)
     assert (rest.given_back, rest.sweep.restored, rest.sweep.hidden) == (4, 6, 0)
+    assert (rest.sweep.state, rest.sweep.because) == (SweepState.REJECTED, WHY), "nothing of it will be purged"
+    assert rest.sweep.purge_after is None
     assert rows.visible(RagDocument) == {document.id, other.id}
     assert rows.visible(Conversation) == {conversation}
     assert rows.stored() == (2, 2 * CHUNKS)
@@ -301,7 +303,18 @@ def test_what_was_restored_or_deleted_otherwise_is_not_purged(rows: Rows) -> Non
     assert rows.count(RagDocument) == 2
     assert rows.count(StoredFile) == 2, "a file that a document refers to waits"
     assert rows.stored() == (2, 2 * CHUNKS)
-    assert after.state == SweepState.HIDDEN
+    assert (after.state, after.waits) == (SweepState.HIDDEN, {NEEDED: 2})
+
+
+def test_one_of_which_nothing_is_left_purges_nothing(rows: Rows) -> None:
+    document = rows.document(OLD)
+    sweep = swept(rows)
+    for model, its_id in ((RagDocument, document.id), (StoredFile, document.file_id)):
+        rows.change(model, its_id, is_deleted=False, deleted_at=None)
+    rows.end_grace(sweep)
+    (after,) = rows.retention.run().earlier
+    assert (after.state, after.kept, after.purged) == (SweepState.REJECTED, 2, 0)
+    assert after.because == "nothing that it had hidden was left to purge"
 
 
 def test_an_object_that_another_row_names_stays(rows: Rows) -> None:
@@ -421,6 +434,7 @@ def test_what_changes_between_marking_and_hiding_stays(rows: Rows, monkeypatch: 
     monkeypatch.setattr(hiding, "hide", late)
     report = rows.retention.run().sweep
     assert (report.hidden, report.kept) == (0, 2)
+    assert (report.state, report.because) == (SweepState.REJECTED, "nothing that it lists may go any more")
     assert rows.visible(RagDocument) == {document.id}
     assert rows.visible(StoredFile) == {document.file_id}
 

@@ -13,6 +13,7 @@ from wisqu_pipelines.cli.remote.finding import where
 from wisqu_pipelines.errors import BadInput, Refused, SweepNotFound
 from wisqu_pipelines.figures import counted, number, size
 from wisqu_pipelines.retention.kinds import KINDS
+from wisqu_pipelines.retention.marking import HELD
 from wisqu_pipelines.retention.models import SweepState
 from wisqu_pipelines.retention.report import CleanupReport, SweepReport, told
 
@@ -173,12 +174,24 @@ def list_(environment: OfOne = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json([each.as_dict() for sweeps in found.values() for each in sweeps])
         return
-    columns = ("!sweep", "state", "begun (UTC)", "#marked", "#hidden", "#purged", "#restored", "purged after (UTC)")
+    columns = (
+        "!sweep",
+        "state",
+        "begun (UTC)",
+        "#marked",
+        "#hidden",
+        "#purged",
+        "#restored",
+        "purged after (UTC)",
+        "because",
+    )
     for name, sweeps in found.items():
         rows = []
         for each in sweeps:
             counts = (each.rows, each.hidden, each.purged, each.restored)
-            rows.append([each.sweep_id, each.state, moment(each.created_at), *counts, moment(each.purge_after)])
+            rows.append(
+                [each.sweep_id, each.state, moment(each.created_at), *counts, moment(each.purge_after), each.because]
+            )
         OUT.print(table(f"Sweeps of {name}", columns, rows) if rows else f"There are no sweeps of {cell(name)}.")
 
 
@@ -187,15 +200,16 @@ def items(sweep: SweepId, environment: Where = None, as_json: AsJson = False) ->
     """List what a sweep has marked."""
     with doors() as opened:
         retention = _where(opened, sweep, environment)
+        report = retention.status(sweep)
         if as_json:
-            about = retention.status(sweep).as_dict()
-            print_json_list(about, "items", retention.items(sweep))
+            print_json_list(report.as_dict(), "items", retention.items(sweep))
             return
         shown = [
             [each.item_id, each.item_type, each.label, each.state, moment(each.created_at), each.detail]
             for each in retention.items(sweep)
         ]
     OUT.print(table(f"Sweep {sweep}", ("!item", "type", "label", "state", "created (UTC)", "because"), shown))
+    _show_standing(report)
 
 
 @app.command()
@@ -313,9 +327,16 @@ def _show_standing(report: SweepReport) -> None:
     match report.state:
         case SweepState.WAITING:
             told += f". Next, somebody else: wisqu cleanup approve {report.sweep_id}"
+        case SweepState.HIDDEN if report.waits:
+            told += (
+                f": its grace time ended at {moment(report.purge_after)} UTC, and of {counted(report.hidden, 'row')} "
+            )
+            told += f"{report.because}. 'wisqu cleanup items {report.sweep_id}' says which"
+            told += f", and 'wisqu hold list {report.environment}' why." if HELD in report.waits else "."
         case SweepState.HIDDEN if report.hidden:
             told += f": {counted(report.hidden, 'row')} until {moment(report.purge_after)} UTC. To take it back: "
             told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case _:
             told += f": {counted(report.purged, 'row')} purged, {report.restored} restored, {report.kept} kept."
+            told += f" Why: {cell(report.because)}" if report.because else ""
     OUT.print(told)

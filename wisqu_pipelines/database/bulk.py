@@ -84,6 +84,13 @@ def among(wanted: ColumnElement[Any] | InstrumentedAttribute[Any], values: Itera
     return wanted == any_(array(wanted.type, values))
 
 
+def among_found(wanted: ColumnElement[Any] | InstrumentedAttribute[Any], found: Select[Any]) -> ColumnElement[bool]:
+    """That a column is one of what a query of one column finds: looked up by the column's index, however many they are
+    and whatever Postgres believes of that, and never joined.
+    """
+    return wanted == any_(func.array(found.scalar_subquery()))
+
+
 def copy_lines(session: Session, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
     """Write rows into a table, in the text form of COPY.
 

@@ -69,7 +69,12 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
                 told, earlier = {}, tuple(retention.go_on())
             for each in earlier:
                 context.log.info(
-                    "the sweep %s is %s: %d rows hidden, %d purged", each.sweep_id, each.state, each.hidden, each.purged
+                    "the sweep %s is %s: %d rows hidden, %d purged%s",
+                    each.sweep_id,
+                    each.state,
+                    each.hidden,
+                    each.purged,
+                    f"; {each.because}" if each.because else "",
                 )
         purged = MetadataValue.int(sum(each.purged for each in earlier))
         return Output(None, metadata={**told, "rows of earlier sweeps purged": purged})

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, any_, cast, func, literal, select, union_all, update
+from sqlalchemy import Select, Text, cast, func, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.cached import cached_item
-from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.bulk import among, among_found
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.retention.batches import Batch, batches, items_of_batch
@@ -99,8 +99,7 @@ def _hidden(sweep: Sweep, kind: Kind, scope: Scope) -> Select[Any]:
     """
     model, marked = kind.model, items_of_batch(sweep.id, kind, ItemState.MARKED)
     listed = select(SweepItem.item_id).where(*marked).cte("listed")
-    on_list = any_(func.array(select(listed.c.item_id).scalar_subquery()))  # looked up by the index, however many
-    free = select(model.id).where(model.id == on_list, goes(kind, scope))
+    free = select(model.id).where(among_found(model.id, select(listed.c.item_id)), goes(kind, scope))
     hidden = (
         update(model)
         .where(model.id.in_(free.with_for_update(skip_locked=True, of=model)))
@@ -109,12 +108,12 @@ def _hidden(sweep: Sweep, kind: Kind, scope: Scope) -> Select[Any]:
         .cte("hidden")
     )
     left = select(listed.c.item_id).where(listed.c.item_id.not_in(select(hidden.c.id))).cte("left")
-    on_left = any_(func.array(select(left.c.item_id).scalar_subquery()))
-    hidden_before = (model.id == on_left, model.is_deleted, model.deleted_at == sweep.hidden_at)
+    ids_left = select(left.c.item_id)
+    hidden_before = (among_found(model.id, ids_left), model.is_deleted, model.deleted_at == sweep.hidden_at)
     before = select(model.id).where(*hidden_before).cte("before")
     kept = (
         update(SweepItem)
-        .where(*marked, SweepItem.item_id == on_left, SweepItem.item_id.not_in(select(before.c.id)))
+        .where(*marked, among_found(SweepItem.item_id, ids_left), SweepItem.item_id.not_in(select(before.c.id)))
         .values(state=ItemState.KEPT, detail=CHANGED)
         .cte("kept")
     )

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
-    any_,
     case,
     cast,
     exists,
@@ -29,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
-from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.bulk import among, among_found
 from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.retention.kinds import Kind
 from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
@@ -117,7 +116,7 @@ def _is_being_hidden(kind: Kind, scope: Scope) -> ColumnElement[bool]:
     """Whether another sweep lists it that may hide it and is not done: a run goes on with that one first."""
     hiding = select(Sweep.id).where(Sweep.state == SweepState.HIDING, Sweep.id != scope.sweep_id)
     listed = select(SweepItem.item_id).where(
-        SweepItem.sweep_id == any_(func.array(hiding.scalar_subquery())),  # looked up, and not joined
+        among_found(SweepItem.sweep_id, hiding),
         SweepItem.item_type == kind.name,
         SweepItem.state == ItemState.MARKED,
     )

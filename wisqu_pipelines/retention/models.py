@@ -38,7 +38,9 @@ class SweepState(StrEnum):
     PURGED = "purged"
     """What was still hidden then is gone. Final."""
     REJECTED = "rejected"
-    """A person said no, also half-way, or it may not go on. Final; what it had hidden was given back."""
+    """Nothing of it went: a person said no or took all of it back, it may not go on, or nothing that it lists could go.
+    Final; what it had hidden was given back. The audit says why.
+    """
 
 
 class ItemState(StrEnum):
@@ -84,6 +86,7 @@ class Sweep(EnvironmentBase):
     hidden_at: Mapped[datetime | None]
     """What `deleted_at` of its rows says: a row that was restored and deleted again is no longer the sweep's."""
     purge_after: Mapped[datetime | None]
+    """None: it has hidden nothing, or nothing of it is left to purge."""
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -112,6 +115,7 @@ class SweepItem(EnvironmentBase):
     collection: Mapped[str | None] = mapped_column(String(100))
     vector_version: Mapped[UUID | None]
     detail: Mapped[str | None] = mapped_column(Text)
+    """Why it was kept; None: it was not."""
     restored_at: Mapped[datetime | None]
     """When a person took it back."""
 

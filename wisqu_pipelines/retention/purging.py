@@ -5,26 +5,27 @@ next run finds in the sweep's items what still lies in the stores.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, any_, case, delete, exists, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, exists, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog import contents
 from wisqu_pipelines.catalog.contents import File, Vectors
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
-from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.bulk import among, among_found
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.retention.batches import Batch, batches, items_of_batch
 from wisqu_pipelines.retention.kinds import KINDS, Kind
-from wisqu_pipelines.retention.marking import Scope
+from wisqu_pipelines.retention.marking import HELD, PROMOTING, Scope
 from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem
 
 STORES_AT_ONCE = 2
@@ -60,6 +61,16 @@ def purge(environment: Environment, sweep: Sweep, scope: Scope, progress: Progre
             raise
 
 
+def hindrances(kind: Kind, scope: Scope) -> Sequence[tuple[ColumnElement[bool], str]]:
+    """What keeps a hidden row from its purge, besides parts that stay, and what people are told of it."""
+    model = kind.model
+    return [
+        (held(model, scope.now), HELD),
+        (model.promotion_status == PromotionStatus.PROMOTING, PROMOTING),
+        (among(model.id, scope.in_promotions), PROMOTING),
+    ]
+
+
 class _Purged:
     """How far a purge is, for those who work on it at the same time."""
 
@@ -85,13 +96,10 @@ def _gone(sweep: Sweep, kind: Kind, scope: Scope) -> Select[Any]:
     """
     model, marked = kind.model, items_of_batch(sweep.id, kind, ItemState.MARKED)
     listed = select(SweepItem.item_id).where(*marked).cte("listed")
-    on_list = any_(func.array(select(listed.c.item_id).scalar_subquery()))
-    ours = (model.id == on_list, model.is_deleted, model.deleted_at == sweep.hidden_at)
+    ours = (among_found(model.id, select(listed.c.item_id)), model.is_deleted, model.deleted_at == sweep.hidden_at)
     free = select(model.id).where(
         *ours,
-        ~held(model, scope.now),
-        model.promotion_status != PromotionStatus.PROMOTING,
-        ~among(model.id, scope.in_promotions),
+        *(~condition for condition, _ in hindrances(kind, scope)),
         *(~exists().where(column == model.id) for _, column in kind.parts),
     )
     rows = delete(model).where(model.id.in_(free.with_for_update(skip_locked=True, of=model))).returning(model.id)

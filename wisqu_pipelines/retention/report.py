@@ -63,6 +63,8 @@ class SweepReport:
     hidden_bytes: int = 0
     """Of the files of these rows: what their purge frees."""
     hidden_points: int = 0
+    waits: Mapping[str, int] = field(default_factory=dict)
+    """How many rows stay hidden though its grace time is over, by the reason."""
     purged: int = 0
     restored: int = 0
     kept: int = 0
@@ -71,6 +73,11 @@ class SweepReport:
     requested_by: UUID | None = None
     approved_by: UUID | None = None
     reason: str | None = None
+    """Why it was begun."""
+    rejection: str | None = None
+    """Why it was rejected, called off or taken back."""
+    rejected_by: UUID | None = None
+    """Who did that; None as well where it could not go on."""
     takes_approval: bool = False
     """Whether it hides nothing before another person has approved its list."""
     is_forced: bool = False
@@ -86,6 +93,11 @@ class SweepReport:
         """What the caps say, if they stop it."""
         said = [each.stopped for each in self.types.values() if each.stopped]
         return "; ".join(said) or None
+
+    @property
+    def because(self) -> str | None:
+        """Why it was rejected, or why rows wait for their purge; None: it was not, and none does."""
+        return self.rejection or (f"{sum(self.waits.values())} wait ({told(self.waits)})" if self.waits else None)
 
     def as_markdown(self) -> str:
         """As a heading, a table and what the cap says."""
@@ -121,10 +133,11 @@ class SweepReport:
         if not self.is_dry_run or self.sweep_id is None:
             return None
         if self.state == SweepState.HIDDEN:
-            return (
-                f"The grace time of the sweep {self.sweep_id} is over: the next run purges what is not held of its "
+            purge = (
+                f"The grace time of the sweep {self.sweep_id} is over: the next run purges what may go of its "
                 f"{self.hidden} rows, which have {size(self.hidden_bytes)} of files and {self.hidden_points} vectors."
             )
+            return f"{purge} Of them {self.because}." if self.waits else purge
         return (
             f"The next run goes on with the sweep {self.sweep_id}: it hides what still may go of its {self.rows} rows."
         )
@@ -142,6 +155,7 @@ class SweepReport:
             "created_at": self.created_at.isoformat(),
             "purge_after": None if self.purge_after is None else self.purge_after.isoformat(),
             "hidden": self.hidden,
+            "waits": dict(self.waits),
             "purged": self.purged,
             "restored": self.restored,
             "kept": self.kept,
@@ -154,6 +168,8 @@ class SweepReport:
             "requested_by": None if self.requested_by is None else str(self.requested_by),
             "approved_by": None if self.approved_by is None else str(self.approved_by),
             "reason": self.reason,
+            "rejection": self.rejection,
+            "rejected_by": None if self.rejected_by is None else str(self.rejected_by),
         }
 
 
@@ -175,7 +191,7 @@ class SweptItem:
     bytes: int
     points: int
     detail: str | None
-    """Why it is due, or why it stayed."""
+    """Why it was kept, or why it stays hidden when a purge comes; None: neither."""
 
 
 @dataclass(frozen=True)

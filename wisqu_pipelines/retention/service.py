@@ -30,6 +30,7 @@ from wisqu_pipelines.retention.kinds import KINDS, Kind, chosen
 from wisqu_pipelines.retention.marking import Scope, mark, staying
 from wisqu_pipelines.retention.models import APPROVAL_LASTS, HIDDEN, ItemState, Sweep, SweepItem, SweepState, told
 from wisqu_pipelines.retention.report import AGES, CleanupReport, RestoreReport, SweepReport, SweptItem, TypeReport
+from wisqu_pipelines.retention.standing import REJECTED, RESTORED, Ending, endings, waits, why_hidden
 from wisqu_pipelines.settings import Settings
 
 SWEEPERS = ("developer", "admin", "superadmin")
@@ -238,8 +239,7 @@ class RetentionService:
             sweep = self._get(session, sweep_id)
             if sweep.state != SweepState.WAITING:
                 self._refuse(sweep, "rejected", f"it is {sweep.state}")
-            sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
-            self._write_down(session, "retention_rejected", who.id, why, sweep)
+            self._reject(session, sweep, who.id, why)
             return self._report(session, sweep)
 
     def restore(
@@ -247,7 +247,8 @@ class RetentionService:
     ) -> RestoreReport:
         """Give back what a sweep has hidden and not purged: all of it, or some items with what they are parts of. No
         sweep takes them again before they are once more as old as the policy says, counted from now. A sweep that is
-        hiding and is given back as a whole hides nothing more; a run that is at it ends first.
+        hiding and is given back as a whole hides nothing more; a run that is at it ends first. One of which nothing is
+        left hidden is over.
 
         Raises:
             SweepNotFound, SweepRefused: it is not there, has hidden nothing, or none of those items.
@@ -272,17 +273,21 @@ class RetentionService:
             count = hiding.restore(session, sweep, items, now)
             if calls_off and sweep.state == SweepState.HIDING:
                 hiding.call_off(session, sweep, now)
-                sweep.state, sweep.finished_at = SweepState.REJECTED, now
+                self._end(sweep, SweepState.REJECTED)
             elif not count:
                 self._refuse(sweep, "restored", "nothing of that is hidden")
-            self._write_down(session, "retention_restored", who.id, why, sweep, items=count)
-            return RestoreReport(count, self._report(session, sweep))
+            self._write_down(session, RESTORED, who.id, why, sweep, items=count)
+            report = self._report(session, sweep)
+            if sweep.state == SweepState.HIDDEN and not report.hidden:
+                self._end(sweep, SweepState.PURGED if report.purged else SweepState.REJECTED)
+                report = self._report(session, sweep)
+            return RestoreReport(count, report)
 
     def list(self, limit: int = 50) -> Sequence[SweepReport]:
         """The sweeps, newest first."""
         with self._database.begin() as session:
             found = session.scalars(select(Sweep).order_by(Sweep.created_at.desc(), Sweep.id).limit(limit)).all()
-            return [self._report(session, each) for each in found]
+            return self._reports(session, found)
 
     def status(self, sweep_id: UUID) -> SweepReport:
         """How a sweep stands.
@@ -300,8 +305,10 @@ class RetentionService:
             SweepNotFound: there is no such sweep.
         """
         with self._database.snapshot() as session:
-            self._get(session, sweep_id, lock=False)
+            sweep = self._get(session, sweep_id, lock=False)
             known = {each.name: getattr(SweepItem, each.name) for each in fields(SweptItem)} | {"state": told()}
+            if sweep.state == SweepState.HIDDEN:
+                known["detail"] = func.coalesce(SweepItem.detail, why_hidden(sweep, self._of(sweep)))
             wanted = select(*known.values()).join(Sweep, Sweep.id == SweepItem.sweep_id).where(Sweep.id == sweep_id)
             for row in session.execute(
                 wanted.order_by(SweepItem.item_type, SweepItem.item_id).execution_options(yield_per=1_000)
@@ -446,8 +453,7 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             if sweep.state == SweepState.WAITING:
-                sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
-                self._write_down(session, "retention_rejected", None, "nobody approved it in time", sweep)
+                self._reject(session, sweep, None, "nobody approved it in time")
                 return self._report(session, sweep)
             state = sweep.state
         return self._hide(sweep_id, progress) if state == SweepState.HIDING else self._purge(sweep_id, progress)
@@ -458,8 +464,7 @@ class RetentionService:
             sweep = self._get(session, sweep_id)
             if problem := self._not_allowed(session, sweep):
                 hiding.restore(session, sweep, None, None)  # what an interrupted run has hidden
-                sweep.state, sweep.finished_at = SweepState.REJECTED, self._clock.now()
-                self._write_down(session, "retention_rejected", None, problem, sweep)
+                self._reject(session, sweep, None, problem)
                 return self._report(session, sweep)
             sweep.hidden_at = sweep.hidden_at or self._clock.now()
             session.flush()
@@ -471,6 +476,9 @@ class RetentionService:
             sweep.state = SweepState.HIDDEN
             sweep.purge_after = (sweep.hidden_at or scope.now) + timedelta(days=self.policy.grace_days)
             report = self._report(session, sweep)
+            if not report.hidden:
+                self._reject(session, sweep, None, "nothing that it lists may go any more")
+                return self._report(session, sweep)
             self._write_down(session, "retention_hidden", sweep.requested_by, sweep.reason, sweep, items=report.hidden)
             return report
 
@@ -483,8 +491,13 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             report = self._report(session, sweep)
-            if not report.hidden:
-                sweep.state, sweep.finished_at = SweepState.PURGED, self._clock.now()
+            if (
+                sweep.state == SweepState.HIDDEN and not report.hidden
+            ):  # a person may have taken back the rest meanwhile
+                if report.purged:
+                    self._end(sweep, SweepState.PURGED)
+                else:
+                    self._reject(session, sweep, None, "nothing that it had hidden was left to purge")
             if gone := report.purged - self._told_of(session, sweep):  # with what an interrupted run has taken
                 self._write_down(session, PURGED, sweep.requested_by, sweep.reason, sweep, items=gone)
             return self._report(session, sweep)
@@ -517,10 +530,27 @@ class RetentionService:
         only = bool(sweep.scope["test_data_only"])
         return Scope(sweep.id, self.policy, only, self._in_promotions(), self._clock.now())
 
+    def _reject(self, session: Session, sweep: Sweep, who: UUID | None, why: str) -> None:
+        """End a sweep of which nothing goes."""
+        self._end(sweep, SweepState.REJECTED)
+        self._write_down(session, REJECTED, who, why, sweep)
+
+    def _end(self, sweep: Sweep, state: SweepState) -> None:
+        sweep.state, sweep.finished_at = state, self._clock.now()
+        if state == SweepState.REJECTED:
+            sweep.purge_after = None
+
     # What is told
 
-    def _report(self, session: Session, sweep: Sweep) -> SweepReport:
+    def _reports(self, session: Session, sweeps: Sequence[Sweep]) -> Sequence[SweepReport]:
         session.flush()
+        found = endings(session, sweeps)
+        return [self._counted(session, each, found.get(each.id, Ending(None, None))) for each in sweeps]
+
+    def _report(self, session: Session, sweep: Sweep) -> SweepReport:
+        return self._reports(session, [sweep])[0]
+
+    def _counted(self, session: Session, sweep: Sweep, ending: Ending) -> SweepReport:
         item, state = SweepItem, told().label("state")
         counted = session.execute(
             select(state, func.count(), func.sum(item.bytes), func.sum(item.points))
@@ -529,6 +559,7 @@ class RetentionService:
             .group_by(state)
         ).all()
         states = {name: (count, int(size), int(points)) for name, count, size, points in counted}
+        is_due = sweep.state == SweepState.HIDDEN and sweep.purge_after and sweep.purge_after <= self._clock.now()
         rows, size, points = (sum(states.get(each, (0, 0, 0))[n] for each in UNPURGED) for n in range(3))
         return SweepReport(
             environment=self._environment.name,
@@ -542,6 +573,7 @@ class RetentionService:
             hidden=rows,
             hidden_bytes=size,
             hidden_points=points,
+            waits=waits(session, sweep, self._of(sweep)) if is_due and rows else {},
             purged=states.get(ItemState.PURGED, (0,))[0],
             restored=states.get(ItemState.RESTORED, (0,))[0],
             kept=states.get(ItemState.KEPT, (0,))[0],
@@ -549,6 +581,8 @@ class RetentionService:
             requested_by=sweep.requested_by,
             approved_by=sweep.approved_by,
             reason=sweep.reason,
+            rejection=ending.reason,
+            rejected_by=ending.by,
             takes_approval=not self.policy.automatic,
             is_forced=sweep.is_forced,
         )

@@ -23,6 +23,7 @@ from wisqu_pipelines.api.page.pages import (
 from wisqu_pipelines.api.page.visit import HOME, Visit, visit_of
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.identity import people
+from wisqu_pipelines.retention.marking import HELD
 from wisqu_pipelines.retention.models import SweepState
 from wisqu_pipelines.retention.report import told
 from wisqu_pipelines.retention.service import APPROVERS
@@ -88,6 +89,8 @@ def _shown(
         told=told,
         environment=environment,
         requested_by=people.address(services.control, report.requested_by),
+        rejected_by=report.rejected_by and people.address(services.control, report.rejected_by),
+        is_held=HELD in report.waits,
         items=items,
         page=page,
         pages=min(MOST_PAGES, max(1, -(-report.rows // ITEMS_ON_A_PAGE))),
