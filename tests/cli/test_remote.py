@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from tests.cli.conftest import Wisqu
 from tests.erasure.conftest import CASE, a_person
+from tests.promotion.gate import planned
 from tests.promotion.world import World
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.api.app import create_app
@@ -30,6 +31,7 @@ from wisqu_pipelines.cli.remote.server import ATTEMPTS, Server, checked
 from wisqu_pipelines.errors import BadInput, ServerUnavailable, ServerUnreachable
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
 from wisqu_pipelines.identity.service import Identity, Login
+from wisqu_pipelines.promotion.freezes import FreezeService
 from wisqu_pipelines.promotion.verification import Verification
 
 PASSWORD = "correct horse battery staple"
@@ -128,6 +130,37 @@ def test_cancelling_and_rejecting(at: Wisqu, services: Services) -> None:
     rejected = at(APPROVER, "approvals", "reject", second, *WHY, "--json").json
     assert rejected == {"done": "rejected", "promotion_id": second, "state": "rejected"}
     assert {each["state"] for each in at(DEVELOPER, "promote", "list", "--json").json} == {"rejected"}
+
+
+def test_freezes(at: Wisqu, services: Services) -> None:
+    promotion = planned(World(services))
+    services.approvals.grant(promotion, ADMIN)
+    at(APPROVER, "freeze", "add", "dev->stage", "--cron", "0 18 * * FRI", "--hours", 62, "--reason", "weekends")
+    once = ("--from", "2020-01-01T00:00", "--until", "2099-01-01T00:00", "--time-zone", "Europe/Berlin")
+    made = at(APPROVER, "freeze", "add", "dev->stage", *once, "--reason", "a long winter", "--json").json["freeze"]
+    assert (made["when"], made["made_by"]) == ("2020-01-01 00:00 CET until 2099-01-01 00:00 CET", APPROVER)
+    (weekends, winter) = at(DEVELOPER, "freeze", "list", "--json").json["freezes"]
+    assert (weekends["cron"], weekends["duration_minutes"]) == ("0 18 * * FRI", 62 * 60)
+    assert winter["freeze_id"] == made["freeze_id"]
+    assert "frozen until 2099-01-01 00:00 CET (a long winter" in at(APPROVER, "promote", "execute", promotion).err
+    assert "A second person" in at(APPROVER, "freeze", "override", promotion, *WHY).out
+    assert at(APPROVER, "freeze", "override", promotion, *WHY).code == 2
+    assert "goes in spite of the freeze" in at(DEVELOPER, "freeze", "override", promotion, *WHY).out
+    assert at(APPROVER, "freeze", "end", made["freeze_id"], "--reason", "spring").code == 0
+    assert at(APPROVER, "freeze", "list", "stage->prod", "--all", "--json").json["freezes"] == []
+    assert len(at(APPROVER, "freeze", "list", "dev->stage", "--all", "--json").json["freezes"]) == 2
+    nowhere = at(APPROVER, "freeze", "end", UUID(int=7), *WHY)
+    assert (nowhere.code, "There is no freeze" in nowhere.err) == (2, True)
+
+
+def test_held_paths(at: Wisqu, services: Services) -> None:
+    promotion = planned(World(services))
+    with services.control.begin() as session:
+        FreezeService.hold(session, "dev->stage", promotion, "two points differ", services.clock.now())
+    assert "two points differ" in at(DEVELOPER, "freeze", "list").out
+    assert "open again" in at(DEVELOPER, "freeze", "release", "dev->stage", *WHY).out
+    again = at(DEVELOPER, "freeze", "release", "dev->stage", *WHY)
+    assert (again.code, "nothing holds it" in again.err) == (2, True)
 
 
 def test_marks(at: Wisqu, services: Services) -> None:

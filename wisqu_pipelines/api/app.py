@@ -18,6 +18,7 @@ from wisqu_pipelines.api.routes import (
     detection,
     environments,
     erasure,
+    freezes,
     health,
     identity,
     people,
@@ -47,7 +48,19 @@ def create_app(services: Services) -> FastAPI:
     registry.register(Gauges(Watched(services.metrics, services.clock.now)))
     app.state.services, app.state.registry = services, registry
     problems.install(app)
-    for module in (identity, people, environments, promotions, detection, retention, erasure, ci, audit, health):
+    for module in (
+        identity,
+        people,
+        environments,
+        promotions,
+        freezes,
+        detection,
+        retention,
+        erasure,
+        ci,
+        audit,
+        health,
+    ):
         app.include_router(module.router)
     app.include_router(page.router)
     app.add_middleware(EveryRequest, figures=Figures(registry))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wisqu_pipelines.cli.options import AsJson, FreezeId, Person, PromotionId, required_person, services
+from wisqu_pipelines.cli.options import AsJson, FreezeId, Person, PromotionId, doors, required_person
 from wisqu_pipelines.cli.output import OUT, print_done, print_json, table
 from wisqu_pipelines.promotion.freezes import Override
 from wisqu_pipelines.promotion.windows import OneOff, Recurring, When, moment
@@ -32,7 +32,7 @@ def add(
 ) -> None:
     """Freeze a path, once (--from, --until) or again and again (--cron, --hours): nothing is executed along it then."""
     when = _when(start, until, cron, hours, time_zone)
-    with services() as opened:
+    with doors() as opened:
         made = opened.freezes.add(path, when, required_person(opened, person), reason)
         if as_json:
             print_done("frozen", freeze=opened.freezes.get(made))
@@ -48,7 +48,7 @@ def end(
     as_json: AsJson = False,
 ) -> None:
     """Take a freeze away."""
-    with services() as opened:
+    with doors() as opened:
         opened.freezes.end(freeze, required_person(opened, person), reason)
         if as_json:
             print_done("ended", freeze=opened.freezes.get(freeze))
@@ -63,7 +63,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List what closes paths: freezes, and holds after a failed verification."""
-    with services() as opened:
+    with doors() as opened:
         freezes = opened.freezes.list(path, ended=everything)
         holds = opened.freezes.holds(path)
     if as_json:
@@ -91,7 +91,7 @@ def list_(
 @app.command()
 def override(promotion: PromotionId, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """Let one promotion go in spite of a freeze: the first person asks, a second one confirms."""
-    with services() as opened:
+    with doors() as opened:
         said = opened.freezes.override(promotion, required_person(opened, person), reason)
     if as_json:
         print_done(said, promotion_id=promotion)
@@ -104,7 +104,7 @@ def override(promotion: PromotionId, reason: Why, person: Person = None, as_json
 @app.command()
 def release(path: Path, reason: Why, person: Person = None, as_json: AsJson = False) -> None:
     """Open a path that is held since a promotion along it did not pass its verification."""
-    with services() as opened:
+    with doors() as opened:
         held_by = opened.freezes.release(path, required_person(opened, person), reason)
     if as_json:
         print_done("released", path=path, promotion_ids=held_by)

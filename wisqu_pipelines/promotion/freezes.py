@@ -84,8 +84,8 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold that nobody has released yet."""
+class HeldPath:
+    """A path's hold that nobody has released yet."""
 
     path: str
     promotion_id: UUID
@@ -221,11 +221,11 @@ class FreezeService:
                     )  # fmt: skip
             return Override.ASKED if Override.ASKED in said else Override.CONFIRMED
 
-    def holds(self, path: str | None = None) -> Sequence[Hold]:
+    def holds(self, path: str | None = None) -> Sequence[HeldPath]:
         """What holds a path, or any, the oldest first."""
         with self._control.begin() as session:
             return [
-                Hold(each.path, each.promotion_id, each.reason, each.placed_at)
+                HeldPath(each.path, each.promotion_id, each.reason, each.placed_at)
                 for each in _holds(session, None if path is None else self._path(path).name)
             ]
 

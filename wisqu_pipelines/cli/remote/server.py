@@ -59,7 +59,7 @@ class Server:
         answer: dict[str, int] = self.post(dict[str, int], "/logout", {"everywhere": everywhere})
         return answer["ended"]
 
-    def get(self, kind: type[Answer] | Any, path: str, *, seconds: float = SECONDS, **query: Any) -> Answer:
+    def get(self, kind: type[Answer] | Any, path: str, /, *, seconds: float = SECONDS, **query: Any) -> Answer:
         """What the server answers within so many seconds to a GET, read as `kind`.
 
         Raises:

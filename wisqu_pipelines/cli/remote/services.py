@@ -15,6 +15,7 @@ from wisqu_pipelines.accounts.service import Developer, NewTestAccount, TestAcco
 from wisqu_pipelines.audit.verification import AuditReport
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import EnvironmentRow
+from wisqu_pipelines.cli.remote.closing import RemoteFreezes
 from wisqu_pipelines.cli.remote.door import Door, texts
 from wisqu_pipelines.cli.remote.removals import RemoteErasures, RemoteHolds, RemoteRetention
 from wisqu_pipelines.errors import (
@@ -80,6 +81,11 @@ class RemoteServices:
     def cancellations(self) -> "RemoteCancellations":
         """What stops them."""
         return RemoteCancellations(self.server)
+
+    @property
+    def freezes(self) -> RemoteFreezes:
+        """What closes paths."""
+        return RemoteFreezes(self.server)
 
     @property
     def visits(self) -> "RemoteVisits":
