@@ -181,5 +181,5 @@ def test_expired_accounts_are_swept(wisqu: Wisqu, services: Services) -> None:
     assert wisqu("accounts", "create", "stage", *WHY, "--hours", "1", "--as", DEVELOPER).code == 0
     with services.environments["stage"].database.begin() as session:
         session.connection().exec_driver_sql("UPDATE users SET test_expires_at = now() - interval '1 second'")
-    assert "1 test accounts" in wisqu("accounts", "expire", "stage").out
+    assert "1 test account." in wisqu("accounts", "expire", "stage").out
     assert wisqu("accounts", "expire", "stage", "--json").json == []

@@ -342,7 +342,7 @@ def _show_preview(made: PromotionPreview, page: str, as_json: bool) -> None:
         return
     OUT.print(f"Promotion [bold]{made.promotion_id}[/] is {made.state}; plan digest {made.plan_digest}")
     if is_planned:
-        OUT.print(f"Next: wisqu approvals grant {made.promotion_id} --as PERSON")
+        OUT.print(f"Next: wisqu approvals grant {made.promotion_id} --as PERSON", soft_wrap=True)
         OUT.print(f"In the browser: {page}", soft_wrap=True)
 
 

@@ -19,7 +19,7 @@ class DatabaseSettings(Section):
     user: str
     password: SecretStr
     owner_user: str | None = None
-    """The role that migrates and sets up; only `wisqu env init` and `wisqu migrate` use it."""
+    """The role that migrates and sets up; only `wisqu env init` and Alembic use it."""
     owner_password: SecretStr | None = None
     ssl_mode: str = "prefer"
 
