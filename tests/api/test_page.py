@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +19,9 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import RagDocument
 from wisqu_pipelines.identity import passwords, people
 from wisqu_pipelines.identity.demo_people import ADMIN, AUTOMATION, DEVELOPER, SUPERADMIN
+from wisqu_pipelines.promotion.freezes import FreezeService
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.windows import OneOff
 
 PASSWORD = "correct horse battery staple"
 PLACE = "https://auth.wisqu.com"
@@ -182,6 +186,30 @@ def test_what_has_happened_is_told_as_past_and_what_was_taken_back(
     assert "2 of 4 items" in told
     assert f"asked for by {ADMIN}" in told
     assert "the wrong &lt;b&gt;edition&lt;/b&gt;" in told
+
+
+def test_a_closed_path_is_opened_for_it(browser: TestClient, services: Services, world: World) -> None:
+    promotion = planned(world)
+    services.approvals.grant(promotion, ADMIN)
+    place = f"/approvals/promotions/{promotion}"
+    log_in(browser, services)
+    assert ("override" in browser.get(place).text, "release" in browser.get(place).text) == (False, False)
+    now = services.clock.now()
+    services.freezes.add("stage->prod", OneOff(now, now + timedelta(days=1)), SUPERADMIN, "a long winter")
+    with services.control.begin() as session:
+        FreezeService.hold(session, "stage->prod", promotion, "two points differ", now)
+    held = browser.get(place).text
+    assert ("two points differ" in held, "Open the path again" in held, "/override" in held) == (True, True, False)
+    assert send(browser, promotion, "release", reason="  ").status_code == 422
+    answer = send(browser, promotion, "release", reason="the index was rebuilt")
+    assert "the path is open again" in browser.get(answer.headers["location"]).text
+    assert "a long winter" in browser.get(place).text
+    assert send(browser, promotion, "override", reason="urgent").status_code == 303
+    assert f"{ADMIN} has said so (urgent)" in unescape(browser.get(place).text)
+    assert send(browser, promotion, "override", reason="urgent").status_code == 409, "it takes a second person"
+    log_in(browser, services, SUPERADMIN)
+    assert send(browser, promotion, "override", reason="yes").status_code == 303
+    assert services.promotions.status(promotion).waits_for is None
 
 
 def test_rejecting_takes_a_reason(browser: TestClient, services: Services, world: World) -> None:

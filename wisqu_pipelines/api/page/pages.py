@@ -17,7 +17,13 @@ from wisqu_pipelines.errors import WisquError
 from wisqu_pipelines.figures import counted, plain, size
 
 ITEMS_ON_A_PAGE = 100
-DECIDED = {"approve": "approved", "reject": "rejected", "revoke": "taken back"}
+DECIDED = {
+    "approve": "approved",
+    "reject": "rejected",
+    "revoke": "taken back",
+    "override": "it may go in spite of the freeze, as soon as a second person has said so",
+    "release": "the path is open again",
+}
 FORBIDDEN = 403
 NOT_FOUND = 404
 _SECURITY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

@@ -1,6 +1,6 @@
 """A promotion's page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -23,6 +23,7 @@ from wisqu_pipelines.api.page.visit import HOME, Visit, visit_of
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.promotion.approvals import REVOCABLE
 from wisqu_pipelines.promotion.models import MOVING, PromotionState
+from wisqu_pipelines.promotion.results import PromotionReport
 
 BEGUN = {PromotionState.EXECUTING, PromotionState.PUBLISHED}
 HAPPENED = {PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK, PromotionState.ROLLED_BACK}
@@ -43,12 +44,14 @@ def promotion(request: Request, services: Opened, promotion_id: UUID, page: int 
 
 @router.post("/{act}")
 def decide(request: Request, services: Opened, promotion_id: UUID, act: str, fields: Fields) -> Response:
-    """Say yes, say no, or take a yes back."""
-    approvals = services.approvals
+    """Say yes, say no, take a yes back, or open a closed path: for this promotion, or again."""
+    approvals, freezes = services.approvals, services.freezes
     acts: Mapping[str, Act] = {
         "approve": lambda who, reason: approvals.grant(promotion_id, who, reason or None),
         "reject": lambda who, reason: approvals.reject(promotion_id, who, reason),
         "revoke": lambda who, reason: approvals.revoke(promotion_id, who, reason),
+        "override": lambda who, reason: freezes.override(promotion_id, who, reason),
+        "release": lambda who, reason: freezes.release(_path(services, promotion_id), who, reason),
     }
     visit = visit_of(request, services)
     if visit is not None and not roles_of(visit) & {*DEVELOPERS}:
@@ -88,13 +91,33 @@ def _shown(
         pages=max(1, -(-len(preview.items) // ITEMS_ON_A_PAGE)),
         total=sum(each["items"] for each in preview.totals["by_effect"].values()),
         roles=", ".join(path.approver_roles),
-        is_open=promotion_id in set(services.approvals.pending()),
-        is_mine_to_revoke=report.state in REVOCABLE
-        and visit.identity.user_id in set(services.approvals.standing(promotion_id)),
+        buttons=_buttons(visit, services, report, path.name),
         said=said,
         reason=reason,
         done=DECIDED.get(done or ""),
     )
+
+
+def _buttons(visit: Visit, services: Services, report: PromotionReport, path: str) -> Sequence[tuple[str, str, str]]:
+    """What can be said to a promotion now: the act, what stands on its button, and how that looks."""
+    is_open = report.promotion_id in set(services.approvals.pending())
+    is_mine = report.state in REVOCABLE and visit.identity.user_id in services.approvals.standing(report.promotion_id)
+    waits = report.waits_for is not None
+    is_held = waits and bool(services.freezes.holds(path))
+    is_frozen = waits and any(each.in_force_until for each in services.freezes.list(path))
+    buttons = {
+        ("approve", "Approve", ""): is_open and not is_mine,
+        ("reject", "Reject", "no"): is_open,
+        ("release", "Open the path again", "quiet"): is_held,
+        ("override", "Let it through the freeze", "quiet"): is_frozen and not is_held,
+        ("revoke", "Take my approval back", "quiet"): is_mine,
+    }
+    return [button for button, is_shown in buttons.items() if is_shown]
+
+
+def _path(services: Services, promotion_id: UUID) -> str:
+    report = services.promotions.status(promotion_id)
+    return services.settings.path(report.source_environment, report.target_environment).name
 
 
 def _tense(state: PromotionState) -> Mapping[str, str]:
