@@ -9,7 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, ExecuteInProcessResult
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetCheckSeverity,
+    AssetKey,
+    DagsterRun,
+    ExecuteInProcessResult,
+)
 from sqlalchemy import select
 
 from tests.dagster.conftest import World, execute_job
@@ -146,6 +153,40 @@ def test_what_a_rollback_needs_is_no_leftover(world: World, filled: Sequence[str
     found = evaluations(world, "stage")
     assert all(evaluation.passed for evaluation in found.values()), found
     assert inventory(materialize(world, "stage"), "stage", "vectors")["wisqu/hidden_points"] == 0
+
+
+def test_a_run_that_is_of_no_job_of_ours_carries_tags_too(world: World) -> None:
+    points, verified = ("stage/vectors", "points_belong"), ("stage/environment_promotions", "promotions_verified")
+    for keys, checks, environment, hours in (
+        (["dev/users"], [], "dev", 1),
+        (["dev/users", "stage/users"], [], None, 1),
+        (["dev/metrics"], [], "dev", 1),
+        (["metrics/paths"], [], None, 1),
+        (["dev/users", "metrics/paths"], [], None, 1),
+        ([], [points], "stage", 12),
+        (["stage/users"], [points], "stage", 12),
+        ([], [verified], "stage", 1),
+    ):
+        run = run_as_the_ui_does(world, keys, checks)
+        assert (run.tags.get("wisqu/environment"), run.tags["dagster/max_runtime"]) == (environment, str(hours * 3600))
+    said = {"wisqu/environment": "mine", "dagster/max_runtime": "60"}
+    assert said.items() <= run_as_the_ui_does(world, ["dev/users"], [], said).tags.items()
+
+
+def run_as_the_ui_does(
+    world: World, keys: Sequence[str], checks: Sequence[tuple[str, str]], tags: dict[str, str] | None = None
+) -> DagsterRun:
+    """Run Dagster's own job for assets, as backfills and the buttons of an asset's page do."""
+    job = world.definitions.get_repository_def().get_job("__ASSET_JOB")
+    subset = job.get_subset(
+        asset_selection={AssetKey(each.split("/")) for each in keys},
+        asset_check_selection={AssetCheckKey(AssetKey(of.split("/")), name) for of, name in checks},
+    )
+    result = subset.execute_in_process(instance=world.instance, tags=tags)
+    assert result.success
+    run = world.instance.get_run_by_id(result.run_id)
+    assert run
+    return run
 
 
 def test_while_a_promotion_is_under_way_a_check_only_warns() -> None:
