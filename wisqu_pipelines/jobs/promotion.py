@@ -96,7 +96,6 @@ def _preview_job(declared: Declared) -> JobDefinition:
             None,
             metadata={
                 "plan": MetadataValue.md(report(preview, path, embedded(picture(preview), shown))),
-                "items": items_table(preview),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
                 "decide on it": MetadataValue.url(
                     decision_url(services.settings.api_url, "promotions", preview.promotion_id)
@@ -106,6 +105,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
                 "blocked": MetadataValue.int(preview.blocked_count),
                 "bytes": MetadataValue.int(preview.total_size_bytes),
                 "points": MetadataValue.int(preview.total_points),
+                "items": items_table(preview),  # the last: Dagster shows the top of it all, and this is long
             },
         )
 
@@ -142,6 +142,7 @@ def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Iter
             yield _waiting(promotions, promotions.ready())
             return
         standing = _standing(context, promotions)
+        _tag(context, standing, standing.requested_by)
         try:
             result = promotions.execute(
                 standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log)
@@ -162,6 +163,7 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Ite
             yield _waiting(promotions, promotions.rollbacks_requested())
             return
         standing = _standing(context, promotions)
+        _tag(context, standing, standing.rollback_asked_by)
         result = promotions.rollback(standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
         # What lands is newer than the check's last word, and Dagster would show that as none.
         yield from _verified(promotions.last_verified(standing.target_environment))
@@ -200,11 +202,14 @@ def _waiting(promotions: EnvironmentPromotionService, ids: Sequence[UUID]) -> Ou
 
 
 def _standing(context: OpExecutionContext, promotions: EnvironmentPromotionService) -> PromotionReport:
-    """The promotion that the run is to work on, which its tags name from here on."""
-    standing = promotions.status(_promotion_id(_named(context)))
+    """The promotion that the run is to work on."""
+    return promotions.status(_promotion_id(_named(context)))
+
+
+def _tag(context: OpExecutionContext, standing: PromotionReport, person: str | None) -> None:
+    """Let the run's tags name its promotion, and who asked for what it does to that."""
     ends = standing.source_environment, standing.target_environment
-    context.instance.add_run_tags(context.run_id, promotion_tags(standing.promotion_id, *ends, standing.requested_by))
-    return standing
+    context.instance.add_run_tags(context.run_id, promotion_tags(standing.promotion_id, *ends, person))
 
 
 def _verified(report: PromotionReport | None) -> Iterator[AssetCheckEvaluation]:
