@@ -120,7 +120,9 @@ def test_missing_hidden_and_stray_points_are_found(world: World, filled: Sequenc
     assert found.metadata["orphans, bytes"].value == document.point_count * 384 * 4
 
 
-def test_what_nothing_needs_is_a_warning_of_the_weekly_job(world: World, filled: Sequence[str]) -> None:
+def test_what_nothing_needs_is_a_warning_of_the_weekly_job(
+    world: World, filled: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     dev = world.services.environments["dev"]
     dev.objects.put(dev.settings.get_bucket_name(world.services.settings.default_bucket), "lost", BytesIO(b"12345"), 5)
     result = world.definitions.resolve_job_def("storage_audit").execute_in_process(instance=world.instance)
@@ -135,6 +137,7 @@ def test_what_nothing_needs_is_a_warning_of_the_weekly_job(world: World, filled:
     with dev.database.begin() as session:
         assert [each.name for each in session.scalars(select(StorageOrphan))] == ["lost"]
     assert not result.get_asset_materialization_events(), "it checks, and makes nothing"
+    assert "dev-wisqu-documents listed: 4 of 4" in capsys.readouterr().err, "long audits say how far they are"
 
 
 def test_what_a_rollback_needs_is_no_leftover(world: World, filled: Sequence[str], tmp_path: Path) -> None:

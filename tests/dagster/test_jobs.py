@@ -88,7 +88,9 @@ def test_a_preview_of_nothing_says_so(world: World) -> None:
         {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
     )
     assert result.success
-    assert "There is nothing to approve" in output_metadata(result)["plan"]
+    shown = output_metadata(result)
+    assert "There is nothing to approve" in shown["plan"]
+    assert "decide on it" not in shown
 
 
 def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) -> None:
@@ -135,7 +137,9 @@ def test_progress_is_in_the_log(world: World, names: Sequence[str], capsys: pyte
     world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
     capsys.readouterr()
     assert execute(world, promotion_id).success
-    assert re.search(r"stage: 4 of 4 \(.*points.*\)", capsys.readouterr().err)
+    written = capsys.readouterr().err
+    assert written.index("stage: 0 of 4") < written.index("stage: 4 of 4"), "the rate is that of the whole step"
+    assert re.search(r"stage: 4 of 4 \(.*points.* items/s\)", written)
 
 
 def test_an_unapproved_promotion_is_refused_and_nothing_moves(world: World, names: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import keys, markdown
+from wisqu_pipelines.assets.progress import LoggedProgress
 from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME, op_tags, tag_asset_run
 from wisqu_pipelines.catalog.models import ListedStore
 from wisqu_pipelines.resources.outcomes import told_as_outcome
@@ -71,7 +72,9 @@ def _check(environment: str, audited: _Audited) -> AssetChecksDefinition:
     def check(context: AssetCheckExecutionContext, wisqu: WisquResource) -> AssetCheckResult:
         tag_asset_run(context)
         with told_as_outcome(context.instance, context.run.run_id):
-            report = wisqu.services.storage_audit(environment).run(stores=[audited.store])
+            report = wisqu.services.storage_audit(environment).run(
+                stores=[audited.store], progress=LoggedProgress(context.log)
+            )
         return check_result(report)
 
     return check

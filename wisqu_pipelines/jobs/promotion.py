@@ -28,7 +28,7 @@ from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound, Verification
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.report import items_table, report
 from wisqu_pipelines.jobs.waiting import promotions_that_wait
-from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult
+from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, PromotionResult
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.resources.outcomes import told_as_outcome
@@ -97,9 +97,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
             metadata={
                 "plan": MetadataValue.md(report(preview, path, embedded(picture(preview), shown))),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
-                "decide on it": MetadataValue.url(
-                    decision_url(services.settings.api_url, "promotions", preview.promotion_id)
-                ),
+                **_decide(services.settings.api_url, preview),
                 "plan digest": MetadataValue.text(preview.plan_digest),
                 "items to write": MetadataValue.int(preview.total_count),
                 "blocked": MetadataValue.int(preview.blocked_count),
@@ -190,6 +188,13 @@ def promotion_execute() -> None:
 def promotion_rollback() -> None:
     """Roll back a promotion."""
     rollback_promotion()
+
+
+def _decide(api_url: str, preview: PromotionPreview) -> dict[str, MetadataValue[Any]]:
+    """Where people decide on a plan; one of nothing needs no decision."""
+    if not preview.total_count:
+        return {}
+    return {"decide on it": MetadataValue.url(decision_url(api_url, "promotions", preview.promotion_id))}
 
 
 def _named(context: OpExecutionContext) -> str:
