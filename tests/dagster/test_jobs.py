@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from tests.dagster.conftest import World, failure_of, output_metadata
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.errors import Refused
-from wisqu_pipelines.identity import demo_people, people
+from wisqu_pipelines.identity import demo_people
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.resources.outcomes import OUTCOME_TAG
@@ -192,22 +192,6 @@ def test_a_run_launched_again_does_not_keep_the_outcome_of_the_run_before(
         assert again() == "none yet"
     assert again() == "done"
     assert again() == "refused", "nothing is left to do"
-
-
-def test_runs_name_who_asked_for_what_they_do(world: World, names: Sequence[str]) -> None:
-    with world.services.control.begin() as session:
-        developer = people.find(session, demo_people.DEVELOPER).id
-    promotion_id = world.services.promotions.preview_promotion(
-        "rag_documents", "dev", "stage", requested_by_user_id=developer
-    ).promotion_id
-    world.services.approvals.grant(promotion_id, demo_people.ADMIN)
-    executed = execute(world, promotion_id)
-    world.services.promotions.request_rollback(promotion_id, demo_people.ADMIN, "The wrong edition")
-    taken_back = roll_back(world, promotion_id)
-    assert [tags_of(world, each)["wisqu/person"] for each in (executed, taken_back)] == [
-        "dana@demo.wisqu.com",
-        "amal@demo.wisqu.com",
-    ]
 
 
 def test_a_run_that_names_nothing_says_what_there_is_and_changes_nothing(world: World, names: Sequence[str]) -> None:
