@@ -290,3 +290,5 @@ def test_what_is_not_there_is_a_page(browser: TestClient, services: Services) ->
         assert answer.status_code == 404
         assert answer.headers["content-type"].startswith("text/html")
     assert AUTOMATION not in browser.get("/approvals").text
+    of_nothing = services.promotions.preview_promotion("rag_documents", "stage", "prod").promotion_id
+    assert "There is nothing to approve" in browser.get(f"/approvals/promotions/{of_nothing}").text

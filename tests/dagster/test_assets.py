@@ -9,7 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, ExecuteInProcessResult
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckKey,
+    AssetCheckSeverity,
+    AssetKey,
+    DagsterRun,
+    ExecuteInProcessResult,
+)
 from sqlalchemy import select
 
 from tests.dagster.conftest import World, execute_job
@@ -113,7 +120,9 @@ def test_missing_hidden_and_stray_points_are_found(world: World, filled: Sequenc
     assert found.metadata["orphans, bytes"].value == document.point_count * 384 * 4
 
 
-def test_what_nothing_needs_is_a_warning_of_the_weekly_job(world: World, filled: Sequence[str]) -> None:
+def test_what_nothing_needs_is_a_warning_of_the_weekly_job(
+    world: World, filled: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     dev = world.services.environments["dev"]
     dev.objects.put(dev.settings.get_bucket_name(world.services.settings.default_bucket), "lost", BytesIO(b"12345"), 5)
     result = world.definitions.resolve_job_def("storage_audit").execute_in_process(instance=world.instance)
@@ -128,6 +137,7 @@ def test_what_nothing_needs_is_a_warning_of_the_weekly_job(world: World, filled:
     with dev.database.begin() as session:
         assert [each.name for each in session.scalars(select(StorageOrphan))] == ["lost"]
     assert not result.get_asset_materialization_events(), "it checks, and makes nothing"
+    assert "dev-wisqu-documents listed: 4 of 4" in capsys.readouterr().err, "long audits say how far they are"
 
 
 def test_what_a_rollback_needs_is_no_leftover(world: World, filled: Sequence[str], tmp_path: Path) -> None:
@@ -146,6 +156,40 @@ def test_what_a_rollback_needs_is_no_leftover(world: World, filled: Sequence[str
     found = evaluations(world, "stage")
     assert all(evaluation.passed for evaluation in found.values()), found
     assert inventory(materialize(world, "stage"), "stage", "vectors")["wisqu/hidden_points"] == 0
+
+
+def test_a_run_that_is_of_no_job_of_ours_carries_tags_too(world: World) -> None:
+    points, verified = ("stage/vectors", "points_belong"), ("stage/environment_promotions", "promotions_verified")
+    for keys, checks, environment, hours in (
+        (["dev/users"], [], "dev", 1),
+        (["dev/users", "stage/users"], [], None, 1),
+        (["dev/metrics"], [], "dev", 1),
+        (["metrics/paths"], [], None, 1),
+        (["dev/users", "metrics/paths"], [], None, 1),
+        ([], [points], "stage", 12),
+        (["stage/users"], [points], "stage", 12),
+        ([], [verified], "stage", 1),
+    ):
+        run = run_as_the_ui_does(world, keys, checks)
+        assert (run.tags.get("wisqu/environment"), run.tags["dagster/max_runtime"]) == (environment, str(hours * 3600))
+    said = {"wisqu/environment": "mine", "dagster/max_runtime": "60"}
+    assert said.items() <= run_as_the_ui_does(world, ["dev/users"], [], said).tags.items()
+
+
+def run_as_the_ui_does(
+    world: World, keys: Sequence[str], checks: Sequence[tuple[str, str]], tags: dict[str, str] | None = None
+) -> DagsterRun:
+    """Run Dagster's own job for assets, as backfills and the buttons of an asset's page do."""
+    job = world.definitions.get_repository_def().get_job("__ASSET_JOB")
+    subset = job.get_subset(
+        asset_selection={AssetKey(each.split("/")) for each in keys},
+        asset_check_selection={AssetCheckKey(AssetKey(of.split("/")), name) for of, name in checks},
+    )
+    result = subset.execute_in_process(instance=world.instance, tags=tags)
+    assert result.success
+    run = world.instance.get_run_by_id(result.run_id)
+    assert run
+    return run
 
 
 def test_while_a_promotion_is_under_way_a_check_only_warns() -> None:

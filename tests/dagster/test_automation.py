@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dagster import (
+    AssetKey,
     DagsterEventType,
     Definitions,
     RunRequest,
@@ -89,23 +90,31 @@ def test_a_refused_and_a_failed_run_are_told_with_their_sentences(
     monkeypatch.setattr("wisqu_pipelines.accounts.service.TestAccountService.expire", broken)
     fail(world, world.run("test_account_expiry", "expire_test_accounts", {"dry_run": False}))
     assert "no such luck" in told(world)[Event.RUN_FAILED].body
+    monkeypatch.setattr("wisqu_pipelines.assets.inventory.count_table", broken)
+    job = world.definitions.get_repository_def().get_job("__ASSET_JOB")  # of backfills, and of an asset's page
+    users = [AssetKey(["dev", "users"])]
+    fail(world, job.execute_in_process(instance=world.instance, asset_selection=users, raise_on_error=False))
+    assert "dev/users failed" in {each.title for each in world.services.notifications.list()}
     assert tick(world, "notifications_sensor")[1] == "0 messages were delivered.", "they wait for a target"
 
 
-def test_a_run_is_found_by_who_asked_for_its_promotion(world: World) -> None:
+def test_runs_are_found_by_who_asked_for_what_they_do(world: World) -> None:
     items = Items(world.services)
     items.document()
     promotions = world.services.promotions
     planned = promotions.preview_promotion("rag_documents", "dev", "stage", requested_by_user_id=items.person())
     world.services.approvals.grant(planned.promotion_id, ADMIN)
     done = world.run("promotion_execute", "execute_promotion", {"promotion_id": str(planned.promotion_id)})
-    run = world.instance.get_run_by_id(done.run_id)
-    assert run is not None
-    assert {name: value for name, value in run.tags.items() if name.startswith("wisqu/")} == {
-        "wisqu/promotion": str(planned.promotion_id),
-        "wisqu/path": "dev->stage",
-        "wisqu/person": DEVELOPER,
-    }
+    promotions.request_rollback(planned.promotion_id, ADMIN, "The wrong edition")
+    back = world.run("promotion_rollback", "rollback_promotion", {"promotion_id": str(planned.promotion_id)})
+    for result, person in ((done, DEVELOPER), (back, ADMIN)):
+        run = world.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        assert {name: value for name, value in run.tags.items() if name.startswith("wisqu/")} == {
+            "wisqu/promotion": str(planned.promotion_id),
+            "wisqu/path": "dev->stage",
+            "wisqu/person": person,
+        }
 
 
 def test_an_approved_sweep_is_hidden_once(world: World) -> None:

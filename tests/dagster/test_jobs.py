@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.errors import Refused
 from wisqu_pipelines.identity import demo_people
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.resources.outcomes import OUTCOME_TAG
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -42,6 +43,12 @@ def documents_in(world: World, environment: str) -> int:
         return session.scalar(select(func.count()).select_from(RagDocument)) or 0
 
 
+def tags_of(world: World, result: ExecuteInProcessResult) -> Mapping[str, str]:
+    run = world.instance.get_run_by_id(result.run_id)
+    assert run
+    return run.tags
+
+
 @pytest.fixture
 def names(world: World, tmp_path: Path) -> Sequence[str]:
     folder = tmp_path / "documents"
@@ -61,6 +68,7 @@ def test_a_preview_shows_a_report_a_table_and_a_picture(world: World, names: Seq
     shown = output_metadata(result)
     assert f"wisqu approvals grant {shown['promotion']}" in shown["plan"]
     assert shown["decide on it"].endswith(f"/approvals/promotions/{shown['promotion']}")
+    assert list(shown)[-1] == "items", "what is below it nobody sees"
     assert shown["plan digest"] in shown["plan"]
     assert shown["items to write"] == 4  # two documents and their files
     assert {record.data["effect"] for record in shown["items"].records} == {"create"}
@@ -69,10 +77,8 @@ def test_a_preview_shows_a_report_a_table_and_a_picture(world: World, names: Seq
     promotion = world.services.promotions.status(UUID(shown["promotion"]))
     assert (promotion.requested_via, promotion.requested_by) == ("dagster", None)
     assert documents_in(world, "stage") == 0
-    run = world.instance.get_run_by_id(result.run_id)
-    assert run
-    assert run.tags["wisqu/promotion"] == shown["promotion"]
-    assert run.tags["wisqu/path"] == "dev->stage"
+    tags = tags_of(world, result)
+    assert (tags["wisqu/promotion"], tags["wisqu/path"]) == (shown["promotion"], "dev->stage")
 
 
 def test_a_preview_of_nothing_says_so(world: World) -> None:
@@ -82,7 +88,9 @@ def test_a_preview_of_nothing_says_so(world: World) -> None:
         {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
     )
     assert result.success
-    assert "There is nothing to approve" in output_metadata(result)["plan"]
+    shown = output_metadata(result)
+    assert "There is nothing to approve" in shown["plan"]
+    assert "decide on it" not in shown
 
 
 def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) -> None:
@@ -119,6 +127,7 @@ def test_an_approved_promotion_lands_on_the_targets_assets(world: World, names: 
         assert metadata["promotion"] == str(promotion_id)
         assert metadata["plan digest"] == report.plan_digest
         assert metadata["outcome"] == "succeeded"
+        assert re.fullmatch(r"\d+\.\d{1,2}", str(metadata["seconds"]))
     assert landed[AssetKey(["stage", "rag_documents"])]["wisqu/changed"] == 2
     assert documents_in(world, "stage") == 2
 
@@ -128,7 +137,9 @@ def test_progress_is_in_the_log(world: World, names: Sequence[str], capsys: pyte
     world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
     capsys.readouterr()
     assert execute(world, promotion_id).success
-    assert re.search(r"stage: 4 of 4 \(.*points.*\)", capsys.readouterr().err)
+    written = capsys.readouterr().err
+    assert written.index("stage: 0 of 4") < written.index("stage: 4 of 4"), "the rate is that of the whole step"
+    assert re.search(r"stage: 4 of 4 \(.*points.* items/s\)", written)
 
 
 def test_an_unapproved_promotion_is_refused_and_nothing_moves(world: World, names: Sequence[str]) -> None:
@@ -140,9 +151,7 @@ def test_an_unapproved_promotion_is_refused_and_nothing_moves(world: World, name
         world.services.promotions.execute(promotion_id, run_id="test")
     assert sentence == str(refusal.value)
     assert metadata["outcome"] == "refused"
-    run = world.instance.get_run_by_id(result.run_id)
-    assert run
-    assert run.tags[OUTCOME_TAG] == "refused"
+    assert tags_of(world, result)[OUTCOME_TAG] == "refused"
     assert documents_in(world, "stage") == 0
 
 
@@ -159,6 +168,30 @@ def test_a_rollback_takes_back_what_was_asked_for(world: World, names: Sequence[
     assert landed_on(result)[AssetKey(["stage", "rag_documents"])]["outcome"] == "rolled_back"
     assert documents_in(world, "stage") == 0
     assert roll_back(world, promotion_id).success  # again changes nothing
+
+
+def test_a_run_launched_again_does_not_keep_the_outcome_of_the_run_before(
+    world: World, names: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promotion_id = world.preview("rag_documents")
+    assert tags_of(world, execute(world, promotion_id))[OUTCOME_TAG] == "refused"
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+
+    def again() -> str:
+        """Re-executions begin with all tags of the run that they repeat."""
+        result = world.definitions.resolve_job_def("promotion_execute").execute_in_process(
+            run_config={"ops": {"execute_promotion": {"config": {"promotion_id": str(promotion_id)}}}},
+            instance=world.instance,
+            tags={OUTCOME_TAG: "refused"},
+            raise_on_error=False,
+        )
+        return tags_of(world, result)[OUTCOME_TAG]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(EnvironmentPromotionService, "execute", lambda *_, **__: 1 / 0)
+        assert again() == "none yet"
+    assert again() == "done"
+    assert again() == "refused", "nothing is left to do"
 
 
 def test_a_run_that_names_nothing_says_what_there_is_and_changes_nothing(world: World, names: Sequence[str]) -> None:

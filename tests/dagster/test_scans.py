@@ -67,6 +67,18 @@ def test_a_scan_marks_the_rows_of_its_months_and_shows_what_it_found(world: Worl
     assert get(services, StoredFile, june).is_test_data
 
 
+def test_a_backfills_run_carries_the_tags_of_the_scans_job(world: World) -> None:
+    jobs = [world.definitions.get_repository_def().get_job("__ASSET_JOB"), world.definitions.resolve_job_def(SCAN)]
+    for job in jobs:
+        result = job.get_subset(asset_selection={KEY}).execute_in_process(
+            instance=world.instance,
+            tags={ASSET_PARTITION_RANGE_START_TAG: "2026-05-01", ASSET_PARTITION_RANGE_END_TAG: "2026-05-01"},
+        )
+        run = world.instance.get_run_by_id(result.run_id)
+        assert run
+        assert (run.tags["wisqu/environment"], run.tags["dagster/max_runtime"]) == ("dev", str(12 * 3600))
+
+
 def test_the_first_partition_holds_everything_older(world: World) -> None:
     (item,) = add(world.services, file("test upload.md", created_at=OLD))
     scan(world, "2024-02-01", "2024-02-01")

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from dagster import DagsterRunStatus
 
-from tests.dagster.conftest import World, execute_job, launch, tick
+from tests.dagster.conftest import World, execute_job, failure_of, launch, tick
+from wisqu_pipelines.assets.tags import SENSOR
 from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.sensors.decision import MAX_ATTEMPTS
 
 
 @pytest.fixture
@@ -45,7 +47,9 @@ def test_nothing_is_started_again_while_a_run_is_under_way_or_has_just_ended(wor
     world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
     (request,) = tick(world)
     run = world.instance.create_run_for_job(
-        world.definitions.resolve_job_def("promotion_execute"), run_config=request.run_config, tags=dict(request.tags)
+        world.definitions.resolve_job_def("promotion_execute"),
+        run_config=request.run_config,
+        tags={**request.tags, SENSOR: "approvals_sensor"},
     )
     assert not tick(world)
     world.instance.report_run_failed(run)
@@ -53,3 +57,12 @@ def test_nothing_is_started_again_while_a_run_is_under_way_or_has_just_ended(wor
     assert stored
     assert stored.status == DagsterRunStatus.FAILURE
     assert not tick(world)
+
+
+def test_what_a_person_launched_too_early_does_not_hold_it_up(world: World, filled: None) -> None:
+    promotion_id = world.preview("rag_documents")
+    for _ in range(MAX_ATTEMPTS):
+        early = world.run("promotion_execute", "execute_promotion", {"promotion_id": str(promotion_id)})
+        assert failure_of(early)[1]["outcome"] == "refused"
+    world.services.approvals.grant(promotion_id, demo_people.DEVELOPER)
+    assert [request.job_name for request in tick(world)] == ["promotion_execute"]

@@ -16,12 +16,15 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import keys, markdown
-from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.assets.progress import LoggedProgress
+from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME, op_tags, tag_asset_run
 from wisqu_pipelines.catalog.models import ListedStore
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
 from wisqu_pipelines.storage_audit.report import Amount, AuditReport
+
+LONGEST_HOURS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,15 @@ def _check(environment: str, audited: _Audited) -> AssetChecksDefinition:
         asset=keys.key(environment, audited.kind),
         name=audited.name,
         description=audited.description,
+        op_tags=op_tags(LONGEST_HOURS, environment),
         pool=keys.pool(environment),
     )
     def check(context: AssetCheckExecutionContext, wisqu: WisquResource) -> AssetCheckResult:
+        tag_asset_run(context)
         with told_as_outcome(context.instance, context.run.run_id):
-            report = wisqu.services.storage_audit(environment).run(stores=[audited.store])
+            report = wisqu.services.storage_audit(environment).run(
+                stores=[audited.store], progress=LoggedProgress(context.log)
+            )
         return check_result(report)
 
     return check
@@ -117,7 +124,7 @@ def audit_job(checks: Sequence[AssetChecksDefinition]) -> Any:
     return define_asset_job(
         "storage_audit",
         selection=AssetSelection.checks(*checks),
-        tags={MAX_RUNTIME: str(12 * HOUR)},
+        tags={MAX_RUNTIME: str(LONGEST_HOURS * HOUR)},
         description="Compare rows, objects and points of every environment, and mark what nothing needs. It removes "
         "nothing: a person does that with 'wisqu storage audit ENV --repair'.",
     )

@@ -14,11 +14,13 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import keys, markdown
-from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.assets.tags import ENVIRONMENT, HOUR, MAX_RUNTIME, op_tags, tag_asset_run
 from wisqu_pipelines.catalog.inventory import Inventory, count_table, count_vectors
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
+
+LONGEST_HOURS = 1
 
 
 def inventory_assets(declared: Declared) -> list[AssetsDefinition]:
@@ -35,7 +37,7 @@ def inventory_job(inventories: Sequence[AssetsDefinition]) -> Any:
     return define_asset_job(
         "inventory",
         selection=AssetSelection.assets(*inventories).without_checks(),
-        tags={MAX_RUNTIME: str(HOUR)},
+        tags={MAX_RUNTIME: str(LONGEST_HOURS * HOUR)},
         description="Count what lies in every environment's stores. It changes nothing.",
     )
 
@@ -57,10 +59,12 @@ def _inventory_asset(declared: Declared, environment: str, kind: keys.Kind) -> A
         kinds=set(kind.kinds),
         owners=[keys.OWNER],
         metadata=keys.links(declared, kind.page),
-        tags={"wisqu/environment": environment},
+        tags={ENVIRONMENT: environment},
+        op_tags=op_tags(LONGEST_HOURS, environment),
         pool=keys.pool(environment),
     )
     def inventory(context: AssetExecutionContext, wisqu: WisquResource) -> MaterializeResult[None]:
+        tag_asset_run(context)
         with told_as_outcome(context.instance, context.run.run_id):
             services = wisqu.services
             taken = (

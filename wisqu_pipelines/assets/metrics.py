@@ -15,7 +15,7 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import keys, markdown
-from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.assets.tags import ENVIRONMENT, HOUR, MAX_RUNTIME, op_tags, tag_asset_run
 from wisqu_pipelines.metrics import registry, telling
 from wisqu_pipelines.metrics.frames import Row, rows_of
 from wisqu_pipelines.metrics.metric import Kind, Metric, Where
@@ -25,6 +25,7 @@ from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
 
 METRICS = "metrics"
+LONGEST_HOURS = 1
 ROWS_SHOWN = 50
 BARS_SHOWN = 8
 ACROSS = 3
@@ -59,7 +60,7 @@ def metric_job(assets: Sequence[AssetsDefinition]) -> Any:
     return define_asset_job(
         METRICS,
         selection=AssetSelection.assets(*assets),
-        tags={MAX_RUNTIME: str(HOUR)},
+        tags={MAX_RUNTIME: str(LONGEST_HOURS * HOUR)},
         description="Read all metrics, and keep a snapshot of the day as Parquet in the environments' buckets.",
     )
 
@@ -74,10 +75,12 @@ def _environment_asset(declared: Declared, environment: str) -> AssetsDefinition
         kinds={"postgres", "pandas", "parquet"},
         owners=[keys.OWNER],
         metadata=keys.links(declared, "metrics.md"),
-        tags={"wisqu/environment": environment},
+        tags={ENVIRONMENT: environment},
+        op_tags=op_tags(LONGEST_HOURS, environment),
         pool=keys.pool(environment),
     )
     def metrics(context: AssetExecutionContext, wisqu: WisquResource) -> MaterializeResult[None]:
+        tag_asset_run(context)
         with told_as_outcome(context.instance, context.run.run_id):
             return _taken(wisqu.services.metrics, registry.of(Where.ENVIRONMENT), environment)
 
@@ -92,8 +95,10 @@ def _control_asset(declared: Declared, metric: Metric) -> AssetsDefinition:
         kinds={"postgres", "pandas", "parquet"},
         owners=[keys.OWNER],
         metadata=keys.links(declared, "metrics.md"),
+        op_tags=op_tags(LONGEST_HOURS),
     )
     def metrics(context: AssetExecutionContext, wisqu: WisquResource) -> MaterializeResult[None]:
+        tag_asset_run(context)
         with told_as_outcome(context.instance, context.run.run_id):
             return _taken(wisqu.services.metrics, [metric], None)
 

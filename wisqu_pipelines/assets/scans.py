@@ -21,7 +21,7 @@ from pydantic import Field
 
 from wisqu_pipelines.assets import keys, markdown
 from wisqu_pipelines.assets.progress import LoggedProgress
-from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.assets.tags import ENVIRONMENT, HOUR, MAX_RUNTIME, op_tags, tag_asset_run
 from wisqu_pipelines.detection.registry import DETECTOR_VERSION
 from wisqu_pipelines.detection.report import ScanReport
 from wisqu_pipelines.resources.outcomes import told_as_outcome
@@ -29,6 +29,7 @@ from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
 
 SCAN = "test_data_scan"
+LONGEST_HOURS = 12
 REASONS_SHOWN = 12
 MONTHS_SHOWN = 24
 
@@ -56,7 +57,8 @@ def _scan_asset(declared: Declared, environment: str, partitions: MonthlyPartiti
         kinds={"postgres", "qdrant"},
         owners=[keys.OWNER],
         metadata=keys.links(declared, "detection.md"),
-        tags={"wisqu/environment": environment},
+        tags={ENVIRONMENT: environment},
+        op_tags=op_tags(LONGEST_HOURS, environment),
         pool=keys.pool(environment),
         partitions_def=partitions,
         backfill_policy=BackfillPolicy.single_run(),
@@ -66,6 +68,7 @@ def _scan_asset(declared: Declared, environment: str, partitions: MonthlyPartiti
     def scan(
         context: AssetExecutionContext, config: ScanConfig, wisqu: WisquResource
     ) -> Iterator[MaterializeResult[None]]:
+        tag_asset_run(context)
         wanted = {date.fromisoformat(each) for each in context.partition_keys}
         oldest = date.fromisoformat(partitions.get_first_partition_key() or declared.scans_from.isoformat())
         with told_as_outcome(context.instance, context.run.run_id):
@@ -88,7 +91,7 @@ def scan_job(scans: list[AssetsDefinition]) -> Any:
     return define_asset_job(
         SCAN,
         selection=AssetSelection.assets(*scans),
-        tags={MAX_RUNTIME: str(12 * HOUR)},
+        tags={MAX_RUNTIME: str(LONGEST_HOURS * HOUR)},
         description="Look for test data, and mark it. With `dry_run` in an asset's configuration it says what it would "
         "mark, and changes nothing.",
     )

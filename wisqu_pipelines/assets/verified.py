@@ -13,11 +13,13 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets import keys, markdown
+from wisqu_pipelines.assets.tags import op_tags, tag_asset_run
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
 
 CHECK = "promotions_verified"
+LONGEST_HOURS = 1
 
 
 def verification_checks(declared: Declared) -> list[AssetChecksDefinition]:
@@ -30,9 +32,11 @@ def _check(environment: str) -> AssetChecksDefinition:
         asset=keys.key(environment, keys.RECEIPTS),
         name=CHECK,
         description="What the last promotion into this environment brought was read back, and is what was approved.",
+        op_tags=op_tags(LONGEST_HOURS, environment),
         pool=keys.pool(environment),
     )
     def check(context: AssetCheckExecutionContext, wisqu: WisquResource) -> AssetCheckResult:
+        tag_asset_run(context)
         with told_as_outcome(context.instance, context.run.run_id):
             last = wisqu.services.promotions.last_verified(environment)
         if last is None or last.verification is None:

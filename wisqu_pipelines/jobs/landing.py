@@ -33,5 +33,5 @@ def outcome_metadata(result: PromotionResult, plan_digest: str) -> dict[str, Met
         "errors": MetadataValue.int(result.error_count),
         "bytes": MetadataValue.int(result.bytes),
         "points": MetadataValue.int(result.points),
-        "seconds": MetadataValue.float(result.duration_seconds),
+        "seconds": MetadataValue.float(round(result.duration_seconds, 2)),
     }

@@ -28,7 +28,7 @@ from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound, Verification
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.report import items_table, report
 from wisqu_pipelines.jobs.waiting import promotions_that_wait
-from wisqu_pipelines.promotion.results import PromotionReport, PromotionResult
+from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, PromotionResult
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.resources.outcomes import told_as_outcome
@@ -96,16 +96,14 @@ def _preview_job(declared: Declared) -> JobDefinition:
             None,
             metadata={
                 "plan": MetadataValue.md(report(preview, path, embedded(picture(preview), shown))),
-                "items": items_table(preview),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
-                "decide on it": MetadataValue.url(
-                    decision_url(services.settings.api_url, "promotions", preview.promotion_id)
-                ),
+                **_decide(services.settings.api_url, preview),
                 "plan digest": MetadataValue.text(preview.plan_digest),
                 "items to write": MetadataValue.int(preview.total_count),
                 "blocked": MetadataValue.int(preview.blocked_count),
                 "bytes": MetadataValue.int(preview.total_size_bytes),
                 "points": MetadataValue.int(preview.total_points),
+                "items": items_table(preview),  # the last: Dagster shows the top of it all, and this is long
             },
         )
 
@@ -142,6 +140,7 @@ def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Iter
             yield _waiting(promotions, promotions.ready())
             return
         standing = _standing(context, promotions)
+        _tag(context, standing, standing.requested_by)
         try:
             result = promotions.execute(
                 standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log)
@@ -162,6 +161,7 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Ite
             yield _waiting(promotions, promotions.rollbacks_requested())
             return
         standing = _standing(context, promotions)
+        _tag(context, standing, standing.rollback_asked_by)
         result = promotions.rollback(standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
         # What lands is newer than the check's last word, and Dagster would show that as none.
         yield from _verified(promotions.last_verified(standing.target_environment))
@@ -190,6 +190,13 @@ def promotion_rollback() -> None:
     rollback_promotion()
 
 
+def _decide(api_url: str, preview: PromotionPreview) -> dict[str, MetadataValue[Any]]:
+    """Where people decide on a plan; one of nothing needs no decision."""
+    if not preview.total_count:
+        return {}
+    return {"decide on it": MetadataValue.url(decision_url(api_url, "promotions", preview.promotion_id))}
+
+
 def _named(context: OpExecutionContext) -> str:
     """The id that the launchpad was given, or nothing."""
     return str(context.op_config["promotion_id"]).strip()
@@ -200,11 +207,14 @@ def _waiting(promotions: EnvironmentPromotionService, ids: Sequence[UUID]) -> Ou
 
 
 def _standing(context: OpExecutionContext, promotions: EnvironmentPromotionService) -> PromotionReport:
-    """The promotion that the run is to work on, which its tags name from here on."""
-    standing = promotions.status(_promotion_id(_named(context)))
+    """The promotion that the run is to work on."""
+    return promotions.status(_promotion_id(_named(context)))
+
+
+def _tag(context: OpExecutionContext, standing: PromotionReport, person: str | None) -> None:
+    """Let the run's tags name its promotion, and who asked for what it does to that."""
     ends = standing.source_environment, standing.target_environment
-    context.instance.add_run_tags(context.run_id, promotion_tags(standing.promotion_id, *ends, standing.requested_by))
-    return standing
+    context.instance.add_run_tags(context.run_id, promotion_tags(standing.promotion_id, *ends, person))
 
 
 def _verified(report: PromotionReport | None) -> Iterator[AssetCheckEvaluation]:

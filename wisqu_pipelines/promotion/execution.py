@@ -148,6 +148,8 @@ class Execution:
             for name in TYPES
         ]
         size = points = 0
+        if staged < total:  # what earlier runs have staged is not of this one's rate
+            progress("stage", staged, total)
         with ThreadPoolExecutor(FILES_AT_ONCE) as files:
             stage = partial(self._stage_page, files=files)
             # Pages of each type in turn, so that files and vectors are on their way at the same time. Closed also by an

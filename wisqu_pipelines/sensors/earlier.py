@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dagster import DagsterInstance, RunRequest, RunsFilter, SensorResult, SkipReason
 
+from wisqu_pipelines.assets.tags import SENSOR
 from wisqu_pipelines.sensors.decision import Decided, EarlierRun, decide
 
 
@@ -31,13 +32,17 @@ def answer(requests: Sequence[RunRequest], left_alone: Sequence[str], idle: str)
 def _earlier_runs(
     instance: DagsterInstance, job_name: str, tag: str, ids: Sequence[UUID], now: datetime
 ) -> Mapping[UUID, Sequence[EarlierRun]]:
-    """The runs of a job that there were for each of the things whose ids a tag carries."""
+    """The runs of a job that there were for each of the things whose ids a tag carries: those under way, and those of a
+    sensor. What a person launched from the launchpad and was refused is no attempt of ours.
+    """
     if not ids:
         return {}
     runs: dict[UUID, list[EarlierRun]] = defaultdict(list)
     wanted = RunsFilter(job_name=job_name, tags={tag: [str(each) for each in ids]})
     for record in instance.get_run_records(wanted):
         finished = record.dagster_run.is_finished
+        if finished and SENSOR not in record.dagster_run.tags:
+            continue
         ended = max(0.0, now.timestamp() - (record.end_time or now.timestamp())) if finished else None
         runs[UUID(record.dagster_run.tags[tag])].append(EarlierRun(ended))
     return runs

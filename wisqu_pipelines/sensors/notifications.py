@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from dagster import (
     AssetKey,
     AssetsDefinition,
+    DagsterRun,
     DefaultSensorStatus,
     RunFailureSensorContext,
     SensorDefinition,
@@ -23,6 +24,9 @@ from wisqu_pipelines.resources.wisqu import WisquResource
 
 OLD = timedelta(hours=26)
 """An inventory is taken every day; two hours are for the run."""
+DAGSTERS_OWN = "__"
+"""With which the name of a job begins that is not ours."""
+ASSETS_NAMED = 3
 
 
 @run_failure_sensor(
@@ -37,10 +41,11 @@ def failed_runs_sensor(context: RunFailureSensorContext, wisqu: WisquResource) -
     services = wisqu.services
     code, sentence = _error(context)
     about = [run.tags[tag] for tag in (PATH, ENVIRONMENT, PROMOTION) if tag in run.tags]
+    name = _assets_of(run) or " ".join([run.job_name, *about[:1]])
     services.notifications.post(
         Event.RUN_REFUSED if run.tags.get(OUTCOME_TAG) == "refused" else Event.RUN_FAILED,
-        "\0".join([run.job_name, code, *about]),
-        job=" ".join([run.job_name, *about[:1]]),
+        "\0".join([name, code, *about]),
+        job=name,
         error=sentence,
         link=services.settings.dagster.run_url(run.run_id),
     )
@@ -99,6 +104,16 @@ def _old(
         if now - made > OLD:
             old[key] = made
     return old
+
+
+def _assets_of(run: DagsterRun) -> str:
+    """The assets of a run of Dagster's own job for them, whose name says nothing to anybody; nothing for other runs."""
+    if not run.job_name.startswith(DAGSTERS_OWN):
+        return ""
+    keys = {*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())}
+    names = sorted(key.to_user_string() for key in keys)
+    more = len(names) - ASSETS_NAMED
+    return ", ".join(names[:ASSETS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _error(context: RunFailureSensorContext) -> tuple[str, str]:
