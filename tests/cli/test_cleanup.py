@@ -66,7 +66,7 @@ def test_a_sweep_says_what_waits_for_the_end_of_a_hold(wisqu: Wisqu, rows: Rows)
     rows.services.holds("dev").place(ADMIN, Held("rag_documents", document.id), WHY[1])
     rows.end_grace(UUID(sweep))
     for command in (("--dry-run", "--environment", "dev"), ("--environment", "dev"), ("list", "dev"), ("items", sweep)):
-        assert "2 wait (something that stays belongs to it: 1," in unwrapped(wisqu("cleanup", *command)), command
+        assert "2 wait (under a legal hold: 1, something" in unwrapped(wisqu("cleanup", *command)), command
     (told,) = wisqu("cleanup", "list", "dev", "--json").json
     assert told["waits"] == {"under a legal hold": 1, "something that stays belongs to it": 1}
     listed = unwrapped(wisqu("cleanup", "items", sweep))

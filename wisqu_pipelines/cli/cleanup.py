@@ -325,7 +325,7 @@ def _show_standing(report: SweepReport) -> None:
         case SweepState.WAITING:
             told += f". Next, somebody else: wisqu cleanup approve {report.sweep_id}"
         case SweepState.HIDDEN if report.waits:
-            told += f": its grace time ended at {moment(report.purge_after)} UTC, and of {report.hidden} rows "
+            told += f": its grace time ended at {moment(report.purge_after)} UTC, and of its {report.hidden} rows "
             told += f"{report.because}. 'wisqu cleanup items {report.sweep_id}' says which"
             told += f", and 'wisqu hold list {report.environment}' why." if HELD in report.waits else "."
         case SweepState.HIDDEN if report.hidden:
