@@ -44,7 +44,7 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
 
     done = wisqu("cleanup", "--environment", "dev", "--as", DEVELOPER)
     assert done.code == 0, done.err
-    assert "is hidden: 2 rows until" in done.out
+    assert "is hidden: 2 rows, which a run after" in unwrapped(done)
     (sweep,) = wisqu("cleanup", "list", "dev", "--json").json
     assert (sweep["hidden"], sweep["state"]) == (2, "hidden")
     assert "There are no sweeps of stage." in wisqu("cleanup", "list").out

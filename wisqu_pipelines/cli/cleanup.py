@@ -325,11 +325,11 @@ def _show_standing(report: SweepReport) -> None:
         case SweepState.WAITING:
             told += f". Next, somebody else: wisqu cleanup approve {report.sweep_id}"
         case SweepState.HIDDEN if report.waits:
-            told += f": its grace time ended at {moment(report.purge_after)} UTC, and of its {report.hidden} rows "
+            told += f", and its grace time ended at {moment(report.purge_after)} UTC. Of its {report.hidden} rows "
             told += f"{report.because}. 'wisqu cleanup items {report.sweep_id}' says which"
             told += f", and 'wisqu hold list {report.environment}' why." if HELD in report.waits else "."
         case SweepState.HIDDEN if report.hidden:
-            told += f": {report.hidden} rows until {moment(report.purge_after)} UTC. To take it back: "
+            told += f": {report.hidden} rows, which a run after {moment(report.purge_after)} UTC purges. Until then: "
             told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case _:
             told += f": {report.purged} rows purged, {report.restored} restored, {report.kept} kept."

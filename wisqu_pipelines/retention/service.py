@@ -500,7 +500,7 @@ class RetentionService:
                     self._reject(session, sweep, None, "nothing that it had hidden was left to purge")
             if gone := report.purged - self._told_of(session, sweep):  # with what an interrupted run has taken
                 self._write_down(session, PURGED, sweep.requested_by, sweep.reason, sweep, items=gone)
-            return self._report(session, sweep)
+            return replace(self._report(session, sweep), purged_now=gone)
 
     @staticmethod
     def _told_of(session: Session, sweep: Sweep) -> int:
