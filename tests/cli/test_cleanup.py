@@ -187,6 +187,12 @@ def test_a_sweep_is_found_by_its_id_alone(wisqu: Wisqu, rows: Rows) -> None:
     assert (nowhere.code, "in any environment; 'wisqu cleanup list' shows" in nowhere.err) == (2, True)
     back = wisqu("cleanup", "restore", sweep, *WHY, "--as", DEVELOPER, "--json").json
     assert (back["given_back"], back["sweep"]["hidden"]) == (2, 0)
+    rows.document(OLD)
+    newest = wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"]
+    (listed,) = wisqu("cleanup", "list", "dev", "--limit", "1", "--json").json
+    assert listed["sweep_id"] == newest
+    assert "Those are the newest 1; if there are more" in wisqu("cleanup", "list", "dev", "--limit", "1").out
+    assert "Those are" not in wisqu("cleanup", "list", "dev").out
 
 
 def test_an_option_in_front_of_a_subcommand_is_not_passed_over(wisqu: Wisqu, rows: Rows) -> None:

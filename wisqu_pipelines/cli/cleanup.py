@@ -164,33 +164,29 @@ def policy(environment: OfOne = None, as_json: AsJson = False) -> None:
 
 
 @app.command("list")
-def list_(environment: OfOne = None, as_json: AsJson = False) -> None:
+def list_(
+    environment: OfOne = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many of each environment.")] = 50,
+    as_json: AsJson = False,
+) -> None:
     """List the sweeps of one environment or of all, newest first."""
     with doors() as opened:
         names = [environment] if environment else list(opened.environments)
-        found = {name: opened.retention(name).list() for name in names}
+        found = {name: opened.retention(name).list(limit) for name in names}
     if as_json:
         print_json([each.as_dict() for sweeps in found.values() for each in sweeps])
         return
-    columns = (
-        "!sweep",
-        "state",
-        "begun (UTC)",
-        "#marked",
-        "#hidden",
-        "#purged",
-        "#restored",
-        "purged after (UTC)",
-        "because",
-    )
+    counted = ("#marked", "#hidden", "#purged", "#restored")
+    columns = ("!sweep", "state", "begun (UTC)", *counted, "purged after (UTC)", "because")
     for name, sweeps in found.items():
         rows = []
         for each in sweeps:
             counts = (each.rows, each.hidden, each.purged, each.restored)
-            rows.append(
-                [each.sweep_id, each.state, moment(each.created_at), *counts, moment(each.purge_after), each.because]
-            )
+            begun, purged = moment(each.created_at), moment(each.purge_after)
+            rows.append([each.sweep_id, each.state, begun, *counts, purged, each.because])
         OUT.print(table(f"Sweeps of {name}", columns, rows) if rows else f"There are no sweeps of {cell(name)}.")
+        if len(rows) == limit:
+            OUT.print(f"Those are the newest {limit}; if there are more, --limit shows them.")
 
 
 @app.command()
