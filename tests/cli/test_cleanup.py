@@ -219,6 +219,8 @@ def test_prod_takes_two(wisqu: Wisqu, services: Services) -> None:
     assert wisqu("cleanup", "approve", sweep["sweep_id"], "--as", ADMIN).code == 2
     approved = wisqu("cleanup", "approve", sweep["sweep_id"], "--as", SUPERADMIN, "--json").json
     assert approved["state"] == "hiding"
+    listed = unwrapped(wisqu("cleanup", "items", sweep["sweep_id"]))
+    assert "is hiding: the next run hides what still may go of its 2 rows. To call it off: wisqu cleanup" in listed
     assert wisqu("cleanup", "--environment", "prod", "--as", ADMIN).code == 0
     assert prod.visible(RagDocument) == set()
 

@@ -320,6 +320,9 @@ def _show_standing(report: SweepReport) -> None:
     match report.state:
         case SweepState.WAITING:
             told += f". Next, somebody else: wisqu cleanup approve {report.sweep_id}"
+        case SweepState.HIDING:
+            told += f": the next run hides what still may go of its {report.rows} rows. To call it off: "
+            told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case SweepState.HIDDEN if report.waits:
             told += f", and its grace time ended at {moment(report.purge_after)} UTC. Of its {report.hidden} rows "
             told += f"{report.because}. 'wisqu cleanup items {report.sweep_id}' says which"
