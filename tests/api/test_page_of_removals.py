@@ -101,7 +101,7 @@ def test_a_sweep_is_rejected_with_a_reason(browser: TestClient, services: Servic
     assert prod.retention.status(sweep).state == SweepState.REJECTED
     shown = browser.get(place).text
     assert all(said in shown for said in (f"rejected by {SUPERADMIN}", "these are still wanted"))
-    assert "With a yes" not in shown
+    assert "next run hides" not in shown
     assert len(prod.visible(RagDocument)) == 1
 
 

@@ -44,7 +44,7 @@ def test_from_the_dry_run_to_the_restoring(wisqu: Wisqu, rows: Rows) -> None:
 
     done = wisqu("cleanup", "--environment", "dev", "--as", DEVELOPER)
     assert done.code == 0, done.err
-    assert "is hidden: 2 rows until" in done.out
+    assert "is hidden: 2 rows, which a run after" in unwrapped(done)
     (sweep,) = wisqu("cleanup", "list", "dev", "--json").json
     assert (sweep["hidden"], sweep["state"]) == (2, "hidden")
     assert "There are no sweeps of stage." in wisqu("cleanup", "list").out
@@ -66,7 +66,7 @@ def test_a_sweep_says_what_waits_for_the_end_of_a_hold(wisqu: Wisqu, rows: Rows)
     rows.services.holds("dev").place(ADMIN, Held("rag_documents", document.id), WHY[1])
     rows.end_grace(UUID(sweep))
     for command in (("--dry-run", "--environment", "dev"), ("--environment", "dev"), ("list", "dev"), ("items", sweep)):
-        assert "2 wait (something that stays belongs to it: 1," in unwrapped(wisqu("cleanup", *command)), command
+        assert "2 wait (under a legal hold: 1, something" in unwrapped(wisqu("cleanup", *command)), command
     (told,) = wisqu("cleanup", "list", "dev", "--json").json
     assert told["waits"] == {"under a legal hold": 1, "something that stays belongs to it": 1}
     listed = unwrapped(wisqu("cleanup", "items", sweep))
@@ -187,6 +187,12 @@ def test_a_sweep_is_found_by_its_id_alone(wisqu: Wisqu, rows: Rows) -> None:
     assert (nowhere.code, "in any environment; 'wisqu cleanup list' shows" in nowhere.err) == (2, True)
     back = wisqu("cleanup", "restore", sweep, *WHY, "--as", DEVELOPER, "--json").json
     assert (back["given_back"], back["sweep"]["hidden"]) == (2, 0)
+    rows.document(OLD)
+    newest = wisqu("cleanup", "--environment", "dev", "--json").json[0]["sweep_id"]
+    (listed,) = wisqu("cleanup", "list", "dev", "--limit", "1", "--json").json
+    assert listed["sweep_id"] == newest
+    assert "Those are the newest 1; if there are more" in wisqu("cleanup", "list", "dev", "--limit", "1").out
+    assert "Those are" not in wisqu("cleanup", "list", "dev").out
 
 
 def test_an_option_in_front_of_a_subcommand_is_not_passed_over(wisqu: Wisqu, rows: Rows) -> None:
@@ -213,6 +219,8 @@ def test_prod_takes_two(wisqu: Wisqu, services: Services) -> None:
     assert wisqu("cleanup", "approve", sweep["sweep_id"], "--as", ADMIN).code == 2
     approved = wisqu("cleanup", "approve", sweep["sweep_id"], "--as", SUPERADMIN, "--json").json
     assert approved["state"] == "hiding"
+    listed = unwrapped(wisqu("cleanup", "items", sweep["sweep_id"]))
+    assert "is hiding: the next run hides what still may go of its 2 rows. To call it off: wisqu cleanup" in listed
     assert wisqu("cleanup", "--environment", "prod", "--as", ADMIN).code == 0
     assert prod.visible(RagDocument) == set()
 

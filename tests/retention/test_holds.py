@@ -100,8 +100,10 @@ def test_a_hold_that_comes_after_the_hiding_stops_the_purge(rows: Rows) -> None:
     waits = {HELD: 1, NEEDED: 1}
     (told,) = rows.retention.rehearse().earlier
     assert told.waits == waits
+    assert told.because == f"2 wait ({HELD}: 1, {NEEDED}: 1), and the next run purges the rest"
     (after,) = rows.retention.run().earlier
     assert (after.state, after.purged, after.hidden, after.waits) == (SweepState.HIDDEN, 2, 2, waits)
+    assert [each.purged_now for each in (after, *rows.retention.go_on())] == [2, 0], "what another night has purged"
     assert (rows.count(RagDocument), rows.count(StoredFile)) == (1, 1)
     rows.services.holds("dev").release(placed, ADMIN, "The case is closed now")
     assert rows.retention.status(sweep).because is None

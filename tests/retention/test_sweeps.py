@@ -241,11 +241,13 @@ def test_a_dry_run_foretells_what_becomes_of_earlier_sweeps(rows: Rows) -> None:
 
 def test_what_a_sweep_told_when_it_began_is_kept(rows: Rows) -> None:
     rows.document(8, is_test_data=True)
+    rows.document(OLD)
     rows.document(OLD, promotion_status="approved")
     told = rows.retention.foretell()
     kept = rows.retention.status(swept(rows))
     assert kept.types == told.types
     assert list(kept.types) == list(told.types), "in the order in which rows go"
+    assert [*kept.types["rag_documents"].ages] == ["7-30", "365+"], "the young ones first"
 
 
 def test_what_was_hidden_long_enough_is_purged_from_every_store(rows: Rows) -> None:

@@ -166,33 +166,29 @@ def policy(environment: OfOne = None, as_json: AsJson = False) -> None:
 
 
 @app.command("list")
-def list_(environment: OfOne = None, as_json: AsJson = False) -> None:
+def list_(
+    environment: OfOne = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many of each environment.")] = 50,
+    as_json: AsJson = False,
+) -> None:
     """List the sweeps of one environment or of all, newest first."""
     with doors() as opened:
         names = [environment] if environment else list(opened.environments)
-        found = {name: opened.retention(name).list() for name in names}
+        found = {name: opened.retention(name).list(limit) for name in names}
     if as_json:
         print_json([each.as_dict() for sweeps in found.values() for each in sweeps])
         return
-    columns = (
-        "!sweep",
-        "state",
-        "begun (UTC)",
-        "#marked",
-        "#hidden",
-        "#purged",
-        "#restored",
-        "purged after (UTC)",
-        "because",
-    )
+    counted = ("#marked", "#hidden", "#purged", "#restored")
+    columns = ("!sweep", "state", "begun (UTC)", *counted, "purged after (UTC)", "because")
     for name, sweeps in found.items():
         rows = []
         for each in sweeps:
             counts = (each.rows, each.hidden, each.purged, each.restored)
-            rows.append(
-                [each.sweep_id, each.state, moment(each.created_at), *counts, moment(each.purge_after), each.because]
-            )
+            begun, purged = moment(each.created_at), moment(each.purge_after)
+            rows.append([each.sweep_id, each.state, begun, *counts, purged, each.because])
         OUT.print(table(f"Sweeps of {name}", columns, rows) if rows else f"There are no sweeps of {cell(name)}.")
+        if len(rows) == limit:
+            OUT.print(f"Those are the newest {limit}; if there are more, --limit shows them.")
 
 
 @app.command()
@@ -327,14 +323,15 @@ def _show_standing(report: SweepReport) -> None:
     match report.state:
         case SweepState.WAITING:
             told += f". Next, somebody else: wisqu cleanup approve {report.sweep_id}"
+        case SweepState.HIDING:
+            told += f": the next run hides what still may go of its {counted(report.rows, 'row')}. To call it off: "
+            told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case SweepState.HIDDEN if report.waits:
-            told += (
-                f": its grace time ended at {moment(report.purge_after)} UTC, and of {counted(report.hidden, 'row')} "
-            )
-            told += f"{report.because}. 'wisqu cleanup items {report.sweep_id}' says which"
+            told += f", and its grace time ended at {moment(report.purge_after)} UTC. "
+            told += f"Of its {counted(report.hidden, 'row')} {report.because}. 'wisqu cleanup items {report.sweep_id}' says which"
             told += f", and 'wisqu hold list {report.environment}' why." if HELD in report.waits else "."
         case SweepState.HIDDEN if report.hidden:
-            told += f": {counted(report.hidden, 'row')} until {moment(report.purge_after)} UTC. To take it back: "
+            told += f": {counted(report.hidden, 'row')}, which a run after {moment(report.purge_after)} UTC purges. Until then: "
             told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case _:
             told += f": {counted(report.purged, 'row')} purged, {report.restored} restored, {report.kept} kept."

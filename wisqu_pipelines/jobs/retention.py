@@ -69,14 +69,14 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
                 told, earlier = {}, tuple(retention.go_on())
             for each in earlier:
                 context.log.info(
-                    "the sweep %s is %s: %d rows hidden, %d purged%s",
+                    "the sweep %s is %s: %d rows hidden, %d purged now%s",
                     each.sweep_id,
                     each.state,
                     each.hidden,
-                    each.purged,
+                    each.purged_now,
                     f"; {each.because}" if each.because else "",
                 )
-        purged = MetadataValue.int(sum(each.purged for each in earlier))
+        purged = MetadataValue.int(sum(each.purged_now for each in earlier))
         return Output(None, metadata={**told, "rows of earlier sweeps purged": purged})
 
     @job(

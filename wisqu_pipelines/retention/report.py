@@ -66,6 +66,8 @@ class SweepReport:
     waits: Mapping[str, int] = field(default_factory=dict)
     """How many rows stay hidden though its grace time is over, by the reason."""
     purged: int = 0
+    purged_now: int = 0
+    """How many of them the run that tells of it has purged."""
     restored: int = 0
     kept: int = 0
     """How many were marked, and stayed after all."""
@@ -96,8 +98,12 @@ class SweepReport:
 
     @property
     def because(self) -> str | None:
-        """Why it was rejected, or why rows wait for their purge; None: it was not, and none does."""
-        return self.rejection or (f"{sum(self.waits.values())} wait ({told(self.waits)})" if self.waits else None)
+        """Why it was rejected, or which rows wait for their purge and why; None: it was not, and none does."""
+        if self.rejection or not self.waits:
+            return self.rejection
+        waiting = sum(self.waits.values())
+        said = f"{waiting} {'waits' if waiting == 1 else 'wait'} ({told(self.waits)})"
+        return f"{said}, and the next run purges the rest" if waiting < self.hidden else said
 
     def as_markdown(self) -> str:
         """As a heading, a table and what the cap says."""
@@ -133,11 +139,11 @@ class SweepReport:
         if not self.is_dry_run or self.sweep_id is None:
             return None
         if self.state == SweepState.HIDDEN:
-            purge = (
-                f"The grace time of the sweep {self.sweep_id} is over: the next run purges what may go of its "
-                f"{self.hidden} rows, which have {size(self.hidden_bytes)} of files and {self.hidden_points} vectors."
-            )
-            return f"{purge} Of them {self.because}." if self.waits else purge
+            have = f"which have {size(self.hidden_bytes)} of files and {self.hidden_points} vectors"
+            then = f"of its {self.hidden} rows, {have}, {self.because}."
+            if not self.waits:
+                then = f"the next run purges its {self.hidden} rows, {have}."
+            return f"The grace time of the sweep {self.sweep_id} is over: {then}"
         return (
             f"The next run goes on with the sweep {self.sweep_id}: it hides what still may go of its {self.rows} rows."
         )
@@ -157,6 +163,7 @@ class SweepReport:
             "hidden": self.hidden,
             "waits": dict(self.waits),
             "purged": self.purged,
+            "purged_now": self.purged_now,
             "restored": self.restored,
             "kept": self.kept,
             "hidden_bytes": self.hidden_bytes,

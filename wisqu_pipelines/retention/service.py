@@ -1,10 +1,10 @@
 """Retention in one environment: dry runs, sweeps, their approval, their restoring and their purge."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
@@ -500,7 +500,7 @@ class RetentionService:
                     self._reject(session, sweep, None, "nothing that it had hidden was left to purge")
             if gone := report.purged - self._told_of(session, sweep):  # with what an interrupted run has taken
                 self._write_down(session, PURGED, sweep.requested_by, sweep.reason, sweep, items=gone)
-            return self._report(session, sweep)
+            return replace(self._report(session, sweep), purged_now=gone)
 
     @staticmethod
     def _told_of(session: Session, sweep: Sweep) -> int:
@@ -567,7 +567,7 @@ class RetentionService:
             state=SweepState(sweep.state),
             is_dry_run=False,
             test_data_only=bool(sweep.scope["test_data_only"]),
-            types={name: TypeReport(**sweep.totals[name]) for name in KINDS if name in sweep.totals},
+            types={name: _kept(sweep.totals[name]) for name in KINDS if name in sweep.totals},
             created_at=sweep.created_at,
             purge_after=sweep.purge_after,
             hidden=rows,
@@ -641,6 +641,12 @@ def _aged(low: int, high: int | None, now: datetime) -> Iterator[ColumnElement[b
     yield SweepItem.created_at <= now - timedelta(days=low)
     if high is not None:
         yield SweepItem.created_at > now - timedelta(days=high)
+
+
+def _kept(figures: Mapping[str, Any]) -> TypeReport:
+    """What a sweep keeps of a type: JSON forgets which age comes first."""
+    ages = {span: figures["ages"][span] for span in (_span(*each) for each in _spans()) if span in figures["ages"]}
+    return TypeReport(**{**figures, "ages": ages})
 
 
 def _span(low: int, high: int | None) -> str:

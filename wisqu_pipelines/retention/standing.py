@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.retention.kinds import KINDS, Kind
-from wisqu_pipelines.retention.marking import NEEDED, Scope
+from wisqu_pipelines.retention.marking import HELD, NEEDED, Scope
 from wisqu_pipelines.retention.models import ItemState, Sweep, SweepItem, SweepState
 from wisqu_pipelines.retention.purging import hindrances
 
@@ -58,7 +58,7 @@ def waits(session: Session, sweep: Sweep, scope: Scope) -> Mapping[str, int]:
     reason = why_hidden(sweep, scope).label("reason")
     items = select(reason).where(SweepItem.sweep_id == sweep.id).subquery()
     found = select(items.c.reason, func.count()).where(items.c.reason.is_not(None)).group_by(items.c.reason)
-    return {str(name): count for name, count in session.execute(found.order_by(items.c.reason))}
+    return {str(name): count for name, count in session.execute(found.order_by(items.c.reason != HELD, items.c.reason))}
 
 
 def _why_not(kind: Kind, sweep: Sweep, scope: Scope) -> ColumnElement[str | None]:

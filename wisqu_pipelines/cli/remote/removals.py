@@ -58,9 +58,9 @@ class RemoteRetention(Door):
         body = {"types": types, "test_data_only": test_data_only, "reason": reason, "force": force}
         return self._server.post(CleanupReport, self._sweeps, body, seconds=SECONDS_OF_WORK)
 
-    def list(self) -> Sequence[SweepReport]:
+    def list(self, limit: int = 50) -> Sequence[SweepReport]:
         """The sweeps, newest first."""
-        found: list[SweepReport] = self._server.get(list[SweepReport], self._sweeps)
+        found: list[SweepReport] = self._server.get(list[SweepReport], self._sweeps, limit=limit)
         return found
 
     def status(self, sweep_id: UUID) -> SweepReport:
