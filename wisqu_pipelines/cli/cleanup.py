@@ -328,11 +328,12 @@ def _show_standing(report: SweepReport) -> None:
             told += f"wisqu cleanup restore {report.sweep_id} --reason …"
         case SweepState.HIDDEN if report.waits:
             told += f", and its grace time ended at {moment(report.purge_after)} UTC. "
-            told += f"Of its {counted(report.hidden, 'row')} {report.because}. 'wisqu cleanup items {report.sweep_id}' says which"
+            told += f"Of its {counted(report.hidden, 'row')} {report.because}. "
+            told += f"'wisqu cleanup items {report.sweep_id}' says which"
             told += f", and 'wisqu hold list {report.environment}' why." if HELD in report.waits else "."
         case SweepState.HIDDEN if report.hidden:
-            told += f": {counted(report.hidden, 'row')}, which a run after {moment(report.purge_after)} UTC purges. Until then: "
-            told += f"wisqu cleanup restore {report.sweep_id} --reason …"
+            told += f": {counted(report.hidden, 'row')}, which a run after {moment(report.purge_after)} UTC purges. "
+            told += f"Until then: wisqu cleanup restore {report.sweep_id} --reason …"
         case _:
             told += f": {counted(report.purged, 'row')} purged, {report.restored} restored, {report.kept} kept."
             told += f" Why: {cell(report.because)}" if report.because else ""
