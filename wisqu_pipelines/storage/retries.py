@@ -1,5 +1,6 @@
 """Trying again: only what may pass, only so often, only so long."""
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
@@ -37,5 +38,8 @@ def with_retries(act: Callable[[int], Result], transient: Callable[[Exception], 
 
 @cache
 def _log_with_logging() -> None:
-    """Where structlog is installed, as it is beside Dagster, stamina would print into the output of a command."""
+    """Where structlog is installed, as it is beside Dagster, stamina would print into the output of a command; and
+    where nobody has set logging up, logging itself would.
+    """
     set_on_retry_hooks([LoggingOnRetryHook])
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
