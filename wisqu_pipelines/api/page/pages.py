@@ -21,7 +21,7 @@ DECIDED = {
     "approve": "approved",
     "reject": "rejected",
     "revoke": "taken back",
-    "override": "it may go in spite of the freeze, as soon as a second person has said so",
+    "override": "it may go in spite of the freeze when two people have said so",
     "release": "the path is open again",
 }
 FORBIDDEN = 403
