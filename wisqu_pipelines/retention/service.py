@@ -491,9 +491,8 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             report = self._report(session, sweep)
-            if (
-                sweep.state == SweepState.HIDDEN and not report.hidden
-            ):  # a person may have taken back the rest meanwhile
+            # A person may have taken back the rest meanwhile, and ended it.
+            if sweep.state == SweepState.HIDDEN and not report.hidden:
                 if report.purged:
                     self._end(sweep, SweepState.PURGED)
                 else:
