@@ -302,3 +302,8 @@ def test_a_misspelt_filter_is_refused_and_not_passed_over(api: Api) -> None:
     assert "'stat'" in answer.json()["detail"]
     assert "after, limit, state" in answer.json()["detail"]
     assert api.client.get("/v1/promotions?stat=planned").status_code == 401, "nor is it told to anybody"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
+def test_a_probe_may_ask_with_whatever_it_adds(api: Api, path: str) -> None:
+    assert api.client.get(f"{path}?now=1764331545").status_code == 200

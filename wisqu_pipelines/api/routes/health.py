@@ -25,13 +25,13 @@ class Ready(BaseModel):
     ready: bool = True
 
 
-@route(router, "GET", "/health/live", PUBLIC)
+@route(router, "GET", "/health/live", PUBLIC, takes_others=True)
 def live() -> Live:
     """Whether the process answers."""
     return Live()
 
 
-@route(router, "GET", "/health/ready", PUBLIC)
+@route(router, "GET", "/health/ready", PUBLIC, takes_others=True)
 def ready(services: Opened) -> Ready:
     """Whether logins and promotions can be served: the control database answers."""
     with services.control.begin() as session:
@@ -45,7 +45,7 @@ def stores(services: Opened) -> list[StoreState]:
     return list(check_stores(services.settings))
 
 
-@route(router, "GET", "/metrics", PUBLIC, response_class=Response)
+@route(router, "GET", "/metrics", PUBLIC, takes_others=True, response_class=Response)
 def metrics(request: Request) -> Response:
     """Figures for Prometheus: the API's requests, and what there is in the environments, at most a minute old."""
     registry: CollectorRegistry = request.app.state.registry
