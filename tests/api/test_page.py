@@ -212,6 +212,15 @@ def test_a_closed_path_is_opened_for_it(browser: TestClient, services: Services,
     assert services.promotions.status(promotion).waits_for is None
 
 
+def test_a_plan_that_nobody_can_approve_says_so(browser: TestClient, services: Services, world: World) -> None:
+    world.document(env="stage")
+    made = services.promotions.preview_promotion("rag_documents", "stage", "prod", requested_via="dagster")
+    log_in(browser, services)
+    told = browser.get(f"/approvals/promotions/{made.promotion_id}").text
+    assert ("It is not known who asked for it" in told, "formaction" in told) == (True, False)
+    assert str(made.promotion_id) not in browser.get("/approvals").text
+
+
 def test_rejecting_takes_a_reason(browser: TestClient, services: Services, world: World) -> None:
     promotion = planned(world)
     log_in(browser, services)

@@ -93,7 +93,9 @@ def test_a_preview_of_nothing_says_so(world: World) -> None:
     assert "decide on it" not in shown
 
 
-def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) -> None:
+def test_what_is_blocked_is_shown_and_why_and_nobody_is_sent_to_approve_what_nobody_can(
+    world: World, names: Sequence[str]
+) -> None:
     dev = world.services.environments["dev"]
     with dev.database.snapshot() as session:
         gone = session.scalars(select(StoredFile).where(StoredFile.filename == "one.txt")).one()
@@ -101,7 +103,7 @@ def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) ->
     result = world.run(
         "promotion_preview",
         "preview_promotion",
-        {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "stage"},
+        {"promotion_type": "rag_documents", "source_environment": "dev", "target_environment": "prod"},
     )
     shown = output_metadata(result)
     assert (shown["blocked"], shown["items to write"]) == (1, 2)
@@ -109,6 +111,8 @@ def test_what_is_blocked_is_shown_and_why(world: World, names: Sequence[str]) ->
     assert (first["effect"], first["type"]) == ("blocked", "rag_documents")
     assert "its file is gone" in first["why"]
     assert "its file is gone" in shown["plan"]
+    assert "make the plan as a known person" in shown["plan"]
+    assert "decide on it" not in shown
 
 
 def test_an_approved_promotion_lands_on_the_targets_assets(world: World, names: Sequence[str]) -> None:

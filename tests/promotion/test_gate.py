@@ -40,6 +40,13 @@ def test_a_plan_that_would_write_nothing_waits_for_nobody(world: World) -> None:
     assert (other.is_empty, other.standing) == (False, "planned")
 
 
+def test_a_plan_that_nobody_who_is_known_asked_for_waits_where_somebody_may_approve_it(world: World) -> None:
+    to_stage, to_prod = planned(world, person=None), planned(world, "prod", None)
+    assert world.services.approvals.pending() == [to_stage]
+    with pytest.raises(NotPermitted, match="it is not known who asked for it"):
+        world.services.approvals.grant(to_prod, SUPERADMIN)
+
+
 def test_dev_to_prod_takes_two_others_who_are_admins(world: World) -> None:
     promotion = planned(world, "prod", ADMIN)
     with pytest.raises(NotPermitted, match="developer"):

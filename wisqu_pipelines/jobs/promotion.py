@@ -33,7 +33,7 @@ from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.promotion.types import TYPES
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
-from wisqu_pipelines.settings import Declared, decision_url
+from wisqu_pipelines.settings import Declared, PathSettings, decision_url
 
 POOL = "promotions"
 """Bounds how many promotions run at once."""
@@ -97,7 +97,7 @@ def _preview_job(declared: Declared) -> JobDefinition:
             metadata={
                 "plan": MetadataValue.md(report(preview, path, embedded(picture(preview), shown))),
                 "promotion": MetadataValue.text(str(preview.promotion_id)),
-                **_decide(services.settings.api_url, preview),
+                **_decide(services.settings.api_url, preview, path),
                 "plan digest": MetadataValue.text(preview.plan_digest),
                 "items to write": MetadataValue.int(preview.total_count),
                 "blocked": MetadataValue.int(preview.blocked_count),
@@ -190,9 +190,11 @@ def promotion_rollback() -> None:
     rollback_promotion()
 
 
-def _decide(api_url: str, preview: PromotionPreview) -> dict[str, MetadataValue[Any]]:
-    """Where people decide on a plan; one of nothing needs no decision."""
-    if not preview.total_count:
+def _decide(api_url: str, preview: PromotionPreview, path: PathSettings) -> dict[str, MetadataValue[Any]]:
+    """Where people decide on a plan. One of nothing needs no decision; and as it is not known here who asked for it,
+    none can be made where nobody may approve their own.
+    """
+    if not preview.total_count or not path.self_approval:
         return {}
     return {"decide on it": MetadataValue.url(decision_url(api_url, "promotions", preview.promotion_id))}
 

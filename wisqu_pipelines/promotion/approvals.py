@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import literal, select
+from sqlalchemy import literal, or_, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.session import Database
@@ -137,10 +137,13 @@ class ApprovalService:
             return [each.user_id for each in valid(session, promotion, path, self._signatures, self._clock.now())]
 
     def pending(self) -> Sequence[UUID]:
-        """The promotions that wait for a decision, oldest first; one that would write nothing needs none."""
+        """The promotions that wait for a decision, oldest first. One that would write nothing needs none, and none can
+        be made where nobody may approve their own and it is not known who asked.
+        """
         by_effect = Promotion.totals["by_effect"]
         items = sum((by_effect[effect.value]["items"].as_integer() for effect in MOVING), literal(0))
-        wanted = select(Promotion.id).where(Promotion.state == PromotionState.PLANNED, items > 0)
+        can_be = or_(Promotion.requested_by_user_id.is_not(None), Promotion.policy["self_approval"].as_boolean())
+        wanted = select(Promotion.id).where(Promotion.state == PromotionState.PLANNED, items > 0, can_be)
         with self._control.begin() as session:
             return session.scalars(wanted.order_by(Promotion.created_at)).all()
 

@@ -92,6 +92,7 @@ def _shown(
         total=sum(each["items"] for each in preview.totals["by_effect"].values()),
         roles=", ".join(path.approver_roles),
         buttons=_buttons(visit, services, report, path.name),
+        is_nobodys=report.state == PromotionState.PLANNED and not report.requested_by and not path.self_approval,
         said=said,
         reason=reason,
         done=DECIDED.get(done or ""),
