@@ -307,3 +307,20 @@ def test_a_misspelt_filter_is_refused_and_not_passed_over(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
 def test_a_probe_may_ask_with_whatever_it_adds(api: Api, path: str) -> None:
     assert api.client.get(f"{path}?now=1764331545").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {},
+        {"cron": "0 18 * * FRI"},
+        {"cron": "0 18 * * FRI", "duration_minutes": 60, "ends_at": "2099-01-01T00:00:00Z"},
+        {"starts_at": "2099-01-01T00:00:00", "ends_at": "2099-02-01T00:00:00"},
+        {"starts_at": "2020-01-01T00:00:00Z", "ends_at": "2020-02-01T00:00:00Z"},
+    ],
+    ids=["none", "no end", "both", "no offset", "over"],
+)
+def test_a_freeze_has_times_that_can_come(api: Api, times: dict[str, object]) -> None:
+    asked = {"path": "dev->stage", "reason": REASON, **times}
+    assert api.client.post("/v1/freezes", json=asked, headers=api.headers()).status_code == 422
+    assert api.services.freezes.list(ended=True) == []
