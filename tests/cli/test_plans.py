@@ -150,6 +150,8 @@ def test_lists_say_what_a_plan_takes_and_where_they_end(wisqu: Wisqu, world: Wor
     assert "promoted 0" in status
     listed = next(line for line in wisqu("promote", "list").out.splitlines() if waiting in line)
     assert re.findall(r"\b\d+\b", listed.partition("planned")[2])[:3] == ["4", "0", "0"]
+    asked = next(line for line in wisqu("approvals", "list").out.splitlines() if waiting in line)
+    assert [cell.strip() for cell in asked.split("│")][4] == "4"
     for command in (("promote", "list"), ("promote", "items", "rag_documents")):
         assert "The list ends at --limit (1); there may be more." in wisqu(*command, "--limit", 1).out
         assert "--limit" not in wisqu(*command).out
