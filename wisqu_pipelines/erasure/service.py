@@ -211,9 +211,8 @@ class ErasureService:
         """
         wanted = select(Erasure).order_by(Erasure.requested_at.desc(), Erasure.id).limit(limit)
         if environment is not None:
-            if environment not in [
-                *self._environments
-            ]:  # looked up, it would be opened: one that is down has a list too
+            # Looked up, it would be opened, and one that is down has a list too.
+            if environment not in list(self._environments):
                 raise UnknownEnvironment(name=environment, known=sorted(self._environments))
             wanted = wanted.where(Erasure.environment == environment)
         with self._control.begin() as session:
