@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import signal
 import socket
 import stat
@@ -149,9 +150,17 @@ def test_a_stop_while_it_starts_leaves_nothing(commands: Commands) -> None:
     assert commands.processes() == {}
 
 
+def free_base(start: int) -> int:
+    """The first of so many free ports. Each test looks in a range of its own, and anywhere in it: tests run side by
+    side, and the ports of one that is about to start are still free.
+    """
+    bases = random.sample(range(start, start + 5_000, 50), 100)
+    return next(base for base in bases if all(map(ports.is_free, range(base, base + PORTS))))
+
+
 def test_up_status_down(commands: Commands) -> None:
     """`up --detach` returns with everything healthy, a second one is refused, and nobody else sees what is private."""
-    base = next(base for base in range(20_000, 30_000, 50) if all(map(ports.is_free, range(base, base + PORTS))))
+    base = free_base(20_000)
     up = commands.run("up", "--detach", "--no-dagster", "--port-base", str(base), "--json")
     assert up.returncode == 0, up.stderr
     view = json.loads(up.stdout)
@@ -197,7 +206,7 @@ def test_taken_ports_are_named(commands: Commands) -> None:
 
 
 def test_a_fixed_port_that_is_lost_at_the_last_moment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    base = next(base for base in range(20_000, 30_000, 50) if all(map(ports.is_free, range(base, base + PORTS))))
+    base = free_base(25_000)
     choose = ports.Ports.choose
     with ExitStack() as others, temporary_directory() as directory, declared_in(directory) as declared:
 
