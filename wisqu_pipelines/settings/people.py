@@ -5,16 +5,12 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from wisqu_pipelines.settings.sections import Name, Section
+from wisqu_pipelines.settings.stores import RedisSettings
 
 
-class LimitsSettings(Section):
-    """The Redis database in which the identity service counts attempts to log in."""
+class LimitsSettings(RedisSettings):
+    """The Redis account, and its database, in which the identity service counts attempts to log in."""
 
-    host: str = "127.0.0.1"
-    port: int = 6379
-    username: str
-    password: SecretStr
-    tls: bool = False
     database: int
 
 

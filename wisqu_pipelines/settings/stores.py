@@ -62,6 +62,16 @@ class VectorIndexSettings(Section):
     api_key: SecretStr
 
 
+class RedisSettings(Section):
+    """A Redis account."""
+
+    host: str = "127.0.0.1"
+    port: int = 6379
+    username: str
+    password: SecretStr
+    tls: bool = False
+
+
 class CacheDatabases(Section):
     """The numbers of an environment's Redis databases."""
 
@@ -70,14 +80,9 @@ class CacheDatabases(Section):
     limits: int
 
 
-class CacheSettings(Section):
-    """One environment's Redis account."""
+class CacheSettings(RedisSettings):
+    """One environment's Redis account, with its databases."""
 
-    host: str = "127.0.0.1"
-    port: int = 6379
-    username: str
-    password: SecretStr
-    tls: bool = False
     databases: CacheDatabases
 
 
