@@ -497,9 +497,10 @@ class RetentionService:
                     self._end(sweep, SweepState.PURGED)
                 else:
                     self._reject(session, sweep, None, "nothing that it had hidden was left to purge")
+                report = self._report(session, sweep)
             if gone := report.purged - self._told_of(session, sweep):  # with what an interrupted run has taken
                 self._write_down(session, PURGED, sweep.requested_by, sweep.reason, sweep, items=gone)
-            return replace(self._report(session, sweep), purged_now=gone)
+            return replace(report, purged_now=gone)
 
     @staticmethod
     def _told_of(session: Session, sweep: Sweep) -> int:
