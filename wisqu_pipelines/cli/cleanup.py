@@ -178,8 +178,8 @@ def list_(
     if as_json:
         print_json([each.as_dict() for sweeps in found.values() for each in sweeps])
         return
-    counted = ("#marked", "#hidden", "#purged", "#restored")
-    columns = ("!sweep", "state", "begun (UTC)", *counted, "purged after (UTC)", "because")
+    amounts = ("#marked", "#hidden", "#purged", "#restored")
+    columns = ("!sweep", "state", "begun (UTC)", *amounts, "purged after (UTC)", "because")
     for name, sweeps in found.items():
         rows = []
         for each in sweeps:

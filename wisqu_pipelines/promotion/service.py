@@ -212,6 +212,7 @@ class EnvironmentPromotionService:
 
         Raises:
             PromotionNotFound, PromotionRefused: it is not there, not approved, or another run is at it.
+            PromotionCancelled: a person has cancelled it; nothing became visible, and it is over.
             PlanStale: what was approved is not what stands there; it will not be executed any more.
             PromotionFailed: something broke; nothing became visible, and it may be executed again.
         """

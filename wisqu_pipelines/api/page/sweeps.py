@@ -50,8 +50,8 @@ def decide(request: Request, services: Opened, environment: str, sweep_id: UUID,
     visit = visit_of(request, services)
     if visit is not None:
         services.settings.environment(environment)
-    if visit is not None and not roles_of(visit, environment) & {*STAFF}:
-        return page_for(visit, "nothing.html", FORBIDDEN)
+        if not roles_of(visit, environment) & {*STAFF}:
+            return page_for(visit, "nothing.html", FORBIDDEN)
     retention = services.retention(environment)
     acts: Mapping[str, Act] = {
         "approve": lambda who, reason: retention.approve(sweep_id, who, reason or None),
