@@ -8,6 +8,8 @@ from uuid import UUID
 
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 from sqlalchemy import func, select
 
 from tests.dagster.conftest import World, failure_of, output_metadata
@@ -134,6 +136,28 @@ def test_an_approved_promotion_lands_on_the_targets_assets(world: World, names: 
         assert re.fullmatch(r"\d+\.\d{1,2}", str(metadata["seconds"]))
     assert landed[AssetKey(["stage", "rag_documents"])]["wisqu/changed"] == 2
     assert documents_in(world, "stage") == 2
+
+
+def unsynced(world: World, environment: str) -> Sequence[AssetKey]:
+    """The assets of the environment that Dagster's pages show as out of step with what they are made of."""
+    graph = world.definitions.resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(world.instance, graph, LoadingContextForTest(world.instance))
+    keys = [AssetKey([environment, kind]) for kind in ("stored_files", "rag_documents", "vectors")]
+    return [key for key in keys if resolver.get_status(key) != StaleStatus.FRESH]
+
+
+def test_what_landed_is_in_step_with_what_it_is_made_of(world: World, names: Sequence[str]) -> None:
+    first = world.preview("rag_documents")
+    world.services.approvals.grant(first, demo_people.DEVELOPER)
+    assert execute(world, first).success
+    assert unsynced(world, "stage") == [], "although nobody ever took dev's inventory"
+
+    assert world.definitions.resolve_job_def("inventory").execute_in_process(instance=world.instance).success
+    assert unsynced(world, "stage") == []
+    world.services.promotions.request_rollback(first, demo_people.DEVELOPER, "wrong edition")
+    assert roll_back(world, first).success
+    assert unsynced(world, "stage") == []
+    assert len(unsynced(world, "prod")) == 3, "what they are made of is another than it was"
 
 
 def test_progress_is_in_the_log(world: World, names: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:

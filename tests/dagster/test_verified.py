@@ -97,7 +97,9 @@ def test_a_rollback_tells_again_what_the_check_says(world: World, promotion: UUI
     world.services.promotions.request_rollback(promotion, demo_people.DEVELOPER, "not yet")
     result = world.run("promotion_rollback", "rollback_promotion", {"promotion_id": str(promotion)})
     assert result.success
-    assert evaluated(result).passed
+    for evaluation in (evaluated(result), asked(world)):
+        assert evaluation.passed
+        assert metadata(evaluation)["state"] == "rolled_back", "nobody takes it for what stands there"
 
 
 def test_a_run_that_published_nothing_says_nothing_of_it(world: World, promotion: UUID) -> None:

@@ -14,6 +14,7 @@ from dagster import (
 
 from wisqu_pipelines.assets import keys, markdown
 from wisqu_pipelines.assets.tags import op_tags, tag_asset_run
+from wisqu_pipelines.promotion.results import PromotionReport
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
@@ -41,20 +42,18 @@ def _check(environment: str) -> AssetChecksDefinition:
             last = wisqu.services.promotions.last_verified(environment)
         if last is None or last.verification is None:
             return AssetCheckResult(passed=True, description="Nothing has been promoted yet.")
-        return AssetCheckResult(
-            passed=_passed(last.verification), metadata=_metadata(str(last.promotion_id), last.verification)
-        )
+        return AssetCheckResult(passed=_passed(last.verification), metadata=_metadata(last, last.verification))
 
     return check
 
 
-def evaluation(environment: str, promotion_id: str, verification: Mapping[str, Any]) -> AssetCheckEvaluation:
+def evaluation(promotion: PromotionReport, verification: Mapping[str, Any]) -> AssetCheckEvaluation:
     """The same, as the run that verified tells it."""
     return AssetCheckEvaluation(
-        asset_key=keys.key(environment, keys.RECEIPTS),
+        asset_key=keys.key(promotion.target_environment, keys.RECEIPTS),
         check_name=CHECK,
         passed=_passed(verification),
-        metadata=_metadata(promotion_id, verification),
+        metadata=_metadata(promotion, verification),
     )
 
 
@@ -62,10 +61,11 @@ def _passed(verification: Mapping[str, Any]) -> bool:
     return bool(verification["outcome"] == "passed")
 
 
-def _metadata(promotion_id: str, verification: Mapping[str, Any]) -> dict[str, MetadataValue]:
+def _metadata(promotion: PromotionReport, verification: Mapping[str, Any]) -> dict[str, MetadataValue]:
     rows = [(name, each["checked"], each["failed"]) for name, each in verification["checks"].items()]
     return {
-        "promotion": MetadataValue.text(promotion_id),
+        "promotion": MetadataValue.text(str(promotion.promotion_id)),
+        "state": MetadataValue.text(promotion.state.value),
         "level": MetadataValue.text(verification["level"]),
         "compared": MetadataValue.md(markdown.table(("what", "compared", "wrong"), rows)),
         "findings": MetadataValue.md(

@@ -149,7 +149,7 @@ def execute_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Iter
             yield from _verified(promotions.status(standing.promotion_id))
             raise
         yield from _verified(promotions.status(standing.promotion_id))
-    yield from _landed(result, standing.plan_digest)
+    yield from _landed(context, result, standing.plan_digest)
 
 
 @op(config_schema=PROMOTION_CONFIG, out={"result": Out(Nothing)}, pool=POOL)
@@ -165,7 +165,7 @@ def rollback_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Ite
         result = promotions.rollback(standing.promotion_id, run_id=_run(context), progress=LoggedProgress(context.log))
         # What lands is newer than the check's last word, and Dagster would show that as none.
         yield from _verified(promotions.last_verified(standing.target_environment))
-    yield from _landed(result, standing.plan_digest)
+    yield from _landed(context, result, standing.plan_digest)
 
 
 @job(
@@ -222,11 +222,11 @@ def _tag(context: OpExecutionContext, standing: PromotionReport, person: str | N
 def _verified(report: PromotionReport | None) -> Iterator[AssetCheckEvaluation]:
     """What reading back came to. It is yielded at once: what is only logged is lost with a step that fails."""
     if report is not None and report.verification is not None:
-        yield evaluation(report.target_environment, str(report.promotion_id), report.verification)
+        yield evaluation(report, report.verification)
 
 
-def _landed(result: PromotionResult, plan_digest: str) -> Iterator[Event]:
-    yield from landed(result, plan_digest)
+def _landed(context: OpExecutionContext, result: PromotionResult, plan_digest: str) -> Iterator[Event]:
+    yield from landed(context.instance, result, plan_digest)
     metadata = outcome_metadata(result, plan_digest)
     if result.errors:
         metadata["left behind"] = MetadataValue.md("\n".join(f"- {markdown.text(error)}" for error in result.errors))
