@@ -44,6 +44,7 @@ from wisqu_pipelines.promotion.approvals import ApprovalService
 from wisqu_pipelines.promotion.cancelling import CancellationService
 from wisqu_pipelines.promotion.candidates import CandidateService
 from wisqu_pipelines.promotion.freezes import FreezeService
+from wisqu_pipelines.promotion.lapsing import LapsingService
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.settings import EnvironmentSettings, PathSettings, Settings
 from wisqu_pipelines.storage_audit.service import StorageAudit
@@ -106,6 +107,11 @@ class Services:
     def cancellations(self) -> CancellationService:
         """What stops promotions."""
         return CancellationService(self.control, self.settings, self.clock)
+
+    @cached_property
+    def lapsing(self) -> LapsingService:
+        """What ends promotions that wait for ever."""
+        return LapsingService(self.control, self.settings.automation.lapse_days, self.clock)
 
     @cached_property
     def keys(self) -> KeyRings:

@@ -15,6 +15,7 @@ from wisqu_pipelines.jobs.automation import promotion_after_tests, request_job
 from wisqu_pipelines.jobs.erasure import erase_person
 from wisqu_pipelines.jobs.expiry import test_account_expiry
 from wisqu_pipelines.jobs.housekeeping import audit_verification, run_purge
+from wisqu_pipelines.jobs.lapse import promotion_lapse
 from wisqu_pipelines.jobs.promotion import promotion_jobs
 from wisqu_pipelines.jobs.retention import retention_job
 from wisqu_pipelines.jobs.weekly import weekly_report
@@ -58,6 +59,7 @@ def wisqu_pipelines() -> Definitions:
             cleanup,
             test_account_expiry,
             audit_verification,
+            promotion_lapse,
             run_purge,
             metric_job(metrics),
             weekly_report,

@@ -37,6 +37,7 @@ from wisqu_pipelines.identity.demo_people import ADMIN, AUTOMATION, DEVELOPER, S
 from wisqu_pipelines.notifications.events import Event
 from wisqu_pipelines.notifications.service import Told
 from wisqu_pipelines.ports.clock import SystemClock
+from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.retention.models import SweepState
 from wisqu_pipelines.sensors.notifications import OLD, failed_runs_sensor
@@ -204,6 +205,21 @@ def test_old_runs_are_purged_and_others_stay(world: World, monkeypatch: pytest.M
     assert not world.run("run_purge", "purge_runs", {"days": 0}).success
 
 
+def test_promotions_that_nobody_decides_on_lapse(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    Items(world.services).document()
+    promotion = world.preview("rag_documents")
+    later = datetime.now(UTC) + timedelta(days=31)
+    monkeypatch.setattr(SystemClock, "now", lambda self: later)
+    shown = output_metadata(world.run("promotion_lapse", "lapse_promotions", {}))
+    assert (shown["promotions"], shown["dry run"], shown["days"]) == (1, True, 30)
+    assert [each.data["promotion_id"] for each in shown["which"].records] == [str(promotion)]
+    assert world.services.promotions.status(promotion).state == PromotionState.PLANNED, "it begins as a dry run"
+    shown = output_metadata(world.run("promotion_lapse", "lapse_promotions", {"dry_run": False}))
+    assert (shown["promotions"], shown["dry run"]) == (1, False)
+    assert [each.data["state"] for each in shown["which"].records] == ["refused"]
+    assert world.services.promotions.status(promotion).state == PromotionState.REFUSED
+
+
 def test_the_audit_is_sealed_and_damage_is_told(world: World, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "KEPT", timedelta(seconds=30))
     Items(world.services).document()
@@ -230,6 +246,7 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Definitions:
         "STORAGE_AUDIT": "30 2 * * SUN",
         "INVENTORY": "30 2 * * *",
         "AUDIT_VERIFICATION": "30 2 29 * *",
+        "PROMOTION_LAPSE": "30 2 * * *",
         "RUN_PURGE": "30 2 * * *",
         "METRICS": "30 2 * * *",
         "REPORT": "30 2 * * SUN",

@@ -157,5 +157,35 @@ def test_what_has_happened_is_rolled_back_instead(world: World) -> None:
     assert state(world, promotion) == PromotionState.SUCCEEDED
 
 
+def test_a_rollback_that_has_not_begun_is_withdrawn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = approved(world)
+    world.services.promotions.execute(promotion, run_id="one")
+    there = world.state("stage")
+    world.services.promotions.request_rollback(promotion, ADMIN, "the wrong one")
+    with pytest.raises(NotPermitted):
+        world.services.cancellations.cancel(promotion, TESTER, WHY)
+    with pytest.raises(PromotionRefused, match="who cancels says why"):
+        world.services.cancellations.cancel(promotion, ADMIN, "")
+    assert promotion in world.services.promotions.rollbacks_requested()
+    assert world.services.cancellations.cancel(promotion, ADMIN, WHY) == PromotionState.SUCCEEDED
+    assert promotion not in world.services.promotions.rollbacks_requested()
+    with pytest.raises(PromotionRefused, match="nobody has asked for it"):
+        world.services.promotions.rollback(promotion, run_id="late")
+    assert world.state("stage") == there
+    report = world.services.promotions.status(promotion)
+    assert (report.rollback_asked_by, report.rollback_reason, report.cancel_reason) == (None, None, None)
+    (told,) = audited(world, "rollback_withdrawn")
+    assert (told.user_id, told.reason) == (world.person(ADMIN), WHY)
+
+    world.services.promotions.request_rollback(promotion, ADMIN, "the wrong one after all")
+    with monkeypatch.context() as patch:
+        patch.setattr("wisqu_pipelines.promotion.rollback.unpublish", _break)
+        with pytest.raises(RuntimeError):
+            world.services.promotions.rollback(promotion, run_id="broken")
+    with pytest.raises(PromotionRefused, match="it is being taken back"):
+        world.services.cancellations.cancel(promotion, ADMIN, WHY)
+    assert world.services.promotions.resume(promotion, run_id="next").state == PromotionState.ROLLED_BACK
+
+
 def _break(*_: Any, **__: Any) -> None:
     raise RuntimeError("the disk is full")

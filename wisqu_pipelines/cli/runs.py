@@ -85,15 +85,22 @@ def cancel(
     person: Person = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel a promotion for good: one that waits, has failed, or has a run at it. What has happened is rolled back."""
+    """Cancel a promotion for good: one that waits, has failed, or has a run at it. What has happened is rolled back; a
+    rollback that was asked for is withdrawn, until a run begins with it.
+    """
     with doors() as opened:
         state = opened.cancellations.cancel(promotion, required_person(opened, person), reason)
+    done, told = {
+        PromotionState.EXECUTING: (
+            "asked",
+            f"Its run stops soon, sweeps what it staged, and rejects it: wisqu promote status {promotion}",
+        ),
+        PromotionState.SUCCEEDED: ("withdrawn", f"Promotion {promotion} stays: it is not taken back."),
+    }.get(state, ("cancelled", f"Promotion {promotion} is {state}."))
     if as_json:
-        print_done("asked" if state == PromotionState.EXECUTING else "cancelled", promotion_id=promotion, state=state)
-    elif state == PromotionState.EXECUTING:
-        OUT.print(f"Its run stops soon, sweeps what it staged, and rejects it: wisqu promote status {promotion}")
+        print_done(done, promotion_id=promotion, state=state)
     else:
-        OUT.print(f"Promotion {promotion} is {state}.")
+        OUT.print(told)
 
 
 def rollback(

@@ -17,6 +17,11 @@ SHOWN = 50
 
 def promotions_that_wait(promotions: EnvironmentPromotionService, ids: Sequence[UUID]) -> dict[str, MetadataValue[Any]]:
     """The promotions that a run could have been about."""
+    return _told("promotion", len(ids), promotions_table(promotions, ids))
+
+
+def promotions_table(promotions: EnvironmentPromotionService, ids: Sequence[UUID]) -> MetadataValue[Any]:
+    """The first of them, a row each."""
     rows = [
         {
             "promotion_id": str(each.promotion_id),
@@ -27,12 +32,12 @@ def promotions_that_wait(promotions: EnvironmentPromotionService, ids: Sequence[
         }
         for each in map(promotions.status, ids[:SHOWN])
     ]
-    return _told("promotion", len(ids), rows, ("promotion_id", "type", "path", "state", "why"))
+    return _table(rows, ("promotion_id", "type", "path", "state", "why"))
 
 
 def deliveries_that_wait(ids: Sequence[UUID]) -> dict[str, MetadataValue[Any]]:
     """CI's deliveries that a run could have been about."""
-    return _told("delivery", len(ids), [{"delivery_id": str(each)} for each in ids], ("delivery_id",))
+    return _told("delivery", len(ids), _table([{"delivery_id": str(each)} for each in ids], ("delivery_id",)))
 
 
 def erasures_that_wait(reports: Sequence[ErasureReport]) -> dict[str, MetadataValue[Any]]:
@@ -46,18 +51,19 @@ def erasures_that_wait(reports: Sequence[ErasureReport]) -> dict[str, MetadataVa
         }
         for each in reports
     ]
-    return _told("erasure", len(reports), rows, ("erasure_id", "environment", "state", "requested"))
+    return _told("erasure", len(reports), _table(rows, ("erasure_id", "environment", "state", "requested")))
 
 
-def _told(
-    what: str, count: int, rows: Sequence[Mapping[str, str]], columns: Sequence[str]
-) -> dict[str, MetadataValue[Any]]:
+def _told(what: str, count: int, table: MetadataValue[Any]) -> dict[str, MetadataValue[Any]]:
     waiting = "Nothing waits for a run"
     if count:
         waiting = f"{count} wait{'s' if count == 1 else ''} for a run; launch this job again with the id of one"
     return {
         "nothing was done": MetadataValue.text(f"No {what} was named. {waiting}."),
-        "what waits": MetadataValue.table(
-            [TableRecord(row) for row in rows[:SHOWN]], TableSchema([TableColumn(each, "string") for each in columns])
-        ),
+        "what waits": table,
     }
+
+
+def _table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> MetadataValue[Any]:
+    schema = TableSchema([TableColumn(each, "string") for each in columns])
+    return MetadataValue.table([TableRecord(row) for row in rows[:SHOWN]], schema)

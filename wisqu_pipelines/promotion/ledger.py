@@ -320,16 +320,16 @@ def write_down(
     session: Session,
     promotion: Promotion,
     action: str,
-    user: CentralUser,
+    user: CentralUser | None,
     reason: str | None,
     now: datetime,
     **details: Any,
 ) -> None:
-    """Audit, in the transaction of the session, what a person has decided about a promotion."""
+    """Audit, in the transaction of the session, what a person has decided about a promotion; None: time alone has."""
     append(
         session,
         EnvironmentAccess(
-            user_id=user.id,
+            user_id=None if user is None else user.id,
             environment=promotion.target_environment,
             action=action,
             reason=reason,

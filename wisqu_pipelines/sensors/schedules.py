@@ -41,6 +41,13 @@ def schedules(declared: Declared) -> Iterator[ScheduleDefinition]:
         {"purge_runs": {"days": KEPT_DAYS, "dry_run": False}},
     )
     yield _schedule(
+        "promotion_lapse",
+        "promotion_lapse",
+        when.promotion_lapse,
+        "Refuses promotions that nobody decides on, so that retention has their items again.",
+        {"lapse_promotions": {"dry_run": False}},
+    )
+    yield _schedule(
         "test_account_expiry",
         "test_account_expiry",
         when.test_account_expiry,

@@ -93,6 +93,7 @@ class SchedulesSettings(Section):
     storage_audit: ScheduleSettings = ScheduleSettings(cron="0 3 * * SUN")
     inventory: ScheduleSettings = ScheduleSettings(cron="30 1 * * *")
     audit_verification: ScheduleSettings = ScheduleSettings(cron="0 4 1 * *")
+    promotion_lapse: ScheduleSettings = ScheduleSettings(cron="30 0 * * *")
     run_purge: ScheduleSettings = ScheduleSettings(cron="30 4 * * *")
     metrics: ScheduleSettings = ScheduleSettings(cron="0 4 * * *")
     report: ScheduleSettings = ScheduleSettings(cron="0 6 * * MON")
@@ -106,5 +107,7 @@ class AutomationSettings(Section):
     no password; the rules of the paths hold for it as for everybody."""
     preview_after_minutes: int | None = Field(default=None, gt=0)
     """How long items have to be approved, and no more of them, until a preview is made; None: never."""
+    lapse_days: int = Field(default=30, gt=0)
+    """How long a promotion may wait for a decision, or for its run, since its plan was made; then it is refused."""
     ci_secret: SecretStr | None = None
     """The key with which CI signs its results; None: none are taken."""

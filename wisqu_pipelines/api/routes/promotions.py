@@ -224,7 +224,8 @@ def resume(promotion_id: Id, services: Opened, who: Who) -> Started:
 @route(router, "POST", "/promotions/{promotion_id}/cancel", anywhere(*STAFF))
 def cancel(promotion_id: Id, body: Reason, services: Opened, who: Who) -> StateAnswer:
     """Cancel a promotion for good: one that waits, has failed, or has a run at it, which sweeps what it staged. It is
-    `rejected` then, and never executed. What has happened is rolled back instead.
+    `rejected` then, and never executed. What has happened is rolled back instead; one that is to be taken back and has
+    no run at it yet stays `succeeded`.
     """
     return StateAnswer(state=services.cancellations.cancel(promotion_id, who.user_id, body.reason))
 
