@@ -203,7 +203,7 @@ def test_what_cannot_go_back_is_named_and_refused(wisqu: Wisqu, world: World) ->
         told = wisqu("promote", "rollback", promotion, option)
         assert told.code == 2
         assert str(world.twin(document)) in told.err
-        assert "1 of its items are in the way" in told.err
+        assert "1 item of it in the way" in told.err
         assert f"in the way: rag_documents 'guide.md' ({world.twin(document)}): it was edited since" in told.out
     refused = wisqu("promote", "rollback", promotion, *DANA)
     assert refused.code == 2

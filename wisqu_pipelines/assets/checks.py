@@ -19,6 +19,7 @@ from wisqu_pipelines.assets import keys, markdown
 from wisqu_pipelines.assets.progress import LoggedProgress
 from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME, op_tags, tag_asset_run
 from wisqu_pipelines.catalog.models import ListedStore
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.settings import Declared
@@ -110,8 +111,8 @@ def _description(report: AuditReport, *, busy: bool) -> str:
     under_way = "; a promotion into this environment is under way, so look again when it has ended" if busy else ""
     orphans, danglings = report.orphans, report.danglings
     return (
-        f"{danglings.count} rows miss something; {orphans.count} {report.stores[0].store} "
-        f"({markdown.size(orphans.bytes)}) are needed by nothing{under_way}"
+        f"{counted(danglings.count, 'row')} without what belongs to them; {orphans.count} {report.stores[0].store} "
+        f"({markdown.size(orphans.bytes)}) that nothing needs{under_way}"
     )
 
 

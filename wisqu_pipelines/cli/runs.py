@@ -178,7 +178,7 @@ def _show_foresight(found: RollbackPreview, as_json: bool) -> None:
         if (more := found.in_the_way_count - len(found.in_the_way)) > 0:
             OUT.print(f"  … and {more} more")
     if found.in_the_way:
-        reason = f"{found.in_the_way_count} of its items are in the way, the first one: {found.in_the_way[0]}"
+        reason = f"{counted(found.in_the_way_count, 'item')} of it in the way, the first one: {found.in_the_way[0]}"
         raise RollbackRefused(promotion_id=str(found.promotion_id), reason=reason)
 
 

@@ -3,6 +3,7 @@
 from dagster import Field, MetadataValue, Nothing, OpExecutionContext, Out, Output, job, op
 
 from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 
@@ -39,8 +40,9 @@ def expire_test_accounts(context: OpExecutionContext, wisqu: WisquResource) -> O
                 continue
             gone[environment] = len(removed)
             for account in removed:
-                what = (environment, account.email, account.rows, account.files, account.points)
-                context.log.info("%s: %s is gone, with %d rows, %d files, %d vectors", *what)
+                had = (("row", account.rows), ("file", account.files), ("vector", account.points))
+                what = ", ".join(counted(count, each) for each, count in had)
+                context.log.info("%s: %s is gone, with %s", environment, account.email, what)
         if troubles:
             raise troubles[0]
     counts = {**gone, "developers warned": warned}

@@ -18,6 +18,7 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.notifications.events import Event
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
@@ -88,7 +89,7 @@ def purge_runs(context: OpExecutionContext, wisqu: WisquResource) -> Output[None
         for run_id in ids:
             context.instance.delete_run(run_id)
         purged += len(ids)
-        context.log.info("%d runs are purged", purged)
+        context.log.info("purged %s", counted(purged, "run"))
     return Output(None, metadata={"runs": purged, "dry run": False})
 
 

@@ -25,6 +25,7 @@ from wisqu_pipelines.assets.progress import LoggedProgress
 from wisqu_pipelines.assets.tags import HOUR, MAX_RUNTIME, promotion_tags
 from wisqu_pipelines.assets.verified import evaluation
 from wisqu_pipelines.errors import ItemNotFound, PromotionNotFound, VerificationFailed
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.jobs.landing import landed, outcome_metadata
 from wisqu_pipelines.jobs.report import items_table, report
 from wisqu_pipelines.jobs.waiting import promotions_that_wait
@@ -91,7 +92,8 @@ def _preview_job(declared: Declared) -> JobDefinition:
             context.run_id,
             promotion_tags(preview.promotion_id, preview.source_environment, preview.target_environment),
         )
-        shown = f"{preview.total_count} items of {preview.promotion_type} go, {preview.blocked_count} are blocked"
+        goes = counted(preview.total_count, "item")
+        shown = f"{preview.promotion_type}: {goes} to write, {preview.blocked_count} blocked"
         return Output(
             None,
             metadata={

@@ -20,6 +20,7 @@ from dagster import (
 )
 
 from wisqu_pipelines.assets.tags import ENVIRONMENT, HOUR, MAX_RUNTIME
+from wisqu_pipelines.figures import counted
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.retention.kinds import KINDS
@@ -69,10 +70,10 @@ def retention_job(environments: Sequence[str]) -> JobDefinition:
                 told, earlier = {}, tuple(retention.go_on())
             for each in earlier:
                 context.log.info(
-                    "the sweep %s is %s: %d rows hidden, %d purged now%s",
+                    "the sweep %s is %s: %s hidden, %d purged now%s",
                     each.sweep_id,
                     each.state,
-                    each.hidden,
+                    counted(each.hidden, "row"),
                     each.purged_now,
                     f"; {each.because}" if each.because else "",
                 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wisqu_pipelines.figures import size
+from wisqu_pipelines.figures import counted, size
 from wisqu_pipelines.retention.models import SweepState
 
 AGES = (7, 30, 90, 365)
@@ -109,7 +109,7 @@ class SweepReport:
         """As a heading, a table and what the cap says."""
         would = "would hide" if self.is_dry_run else "marked"
         lines = [
-            f"### {self.environment}: {'a dry run' if self.is_dry_run else 'the sweep'} {would} {self.rows} rows",
+            f"### {self.environment}: {'a dry run' if self.is_dry_run else 'the sweep'} {would} {self._of_rows}",
             "",
             "| type | rows | test data | bytes | vectors | days old | due, and stay |",
             "|---|--:|--:|--:|--:|---|---|",
@@ -139,14 +139,17 @@ class SweepReport:
         if not self.is_dry_run or self.sweep_id is None:
             return None
         if self.state == SweepState.HIDDEN:
-            have = f"which have {size(self.hidden_bytes)} of files and {self.hidden_points} vectors"
-            then = f"of its {self.hidden} rows, {have}, {self.because}."
-            if not self.waits:
-                then = f"the next run purges its {self.hidden} rows, {have}."
+            have = f"with {size(self.hidden_bytes)} of files and {counted(self.hidden_points, 'vector')}"
+            hidden = f"{counted(self.hidden, 'row')}, {have}"
+            then = f"of its {hidden}, {self.because}." if self.waits else f"the next run purges its {hidden}."
             return f"The grace time of the sweep {self.sweep_id} is over: {then}"
         return (
-            f"The next run goes on with the sweep {self.sweep_id}: it hides what still may go of its {self.rows} rows."
+            f"The next run goes on with the sweep {self.sweep_id}: of its {self._of_rows} it hides those that may go."
         )
+
+    @property
+    def _of_rows(self) -> str:
+        return counted(self.rows, "row")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
