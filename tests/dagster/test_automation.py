@@ -60,8 +60,9 @@ def told(world: World) -> Mapping[str, Told]:
     return {each.event: each for each in world.services.notifications.list()}
 
 
-def fail(world: World, result: Any) -> None:
-    """Let the sensor see a run that failed."""
+def fail(world: World, result: Any, **tags: str) -> None:
+    """Let the sensor see a run that failed; Dagster may have given it tags with that."""
+    world.instance.add_run_tags(result.run_id, {f"dagster/{name}": each for name, each in tags.items()})
     (event,) = [each for each in result.all_events if each.event_type == DagsterEventType.RUN_FAILURE]
     run = world.instance.get_run_by_id(result.run_id)
     assert run is not None
@@ -91,11 +92,14 @@ def test_a_refused_and_a_failed_run_are_told_with_their_sentences(
     monkeypatch.setattr("wisqu_pipelines.accounts.service.TestAccountService.expire", broken)
     fail(world, world.run("test_account_expiry", "expire_test_accounts", {"dry_run": False}))
     assert "no such luck" in told(world)[Event.RUN_FAILED].body
+    assert "tries it again" not in told(world)[Event.RUN_FAILED].body
     monkeypatch.setattr("wisqu_pipelines.assets.inventory.count_table", broken)
     job = world.definitions.get_repository_def().get_job("__ASSET_JOB")  # of backfills, and of an asset's page
     users = [AssetKey(["dev", "users"])]
-    fail(world, job.execute_in_process(instance=world.instance, asset_selection=users, raise_on_error=False))
-    assert "dev/users failed" in {each.title for each in world.services.notifications.list()}
+    crashed = job.execute_in_process(instance=world.instance, asset_selection=users, raise_on_error=False)
+    fail(world, crashed, will_retry="true")
+    bodies = {each.title: each.body for each in world.services.notifications.list()}
+    assert "Dagster tries it again by itself" in bodies["dev/users failed"]
     assert tick(world, "notifications_sensor")[1] == "0 messages were delivered.", "they wait for a target"
 
 

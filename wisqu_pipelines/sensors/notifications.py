@@ -27,6 +27,9 @@ OLD = timedelta(hours=26)
 DAGSTERS_OWN = "__"
 """With which the name of a job begins that is not ours."""
 ASSETS_NAMED = 3
+WILL_RETRY = "dagster/will_retry"
+"""Whether Dagster retries a run that has failed; it says so with the failure."""
+TRIED_AGAIN = "Dagster tries it again by itself, and there is no further word if that succeeds."
 
 
 @run_failure_sensor(
@@ -46,7 +49,7 @@ def failed_runs_sensor(context: RunFailureSensorContext, wisqu: WisquResource) -
         Event.RUN_REFUSED if run.tags.get(OUTCOME_TAG) == "refused" else Event.RUN_FAILED,
         "\0".join([name, code, *about]),
         job=name,
-        error=sentence,
+        error=f"{sentence} {TRIED_AGAIN}" if run.tags.get(WILL_RETRY) == "true" else sentence,
         link=services.settings.dagster.run_url(run.run_id),
     )
 
