@@ -49,7 +49,7 @@ def failed_runs_sensor(context: RunFailureSensorContext, wisqu: WisquResource) -
         Event.RUN_REFUSED if run.tags.get(OUTCOME_TAG) == "refused" else Event.RUN_FAILED,
         "\0".join([name, code, *about]),
         job=name,
-        error=f"{sentence} {TRIED_AGAIN}" if run.tags.get(WILL_RETRY) == "true" else sentence,
+        error=f"{sentence.rstrip('.')}. {TRIED_AGAIN}" if run.tags.get(WILL_RETRY) == "true" else sentence,
         link=services.settings.dagster.run_url(run.run_id),
     )
 
