@@ -101,8 +101,11 @@ def test_one_that_nobody_approves_is_given_up(prod: Rows) -> None:
     change(prod, sweep, created_at=prod.ago(4))
     with pytest.raises(SweepRefused, match="waited too long"):
         prod.retention.approve(sweep, SUPERADMIN)
+    over = (SweepState.REJECTED, "nobody approved it in time")
+    told = prod.retention.status(sweep)
+    assert (told.state, told.because) == over, "already before a run has written it down"
     (given_up,) = prod.retention.run(person=ADMIN).earlier
-    assert given_up.state == SweepState.REJECTED
+    assert (given_up.state, given_up.because) == over
 
 
 def interrupted(prod: Rows, monkeypatch: pytest.MonkeyPatch) -> UUID:

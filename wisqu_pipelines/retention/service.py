@@ -49,6 +49,8 @@ AUDIENCE = "wisqu:sweeps"
 """What signed approvals of sweeps are for: they are none of anything else."""
 PURGED = "retention_purged"
 """What the environment's audit calls a purge."""
+LAPSED = "nobody approved it in time"
+"""Why a sweep is over that has waited too long."""
 UNPURGED = (HIDDEN, ItemState.REMOVING)
 """Items that a sweep has hidden and not given back or purged."""
 TURN = 0x57_49_53_51_55_03
@@ -216,7 +218,7 @@ class RetentionService:
             sweep = self._get(session, sweep_id)
             if sweep.state != SweepState.WAITING:
                 self._refuse(sweep, "approved", f"it is {sweep.state}")
-            if now - sweep.created_at > APPROVAL_LASTS:
+            if self._has_lapsed(sweep):
                 self._refuse(sweep, "approved", "it has waited too long; begin a new one")
             if sweep.requested_by == who.id:
                 raise NotPermitted(
@@ -453,7 +455,7 @@ class RetentionService:
         with self._database.begin() as session:
             sweep = self._get(session, sweep_id)
             if sweep.state == SweepState.WAITING:
-                self._reject(session, sweep, None, "nobody approved it in time")
+                self._reject(session, sweep, None, LAPSED)
                 return self._report(session, sweep)
             state = sweep.state
         return self._hide(sweep_id, progress) if state == SweepState.HIDING else self._purge(sweep_id, progress)
@@ -535,6 +537,10 @@ class RetentionService:
         self._end(sweep, SweepState.REJECTED)
         self._write_down(session, REJECTED, who, why, sweep)
 
+    def _has_lapsed(self, sweep: Sweep) -> bool:
+        """Whether a sweep has waited for longer than anybody may still approve it."""
+        return sweep.state == SweepState.WAITING and self._clock.now() - sweep.created_at > APPROVAL_LASTS
+
     def _end(self, sweep: Sweep, state: SweepState) -> None:
         sweep.state, sweep.finished_at = state, self._clock.now()
         if state == SweepState.REJECTED:
@@ -560,11 +566,12 @@ class RetentionService:
         ).all()
         states = {name: (count, int(size), int(points)) for name, count, size, points in counted}
         is_due = sweep.state == SweepState.HIDDEN and sweep.purge_after and sweep.purge_after <= self._clock.now()
+        lapsed = self._has_lapsed(sweep)  # the next run writes it down
         rows, size, points = (sum(states.get(each, (0, 0, 0))[n] for each in UNPURGED) for n in range(3))
         return SweepReport(
             environment=self._environment.name,
             sweep_id=sweep.id,
-            state=SweepState(sweep.state),
+            state=SweepState.REJECTED if lapsed else SweepState(sweep.state),
             is_dry_run=False,
             test_data_only=bool(sweep.scope["test_data_only"]),
             types={name: _kept(sweep.totals[name]) for name in KINDS if name in sweep.totals},
@@ -581,7 +588,7 @@ class RetentionService:
             requested_by=sweep.requested_by,
             approved_by=sweep.approved_by,
             reason=sweep.reason,
-            rejection=ending.reason,
+            rejection=LAPSED if lapsed else ending.reason,
             rejected_by=ending.by,
             takes_approval=not self.policy.automatic,
             is_forced=sweep.is_forced,
