@@ -186,6 +186,9 @@ def test_what_has_happened_is_told_as_past_and_what_was_taken_back(
     assert "2 of 4 items" in told
     assert f"asked for by {ADMIN}" in told
     assert "the wrong &lt;b&gt;edition&lt;/b&gt;" in told
+    of_item = told[told.index(str(document)) :].partition("</tr>")[0]
+    assert "taken back" in of_item
+    assert told.partition("<tbody>")[2].count("taken back") == 2, "the document and its file, and no other"
 
 
 def test_a_closed_path_is_opened_for_it(browser: TestClient, services: Services, world: World) -> None:

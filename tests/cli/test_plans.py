@@ -182,6 +182,9 @@ def test_a_rollback_is_previewed_rehearsed_and_done_in_parts(
     assert {row["title"] for row in rows(world).values()} == {"right.md"}
     status = wisqu("promote", "status", promotion, "--json").json
     assert status["rolled_back_count"] == 2
+    shown = wisqu("promote", "plan", promotion)
+    assert shown.out.count("taken back") == 2
+    assert wisqu("promote", "plan", promotion, "--json").json["preview"]["outcomes"][str(wrong)] == "taken back"
     stranger = wisqu("promote", "rollback", promotion, *DANA, "--item-ids", uuid4())
     assert stranger.code == 2
     assert "brought no item" in stranger.err

@@ -64,6 +64,8 @@ def test_a_part_goes_back_with_what_was_pulled_in_for_it(world: World) -> None:
     assert world.row(wrong).promotion_status == "approved"
     assert world.row(shared).promotion_status == "promoted"
     assert world.services.promotions.status(done.promotion_id).rolled_back_count == 2
+    outcomes = world.services.promotions.preview(done.promotion_id).outcomes
+    assert outcomes == dict.fromkeys((wrong, world.row(wrong).file_id), "taken back")
 
     part = back(done.promotion_id, world.person(), item_ids=[world.twin(sharing)])
     assert part.by_type == {"rag_documents": 1}, "the file has another document"

@@ -217,6 +217,9 @@ def test_what_did_not_arrive_whole_stays_behind_where_the_policy_lets_it(
     done = world.services.promotions.execute(promotion, run_id="test")
     assert (done.success_count, done.error_count) == (3, 1)
     assert "did not arrive whole" in done.errors[0]
+    (left,) = world.services.promotions.preview(promotion).outcomes.values()
+    assert left.startswith("stayed behind: ")
+    assert "did not arrive whole" in left
     assert world.visible_points("stage") == 3
     statuses = [world.row(UUID(each)).promotion_status for each in world.state("dev")["rows"]["rag_documents"]]
     assert sorted(statuses) == ["approved", "promoted"]

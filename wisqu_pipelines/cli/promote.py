@@ -359,7 +359,7 @@ def _show_items(shown: Sequence[Any], made: PromotionPreview) -> None:
             item.effect,
             size(item.bytes) if item.bytes else "",
             item.points or "",
-            "; ".join(item.changes) or item.reason,
+            made.outcomes.get(item.source_id) or "; ".join(item.changes) or item.reason,
         ]
         for item in shown[:SHOWN_ITEMS]
     ]

@@ -145,6 +145,20 @@ class PlanItems:
                 found += [_item(row) for row in session.execute(of_kind)]
         return found
 
+    @staticmethod
+    def outcomes(session: Session, promotion_id: UUID, items: Sequence[Named]) -> dict[UUID, str]:
+        """What became of those of these items that stayed behind or were taken back, by source id."""
+        rows = session.execute(
+            select(PromotionJournal.source_id, PromotionJournal.step, PromotionJournal.detail).where(
+                PromotionJournal.promotion_id == promotion_id,
+                PromotionJournal.step.in_((Step.SKIPPED, Step.ROLLED_BACK)),
+                among(PromotionJournal.source_id, [item.source_id for item in items]),
+            )
+        )
+        return {
+            row.source_id: f"stayed behind: {row.detail}" if row.step == Step.SKIPPED else "taken back" for row in rows
+        }
+
     def both(self, promotion_id: UUID, other_id: UUID) -> Iterator[tuple[PlannedItem | None, PlannedItem | None]]:
         """The items of two plans side by side, in the order in which they are written."""
         for name in TYPES:

@@ -38,6 +38,9 @@ class PromotionPreview:
     """The first `ITEMS_SHOWN`, those that are blocked first; `EnvironmentPromotionService.plan` gives them all."""
     totals: Mapping[str, Any]
     """`by_effect` and `by_type`: name → `items`, `bytes`, `points`."""
+    outcomes: Mapping[UUID, str] = field(default_factory=dict)
+    """Of those of `items` that were to go and are not there: why they stayed behind, or that they were taken back; by
+    source id."""
 
     @property
     def total_count(self) -> int:

@@ -567,6 +567,8 @@ class EnvironmentPromotionService:
         ).first()
 
     def _preview(self, session: Session, promotion: Promotion) -> PromotionPreview:
+        items = self._items.shown(session, promotion, ITEMS_SHOWN)
+        has_left = promotion.error_count or promotion.rolled_back_count
         return PromotionPreview(
             promotion_id=promotion.id,
             plan_digest=promotion.plan_digest,
@@ -574,8 +576,9 @@ class EnvironmentPromotionService:
             source_environment=promotion.source_environment,
             target_environment=promotion.target_environment,
             state=PromotionState(promotion.state),
-            items=self._items.shown(session, promotion, ITEMS_SHOWN),
+            items=items,
             totals=promotion.totals,
+            outcomes=self._items.outcomes(session, promotion.id, items) if has_left else {},
         )
 
     def _claimed(self, claim: Claim, route: Route, executed_by_user_id: UUID | None) -> Work:
