@@ -67,6 +67,17 @@ class Work:
         )
 
 
+ONE_PUBLISHES = 0x57_49_53_51_55_08
+"""The advisory lock of a target's database under which promotions into it are published."""
+
+
+def one_publishes(session: Session) -> None:
+    """Let one promotion at a time be published in this database: two that bring the same thing different ways would
+    each look for the other's row before it is there.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(ONE_PUBLISHES)))
+
+
 def exclusive(session: Session, promotion_id: UUID) -> None:
     """Let one transaction at a time speak about a promotion in this database, so that a commit whose reply was lost is
     over before anyone asks whether it happened.
