@@ -14,6 +14,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import PromotionRefused, RollbackRefused
 from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
+from wisqu_pipelines.promotion.lineage import ancestors
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.rollback import Rollback
 from wisqu_pipelines.storage.memory import ManualClock
@@ -264,6 +265,10 @@ def test_a_chain_keeps_its_lineage_hop_by_hop(world: World) -> None:
 
     straight = world.document("straight.md", "straight to prod")
     world.promote(straight, target="prod", by=(ADMIN, "soraya@demo.wisqu.com"))
-    assert [hop.source_id for hop in world.services.promotions.lineage(world.twin(straight, "prod"))] == [straight]
+    there = world.twin(straight, "prod")
+    assert [hop.source_id for hop in world.services.promotions.lineage(there)] == [straight]
+    with world.services.control.begin() as session:
+        together = {hop.source_id for hop in ancestors(session, [in_prod, there])}
+    assert together == {in_stage, document, straight}
     with pytest.raises(RollbackRefused, match="promoted on"):
         world.services.promotions.rollback_promotion(to_stage.promotion_id, world.person())

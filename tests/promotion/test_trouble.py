@@ -7,8 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from qdrant_client.qdrant_remote import QdrantRemote
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from tests.promotion.world import World
+from wisqu_pipelines.catalog.models import StoredFile
 from wisqu_pipelines.errors import ClaimLost, PlanStale, PromotionFailed, PromotionRefused, StoreUnavailable
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.promotion.execution import Execution
@@ -20,6 +23,7 @@ from wisqu_pipelines.promotion.publishing import publish
 from wisqu_pipelines.promotion.results import PromotionResult
 from wisqu_pipelines.promotion.rollback import Rollback
 from wisqu_pipelines.promotion.sources import hold
+from wisqu_pipelines.promotion.work import Work
 
 WRITES = (
     ("objects", "create_many"),
@@ -239,6 +243,24 @@ def test_of_two_executions_one_wins(world: World, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Execution, "_stage", stage)
     assert world.services.promotions.execute(promotion, run_id="first").state == PromotionState.SUCCEEDED
     assert "the run first is at it" in refusals[0]
+    assert world.services.promotions.status(promotion).steps["revealed"] == 4
+    assert world.services.promotions.list()[0].steps == {}, "a list does not count the journals of what is over"
+
+
+def test_what_the_database_refuses_is_told_without_its_contents(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver tells the statement, its parameters and the whole row; what is told here stays in the audit."""
+    promotion = approved(world)
+
+    def late(work: Work, session: Session, *arguments: Any) -> None:
+        values = {"bucket": "documents", "object_name": "x", "content_type": "x/y", "file_size_bytes": -1}
+        session.execute(insert(StoredFile).values(filename="words of a row", environment="stage", **values))
+
+    monkeypatch.setattr("wisqu_pipelines.promotion.execution.publish", late)
+    with pytest.raises(PromotionFailed, match="violates check constraint"):
+        world.services.promotions.execute(promotion, run_id="test")
+    told = world.services.promotions.status(promotion).error or ""
+    assert "violates check constraint" in told
+    assert "words of a row" not in told
 
 
 def test_a_run_that_lost_its_claim_changes_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

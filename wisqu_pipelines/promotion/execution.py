@@ -20,6 +20,7 @@ from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.audit.verification import checkpoint
 from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.session import in_words
 from wisqu_pipelines.errors import (
     ClaimLost,
     Failed,
@@ -373,7 +374,7 @@ class Execution:
         return PromotionFailed(
             promotion_id=str(self._work.id),
             step=self._doing,
-            cause="its run was stopped" if stopped else str(error) or type(error).__name__,
+            cause="its run was stopped" if stopped else in_words(error),
             environment=self._route.target.name,
         )
 

@@ -50,6 +50,8 @@ from wisqu_pipelines.settings import PathSettings, Settings
 
 UNFINISHED = (PromotionState.EXECUTING, PromotionState.PUBLISHED)
 """The states of a promotion that a run is at, or was."""
+AT_WORK = (*UNFINISHED, PromotionState.ROLLING_BACK)
+"""The states in which a list tells how far a promotion is: a journal has several rows for each item."""
 OpenTransfer = Callable[[PathSettings], ObjectStore | None]
 """Opens the account that copies inside the server which both ends of a path share, where there is one."""
 
@@ -489,7 +491,7 @@ class EnvironmentPromotionService:
             item_id: The row's id in the environment that it came to.
         """
         with self._control.begin() as session:
-            return ancestors(session, item_id)
+            return ancestors(session, [item_id])
 
     def list(
         self, *, state: PromotionState | None = None, limit: int = 50, after: UUID | None = None
@@ -512,7 +514,8 @@ class EnvironmentPromotionService:
                 last = self._ledger.get(session, after)
                 same = and_(Promotion.created_at == last.created_at, Promotion.id > last.id)
                 wanted = wanted.where(or_(Promotion.created_at < last.created_at, same))
-            return [self._report(session, promotion) for promotion in session.scalars(wanted)]
+            found = session.scalars(wanted).all()
+            return [self._report(session, each, steps=each.state in AT_WORK) for each in found]
 
     def last_verified(self, target_environment: str) -> PromotionReport | None:
         """The last promotion into an environment that was read back, or None if there is none."""
@@ -627,7 +630,7 @@ class EnvironmentPromotionService:
     def _waits_for(self, session: Session, promotion: Promotion) -> str | None:
         return waits_for(session, promotion, self._settings.paths, self._signatures, self._clock.now())
 
-    def _report(self, session: Session, promotion: Promotion) -> PromotionReport:
+    def _report(self, session: Session, promotion: Promotion, *, steps: bool = True) -> PromotionReport:
         approvals = session.execute(
             select(PromotionApproval, CentralUser.email)
             .join(CentralUser, CentralUser.id == PromotionApproval.user_id)
@@ -680,7 +683,7 @@ class EnvironmentPromotionService:
             rolled_back_at=promotion.rolled_back_at,
             rollback_asked_by=taker.email if taker else None,
             rollback_reason=promotion.rollback_reason,
-            steps=self._ledger.steps(session, promotion.id),
+            steps=self._ledger.steps(session, promotion.id) if steps else {},
             is_empty=not moving(promotion.totals, "items"),
         )
 
