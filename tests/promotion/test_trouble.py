@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from qdrant_client.qdrant_remote import QdrantRemote
-from sqlalchemy import insert
+from sqlalchemy import event, insert, text
 from sqlalchemy.orm import Session
 
 from tests.promotion.world import World
@@ -24,6 +25,7 @@ from wisqu_pipelines.promotion.results import PromotionResult
 from wisqu_pipelines.promotion.rollback import Rollback
 from wisqu_pipelines.promotion.sources import hold
 from wisqu_pipelines.promotion.work import Work
+from wisqu_pipelines.storage.memory import ManualClock
 
 WRITES = (
     ("objects", "create_many"),
@@ -305,6 +307,24 @@ def test_who_sweeps_and_loses_the_claim_leaves_what_the_next_run_made(
         world.services.promotions.execute(promotion, run_id="first")
     assert others[0].state == PromotionState.SUCCEEDED
     assert (world.visible_points("stage"), len(world.state("stage")["objects"])) == (6, 2)
+
+
+def test_who_was_slow_alone_with_the_stores_keeps_the_claim(timed: World, clock: ManualClock) -> None:
+    promotion, control = approved(timed), timed.services.control
+
+    def impatient(connection: Any, _: Any) -> None:
+        connection.execute("SET idle_in_transaction_session_timeout = '1min'")
+        connection.commit()
+
+    event.listen(control.engine, "connect", impatient)
+    control.close()  # and open again, as a server would that ends what idles
+    ledger = Ledger(control, clock)
+    claim = ledger.claim(promotion, "first")
+    with ledger.alone(claim) as (session, _):
+        assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "0"
+        clock.advance(timedelta(hours=1))
+    with pytest.raises(PromotionRefused, match="the run first is at it"):
+        ledger.claim(promotion, "second")
 
 
 def test_who_stages_and_loses_the_claim_hides_nothing_of_the_next_run(

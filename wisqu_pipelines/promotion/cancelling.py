@@ -9,6 +9,7 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, cancellation, move, write_down
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.paths import path_of
 from wisqu_pipelines.settings import Settings
 
 WAITING = frozenset({PromotionState.PLANNED, PromotionState.APPROVED, PromotionState.FAILED})
@@ -40,7 +41,7 @@ class CancellationService:
         why = check_reason(reason)
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id, lock=True)
-            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            path = path_of(self._settings, promotion)
             user = people.find(session, person)
             now = self._clock.now()
             if promotion.requested_by_user_id != user.id:

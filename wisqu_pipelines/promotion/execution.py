@@ -121,6 +121,9 @@ class Execution:
         """The approvals that count now, if they are enough, nobody has cancelled and the path is open."""
         if cancelled := cancellation(session, promotion):
             raise cancelled
+        if not self._route.is_configured:
+            reason = f"{self._route.path.name} is no configured path any more"
+            raise PromotionRefused(promotion_id=str(self._work.id), act="executed", reason=reason)
         check_policy(promotion, self._route.path)
         now = self._work.clock.now()
         counted = valid(session, promotion, self._route.path, self._work.signatures, now)
@@ -205,7 +208,7 @@ class Execution:
                 cause="; ".join(each["error"] for each in named),
                 environment=self._route.target.name,
             )
-        with self._ledger.guarded(self._work.claim) as (control, promotion):
+        with self._ledger.alone(self._work.claim) as (control, promotion):
             counted = self._check_gate(control, promotion)
             about = EnvironmentPromotion(
                 promotion_id=promotion.id,
@@ -230,7 +233,6 @@ class Execution:
             move(promotion, PromotionState.PUBLISHED)
             promotion.success_count = about.success_count
             promotion.error_count = about.error_count
-            promotion.lease_until = self._work.clock.now() + LEASE
         return about
 
     def _finish(self, published: EnvironmentPromotion, progress: Progress) -> PromotionResult:
@@ -244,14 +246,14 @@ class Execution:
         total = published.success_count
         shown = total - self._items.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED))
         for page in self._items.pages(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED)):
-            with self._ledger.guarded(self._work.claim):
+            with self._ledger.alone(self._work.claim):
                 reveal(self._route.target, self._staging, page)
             self._ledger.journal(self._work.claim, page, Step.REVEALED)
             shown += len(page)
             progress("reveal", shown, total)
         if published.error_count:
             for page in self._items.pages(self._work.id, effects=MOVING, passed=Step.SKIPPED):
-                with self._ledger.guarded(self._work.claim):
+                with self._ledger.alone(self._work.claim):
                     self._staging.sweep(page)
                 release(self._route.source, self._work.id, [page])
         self._doing = "read back what was published"
@@ -342,8 +344,7 @@ class Execution:
             self._ledger.forget(session, promotion.id)
         try:
             for page in self._items.pages(self._work.id, effects=MOVING):
-                # Not once another run may have staged it again, or shown it: nobody claims it while its row is held.
-                with self._ledger.guarded(self._work.claim):
+                with self._ledger.alone(self._work.claim):
                     self._staging.sweep(page)
             release(self._route.source, self._work.id, self._items.names(self._work.id, effects=TAKEN))
         except Failed as trouble:

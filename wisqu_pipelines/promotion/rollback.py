@@ -55,7 +55,7 @@ class Rollback:
         total, done = sum(each["items"] for each in amounts.values()), 0
         about = self._rows()
         for page in self._scope.pages():
-            with self._ledger.guarded(self._work.claim):
+            with self._ledger.alone(self._work.claim):
                 self._staging.sweep(page)
                 restore_superseded(self._route.target, self._work.id, page)
             forget_cached(self._route.target, page)

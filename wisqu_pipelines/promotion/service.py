@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -27,6 +28,7 @@ from wisqu_pipelines.promotion.freezes import check_open
 from wisqu_pipelines.promotion.ledger import Claim, Ledger, write_down
 from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
 from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.promotion.paths import is_configured, path_of
 from wisqu_pipelines.promotion.plan import PlannedItem, canonical_plan, differences, policy_changes, policy_of
 from wisqu_pipelines.promotion.planner import Planner
 from wisqu_pipelines.promotion.results import (
@@ -227,8 +229,9 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             if promotion.state in {PromotionState.APPROVED, PromotionState.FAILED}:
+                self._settings.path(promotion.source_environment, promotion.target_environment)
                 check_open(session, promotion, route.path, self._clock.now())
         self._check_requester(executed_by_user_id, route)
         claim = self._ledger.claim(promotion_id, run_id)
@@ -253,7 +256,7 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             goes_back = _goes_back(promotion)
         if goes_back:
             self._check_requester(person, route)
@@ -274,7 +277,7 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             self._check_requester(person, route)
             self._ledger.check_claimable(promotion, rollback=_goes_back(promotion))
             if promotion.state in {PromotionState.APPROVED, PromotionState.FAILED}:
@@ -319,7 +322,7 @@ class EnvironmentPromotionService:
         reason = check_reason(reason)
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id, lock=True)
-            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            path = path_of(self._settings, promotion)
             user = people.find(session, person)
             role = people.require_role(
                 user, path.target, path.approver_roles, "take this promotion back", self._clock.now()
@@ -364,7 +367,7 @@ class EnvironmentPromotionService:
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
             session.expunge(promotion)
-        route = self._route(promotion.source_environment, promotion.target_environment)
+        route = self._route_of(promotion)
         self._check_can_go_back(promotion, route.path)
         only = None if item_ids is None else self._scoped(promotion, item_ids)
         scope = Scope(promotion, self._ledger, Staging(promotion.id, route), only)
@@ -416,7 +419,7 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             if promotion.state == PromotionState.ROLLED_BACK:
                 return _already(promotion)
             if promotion.state == PromotionState.SUCCEEDED and promotion.rollback_requested_at is None:
@@ -559,7 +562,14 @@ class EnvironmentPromotionService:
             ).all()
 
     def _route(self, source: str, target: str) -> Route:
-        path, paths = self._settings.path(source, target), self._settings.paths
+        return self._along(self._settings.path(source, target))
+
+    def _route_of(self, promotion: Promotion) -> Route:
+        route = self._along(path_of(self._settings, promotion))
+        return route if is_configured(self._settings, promotion) else replace(route, is_configured=False)
+
+    def _along(self, path: PathSettings) -> Route:
+        source, target, paths = path.source, path.target, self._settings.paths
         ends = self._environments[source], self._environments[target]
         between = [name for name in self._environments if {f"{source}->{name}", f"{name}->{target}"} <= set(paths)]
         return Route(path, *ends, self._open_transfer(path), tuple(between))

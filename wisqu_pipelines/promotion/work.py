@@ -29,6 +29,8 @@ class Route:
     """An account that copies inside the server that both ends share, where there is one."""
     between: tuple[str, ...] = ()
     """The environments by way of which there are paths from the source to the target as well."""
+    is_configured: bool = True
+    """Whether the path still is in the settings: if not, nothing new goes along it."""
 
 
 @dataclass(frozen=True)
