@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tests.promotion.world import World
 from wisqu_pipelines.catalog.models import StoredFile
 from wisqu_pipelines.errors import ClaimLost, PlanStale, PromotionFailed, PromotionRefused, StoreUnavailable
+from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.items import PlanItems
@@ -103,6 +104,7 @@ TEST_DATA = {"is_test_data": True, "test_data_reason": "a tester's"}
         ("dev", True, TEST_DATA),
         ("stage", True, DELETED),
         ("stage", True, TEST_DATA),
+        ("stage", True, {}),
     ],
 )
 def test_what_changes_behind_the_hold_is_not_written(
@@ -116,7 +118,10 @@ def test_what_changes_behind_the_hold_is_not_written(
     before = world.state("stage")
 
     def late(*arguments: Any) -> None:
-        world.change(changed, where, **columns)
+        if columns:
+            world.change(changed, where, **columns)
+        else:
+            world.services.holds("stage").place(ADMIN, Held("rag_documents", changed), "Case 4711 before the court")
         publish(*arguments)
 
     monkeypatch.setattr("wisqu_pipelines.promotion.execution.publish", late)
