@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, event, func, select, update
 
 from tests.erasure.conftest import CASE, EVERY, Person
 from tests.promotion.world import World
@@ -122,7 +122,11 @@ def test_a_running_promotion_is_named_and_copies_are_told(person: Person, monkey
     assert person.rows.visible(User) == {person.id}
     world.services.approvals.grant(planned.promotion_id, ADMIN)
     world.services.promotions.execute(planned.promotion_id, run_id="test")
-    copies = person.erasures.preview("dev", person.id).copies
+    asked: list[str] = []
+    event.listen(person.rows.services.control.engine, "before_cursor_execute", lambda *what: asked.append(what[2]))
+    told = person.erasures.preview("dev", person.id)
+    assert sum("WITH RECURSIVE" in each for each in asked) == len(told.rows) < sum(told.rows.values())
+    copies = told.copies
     assert {(each.environment, each.item_type, each.rows) for each in copies} == {
         ("stage", "rag_documents", 1),
         ("stage", "stored_files", 1),

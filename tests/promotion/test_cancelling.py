@@ -9,12 +9,17 @@ import pytest
 from tests.promotion.gate import approved, audited, planned, state
 from tests.promotion.test_trouble import Crash, clean
 from tests.promotion.world import World
-from wisqu_pipelines.errors import NotPermitted, PromotionCancelled, PromotionFailed, PromotionRefused
+from wisqu_pipelines.bootstrap import open_services
+from wisqu_pipelines.errors import NotPermitted, PathRefused, PromotionCancelled, PromotionFailed, PromotionRefused
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, TESTER
 from wisqu_pipelines.promotion.ledger import Ledger
 from wisqu_pipelines.promotion.models import PromotionState
 
 WHY = "the wrong documents"
+
+
+def die(*_: Any, **__: Any) -> None:
+    raise Crash
 
 
 def test_who_asked_for_it_cancels_what_waits(world: World) -> None:
@@ -88,9 +93,6 @@ def test_staging_stops_at_the_next_page(world: World, monkeypatch: pytest.Monkey
 def test_what_a_dead_run_left_is_swept_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     promotion = approved(world)
 
-    def die(*_: Any, **__: Any) -> None:
-        raise Crash
-
     with monkeypatch.context() as patch:
         patch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", die)
         patch.setattr("wisqu_pipelines.promotion.execution.Execution._give_up", die)
@@ -104,6 +106,31 @@ def test_what_a_dead_run_left_is_swept_by_the_next(world: World, monkeypatch: py
     with pytest.raises(PromotionCancelled):
         world.services.promotions.resume(promotion, run_id="next")
     assert state(world, promotion) == PromotionState.REJECTED
+    assert clean(world.state("stage"))
+
+
+def test_along_a_path_that_was_removed_everything_comes_to_an_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever removes a path in a hurry can still call off and take back what came along it."""
+    happened = approved(world)
+    world.services.promotions.execute(happened, run_id="test")
+    begun = approved(world)
+    with monkeypatch.context() as patch:
+        patch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", die)
+        patch.setattr("wisqu_pipelines.promotion.execution.Execution._give_up", die)
+        with pytest.raises(Crash):
+            world.services.promotions.execute(begun, run_id="dead")
+    waiting = planned(world)
+    paths = {name: path for name, path in world.services.settings.paths.items() if name != "dev->stage"}
+    with open_services(world.services.settings.model_copy(update={"paths": paths})) as without:
+        with pytest.raises(PathRefused):
+            without.approvals.grant(waiting, ADMIN)
+        assert without.cancellations.cancel(waiting, ADMIN, WHY) == PromotionState.REJECTED
+        with pytest.raises(PromotionRefused, match="dev->stage is no configured path any more"):
+            without.promotions.execute(begun, run_id="dead")
+        back = without.promotions.rollback_promotion(happened, world.person(ADMIN), WHY)
+    assert (state(world, begun), back.state) == (PromotionState.REFUSED, PromotionState.ROLLED_BACK)
     assert clean(world.state("stage"))
 
 

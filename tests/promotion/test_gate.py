@@ -78,6 +78,12 @@ def test_an_approval_ends_with_its_time(timed: World, clock: ManualClock) -> Non
     assert timed.services.promotions.ready() == [promotion]
     clock.advance(timedelta(seconds=1))
     assert timed.services.promotions.ready() == []
+    anew = timed.services.promotions.preview_promotion(
+        "rag_documents", "dev", "stage", requested_by_user_id=timed.person()
+    )
+    assert anew.promotion_id != promotion, "who has approved the one cannot do it again"
+    assert timed.services.approvals.grant(anew.promotion_id, DEVELOPER) == PromotionState.APPROVED
+    assert timed.services.promotions.ready() == [anew.promotion_id]
     with pytest.raises(PromotionRefused, match="0 of its approvals count"):
         timed.services.promotions.execute(promotion, run_id="test")
     assert timed.services.promotions.status(promotion).state == PromotionState.REFUSED

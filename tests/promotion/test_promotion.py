@@ -1,14 +1,16 @@
 """One promotion from preview to rollback, on real stores."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.promotion.world import World
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion
 from wisqu_pipelines.audit.verification import verify_control, verify_environment
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile, User, UserStorageQuota
+from wisqu_pipelines.catalog.points import point_id
 from wisqu_pipelines.errors import (
     ItemNotFound,
     ItemRefused,
@@ -277,6 +279,28 @@ def test_blocked_items_stay_and_say_why(world: World) -> None:
     assert world.row(gone).promotion_status == "approved"
 
 
+def test_what_no_row_or_vector_should_say_blocks_that_one_alone(world: World) -> None:
+    fine = world.document("fine.md")
+    odd = {name: world.document(name) for name in ("bucket", "collection", "chunk", "number", "count")}
+    dev = world.environment("dev")
+    with dev.database.begin() as session:
+        session.get_one(StoredFile, world.row(odd["bucket"]).file_id).bucket = "x/../Y"
+    world.change(odd["collection"], "dev", collection="../documents")
+    world.change(odd["count"], "dev", point_count=2_000_000_000)
+    collection = dev.settings.get_collection_name(world.services.settings.default_collection)
+    for name, payload in ("chunk", {"chunk": "the first"}), ("number", {"page": 2**60}):
+        dev.vectors.set_payload(collection, [point_id(world.row(odd[name]).vector_version, 1)], payload)
+    planned = preview(world)
+
+    assert {item.source_id for item in planned.items if item.moves and item.item_type == "rag_documents"} == {fine}
+    why = {item.label: str(item.blocked_reason) for item in planned.items if item.blocked_reason}
+    assert "'dev-x/../Y' is no name of a bucket" in why["bucket"]
+    assert why["collection"] == "'../documents' is no name of a vector collection"
+    assert "it does not say which chunk it is" in why["chunk"]
+    assert "a number that RFC 8785 has no form for" in why["number"]
+    assert why["count"] == f"its row says 2000000000 vectors and collection {collection} has 3 of them"
+
+
 def test_quotas_need_their_user(world: World) -> None:
     person = world.person()
     with world.environment("dev").database.begin() as session:
@@ -294,6 +318,40 @@ def test_quotas_need_their_user(world: World) -> None:
     planned = world.services.promotions.preview_promotion(*arguments, requested_by_user_id=person)
     world.services.approvals.grant(planned.promotion_id, demo_people.DEVELOPER)
     assert world.services.promotions.execute(planned.promotion_id, run_id="test").success_count == 1
+
+
+def test_a_quota_is_its_users_and_what_they_use_is_counted_in_the_target(world: World) -> None:
+    people = [uuid4(), uuid4()]
+    for env in ("dev", "stage"):
+        with world.environment(env).database.begin() as session:
+            session.add_all(User(id=each, email=f"{each}@example.org", role="user") for each in people)
+    with world.environment("stage").database.begin() as session:
+        session.add(UserStorageQuota(user_id=people[1], max_bytes=5, max_files=1))
+    quota = UserStorageQuota(id=uuid4(), user_id=people[0], max_bytes=10, max_files=2)
+    with world.environment("dev").database.begin() as session:
+        session.add(quota)
+
+    def preview_of(**columns: Any) -> PromotionPreview:
+        with world.environment("dev").database.begin() as session:
+            columns |= {"is_promotable": True, "promotion_status": "approved"}
+            session.execute(update(UserStorageQuota).where(UserStorageQuota.id == quota.id).values(**columns))
+        return world.services.promotions.preview_promotion(
+            "user_storage_quotas", "dev", "stage", requested_by_user_id=world.person()
+        )
+
+    for max_bytes in (10, 20):
+        planned = preview_of(max_bytes=max_bytes)
+        world.services.approvals.grant(planned.promotion_id, demo_people.DEVELOPER)
+        world.services.promotions.execute(planned.promotion_id, run_id="test")
+    with world.environment("stage").database.begin() as session:
+        mine = UserStorageQuota.user_id == people[0]
+        session.execute(update(UserStorageQuota).where(mine).values(used_bytes=7, used_files=1))
+    world.services.promotions.rollback_promotion(planned.promotion_id, world.person())
+    with world.environment("stage").database.begin() as session:
+        found = session.scalars(select(UserStorageQuota).where(mine)).one()
+        assert (found.max_bytes, found.used_bytes, found.used_files) == (10, 7, 1)
+    (problem,) = preview_of(user_id=people[1]).errors
+    assert "stage has another user_storage_quotas with this user_id" in problem
 
 
 def refused(world: World, expected: type[Exception], sentence: str, *ids: UUID, source: str, target: str) -> None:

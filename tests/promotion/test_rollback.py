@@ -1,6 +1,7 @@
 """Rollbacks: previewed, rehearsed, in parts, of what was built upon, and only while what they need is kept."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,8 +13,10 @@ from wisqu_pipelines.catalog.points import point_ids
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import PromotionRefused, RollbackRefused
 from wisqu_pipelines.holds.service import Held
-from wisqu_pipelines.identity.demo_people import ADMIN
+from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN
+from wisqu_pipelines.promotion.lineage import ancestors
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.rollback import Rollback
 from wisqu_pipelines.storage.memory import ManualClock
 
 
@@ -81,6 +84,44 @@ def test_a_part_goes_back_with_what_was_pulled_in_for_it(world: World) -> None:
     assert world.state("stage")["objects"] == {}
 
 
+def test_a_rollback_that_is_asked_for_is_not_forgotten_for_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = world.document("one.md", "one"), world.document("two.md", "two")
+    done, promotions = world.promote(), world.services.promotions
+    promotions.request_rollback(done.promotion_id, ADMIN, "one is wrong", [one])
+    promotions.request_rollback(done.promotion_id, SUPERADMIN, "one is wrong", [world.twin(one)])
+    with pytest.raises(PromotionRefused, match="a rollback of other items of it is asked for already"):
+        promotions.request_rollback(done.promotion_id, SUPERADMIN, "two is wrong", [two])
+    real = Rollback._run
+
+    def run(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        promotions.request_rollback(done.promotion_id, SUPERADMIN, "one is wrong", [one])
+        with pytest.raises(PromotionRefused, match="a rollback of it is under way"):
+            promotions.request_rollback(done.promotion_id, SUPERADMIN, "two is wrong", [two])
+        return real(*arguments)
+
+    monkeypatch.setattr(Rollback, "_run", run)
+    assert promotions.rollback(done.promotion_id, run_id="test").by_type == {"rag_documents": 1, "stored_files": 1}
+    promotions.request_rollback(done.promotion_id, SUPERADMIN, "two is wrong", [two])
+    assert promotions.rollback(done.promotion_id, run_id="test").state == PromotionState.ROLLED_BACK
+
+
+def test_what_was_said_of_a_row_since_stays_said(world: World) -> None:
+    document = world.document()
+    world.promote()
+    twin = world.twin(document)
+    world.change(twin, "stage", is_promotable=True, promotion_status="approved")
+    world.edit(document, "other words")
+    done = world.promote()
+    world.services.candidates("stage").mark_as_test_data("rag_documents", [twin], world.person(ADMIN), "a tester's")
+    world.services.promotions.rollback_promotion(done.promotion_id, world.person())
+    row = world.row(twin, "stage")
+    assert (row.is_test_data, row.test_data_by_person, row.test_data_reason) == (True, True, "a tester's")
+    assert (row.is_promotable, row.promotion_status, row.point_count) == (False, "draft", 3)
+
+
 def test_a_preview_and_a_rehearsal_change_nothing_and_tell_what_would_happen(world: World) -> None:
     updated = world.document("updated.md", "first")
     world.promote()
@@ -113,6 +154,9 @@ def test_what_is_held_does_not_go_back(world: World) -> None:
     before = world.state("stage")
     (problem,) = world.services.promotions.preview_rollback(done.promotion_id).in_the_way
     assert "a legal hold is on it" in problem
+    world.edit(held, "other words")
+    (problem,) = world.services.promotions.preview_promotion("rag_documents", "dev", "stage").errors
+    assert "a legal hold is on its twin" in problem
     with pytest.raises(RollbackRefused, match="a legal hold is on it"):
         world.services.promotions.rollback_promotion(done.promotion_id, world.person())
     assert world.state("stage") == before
@@ -223,6 +267,10 @@ def test_a_chain_keeps_its_lineage_hop_by_hop(world: World) -> None:
 
     straight = world.document("straight.md", "straight to prod")
     world.promote(straight, target="prod", by=(ADMIN, "soraya@demo.wisqu.com"))
-    assert [hop.source_id for hop in world.services.promotions.lineage(world.twin(straight, "prod"))] == [straight]
+    there = world.twin(straight, "prod")
+    assert [hop.source_id for hop in world.services.promotions.lineage(there)] == [straight]
+    with world.services.control.begin() as session:
+        together = {hop.source_id for hop in ancestors(session, [in_prod, there])}
+    assert together == {in_stage, document, straight}
     with pytest.raises(RollbackRefused, match="promoted on"):
         world.services.promotions.rollback_promotion(to_stage.promotion_id, world.person())

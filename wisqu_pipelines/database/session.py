@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import orjson
+import psycopg
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -93,6 +94,16 @@ class Database:
             if isinstance(error, OperationalError) or error.connection_invalidated:
                 raise StoreUnavailable(**details) from error
             raise
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, for people and for what is kept. Of one of the database it is the first line of the driver's
+    own words: what follows them is the statement with its parameters, and the row that was refused.
+    """
+    if isinstance(error, DBAPIError):
+        return _first_line(error)
+    words = str(error).strip() or type(error).__name__
+    return words.splitlines()[0] if isinstance(error, psycopg.Error) else words
 
 
 def _first_line(error: DBAPIError) -> str:

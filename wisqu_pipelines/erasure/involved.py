@@ -31,11 +31,10 @@ def copies(session: Session, environment: str, rows: Rows) -> Sequence[Copies]:
     """How many rows in other environments are what these were promoted to, or came from."""
     found: set[tuple[str, str, UUID]] = set()
     for kind, ids in rows.items():
-        for each in ids:
-            found |= {(hop.source_environment, kind, hop.source_id) for hop in ancestors(session, each)}
-        waiting = [(environment, set(ids))]
+        found |= {(hop.source_environment, kind, hop.source_id) for hop in ancestors(session, ids)}
+        waiting = {environment: set(ids)}
         while waiting:
-            place, here = waiting.pop()
+            place, here = waiting.popitem()
             onwards = select(Promotion.target_environment, PromotionItem.target_id).join(
                 Promotion, Promotion.id == PromotionItem.promotion_id
             )
@@ -50,7 +49,7 @@ def copies(session: Session, environment: str, rows: Rows) -> Sequence[Copies]:
             ):
                 if there != environment and (there, kind, target) not in found:
                     found.add((there, kind, target))
-                    waiting.append((there, {target}))
+                    waiting.setdefault(there, set()).add(target)
     counted = Counter((place, kind) for place, kind, _ in found)
     return [Copies(place, kind, count) for (place, kind), count in sorted(counted.items())]
 

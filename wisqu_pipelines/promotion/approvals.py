@@ -16,6 +16,7 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, move, write_down
 from wisqu_pipelines.promotion.models import MOVING, Decision, Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.promotion.paths import path_of
 from wisqu_pipelines.promotion.plan import policy_changes, policy_of
 from wisqu_pipelines.promotion.results import moving
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
@@ -50,6 +51,7 @@ class ApprovalService:
         reason = check_reason(reason)
         with self._control.begin() as session:
             promotion, path, user, role = self._deciding(session, promotion_id, person, "approve this promotion")
+            self._settings.path(path.source, path.target)  # nobody approves what cannot go any more
             if promotion.state != PromotionState.PLANNED:
                 self._refuse(promotion, "approved", f"it is {promotion.state}")
             if not moving(promotion.totals, "items"):
@@ -99,7 +101,7 @@ class ApprovalService:
         why = check_reason(reason)
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id, lock=True)
-            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            path = path_of(self._settings, promotion)
             user = people.find(session, person)
             given = session.get(PromotionApproval, (promotion.id, user.id), populate_existing=True)
             if why is None:
@@ -133,7 +135,7 @@ class ApprovalService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            path = path_of(self._settings, promotion)
             return [each.user_id for each in valid(session, promotion, path, self._signatures, self._clock.now())]
 
     def pending(self) -> Sequence[UUID]:
@@ -151,7 +153,7 @@ class ApprovalService:
         self, session: Session, promotion_id: UUID, person: str | UUID, act: str
     ) -> tuple[Promotion, PathSettings, CentralUser, str]:
         promotion = self._ledger.get(session, promotion_id, lock=True)
-        path = self._settings.path(promotion.source_environment, promotion.target_environment)
+        path = path_of(self._settings, promotion)
         user = people.find(session, person)
         role = people.require_role(user, path.target, path.approver_roles, act, self._clock.now())
         given = session.get(PromotionApproval, (promotion.id, user.id))

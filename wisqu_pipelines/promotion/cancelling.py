@@ -11,6 +11,7 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.promotion.ledger import Ledger, cancellation, move, write_down
 from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.paths import path_of
 from wisqu_pipelines.settings import Settings
 
 WAITING = frozenset({PromotionState.PLANNED, PromotionState.APPROVED, PromotionState.FAILED})
@@ -43,7 +44,7 @@ class CancellationService:
         why = check_reason(reason)
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id, lock=True)
-            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            path = path_of(self._settings, promotion)
             user = people.find(session, person)
             now = self._clock.now()
             goes_back = promotion.state == PromotionState.SUCCEEDED and promotion.rollback_requested_at is not None

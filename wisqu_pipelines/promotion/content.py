@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, FromClause, Text, cast, func, literal, sel
 from sqlalchemy.dialects.postgresql import JSONB
 
 from wisqu_pipelines.catalog.points import CHUNK, DOCUMENT_ID, ENVIRONMENT, VERSION
+from wisqu_pipelines.errors import BadInput
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
 
@@ -76,12 +77,35 @@ def edited_since_arrival(kind: PromotableType, row: FromClause) -> ColumnElement
 
 
 def vectors_hash(points: Sequence[Point]) -> str:
-    """The hash of a document's points as their store holds them: payload and vector bits, in the chunks' order."""
+    """The hash of a document's points as their store holds them: payload and vector bits, in the chunks' order.
+
+    Raises:
+        BadInput: a point names no chunk, or its payload has no canonical form.
+    """
     hashed = hashlib.sha256()
-    for point in sorted(points, key=lambda each: int(each.payload[CHUNK])):
-        hashed.update(canonical(portable_payload(point.payload)))
+    for point in sorted(points, key=_chunk):
+        try:
+            hashed.update(canonical(portable_payload(point.payload)))
+        except rfc8785.CanonicalizationError:
+            reason = "it has a number that RFC 8785 has no form for"
+            raise BadInput(what=f"the payload of point {point.id}", reason=reason) from None
         hashed.update(np.asarray(point.vector, dtype="<f4").tobytes())
     return hashed.hexdigest()
+
+
+def have_hash(points: Sequence[Point], wanted: str | None) -> bool:
+    """Whether points have this hash; what cannot be hashed has none."""
+    try:
+        return vectors_hash(points) == wanted
+    except BadInput:
+        return False
+
+
+def _chunk(point: Point) -> int:
+    try:
+        return int(point.payload[CHUNK])
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(what=f"the payload of point {point.id}", reason="it does not say which chunk it is") from None
 
 
 def portable_payload(payload: Mapping[str, Any]) -> dict[str, Any]:

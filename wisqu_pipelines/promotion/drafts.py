@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, Text, and_, case, cast, func, or_, select
 
 from wisqu_pipelines.catalog.mixins import PromotionStatus
+from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.promotion.content import edited_since_arrival, reference, row_hash, standing
 from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.plan import FileAt, Hashes, PlannedItem, VectorsAt, canonical_item
@@ -191,8 +193,8 @@ def source_rows(kind: PromotableType, held_by: UUID | None) -> Select[Any]:
     return select(*found)
 
 
-def twins(kind: PromotableType, source: str) -> Select[Any]:
-    """The rows of a target that came from `source`."""
+def twins(kind: PromotableType, source: str, at: datetime) -> Select[Any]:
+    """The rows of a target that came from `source`, as they stand at a time."""
     columns = kind.table.c
     return select(
         cast(columns.source_id, Text).label("source_id"),
@@ -204,6 +206,7 @@ def twins(kind: PromotableType, source: str) -> Select[Any]:
         columns.promoted_hashes,
         standing(kind, kind.table).label("standing"),
         edited_since_arrival(kind, kind.table).label("is_edited"),
+        held(kind.model, at).label("is_held"),
     ).where(columns.source_environment == source)
 
 

@@ -5,18 +5,22 @@ and what is left can only be finished. Where a reply was lost the target's recei
 """
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from itertools import islice
 from typing import NoReturn
 from uuid import uuid4
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
 from wisqu_pipelines.audit.verification import checkpoint
+from wisqu_pipelines.database.bulk import among
+from wisqu_pipelines.database.session import in_words
 from wisqu_pipelines.errors import (
     ClaimLost,
     Failed,
@@ -117,6 +121,9 @@ class Execution:
         """The approvals that count now, if they are enough, nobody has cancelled and the path is open."""
         if cancelled := cancellation(session, promotion):
             raise cancelled
+        if not self._route.is_configured:
+            reason = f"{self._route.path.name} is no configured path any more"
+            raise PromotionRefused(promotion_id=str(self._work.id), act="executed", reason=reason)
         check_policy(promotion, self._route.path)
         now = self._work.clock.now()
         counted = valid(session, promotion, self._route.path, self._work.signatures, now)
@@ -131,7 +138,7 @@ class Execution:
         return counted
 
     def _check_plan(self) -> None:
-        planner = Planner(self._route.source, self._route.target, self._route.between)
+        planner = Planner(self._route.source, self._route.target, self._work.clock.now(), self._route.between)
         items = planner.changes(self._items.pages(self._work.id, effects=TAKEN), held_by=self._work.id)
         if changed := list(islice(items, CHANGES_NAMED)):
             more = sum(1 for _ in items)
@@ -162,14 +169,33 @@ class Execution:
                     progress("stage", staged, total, bytes=size, points=points)
 
     def _stage_page(self, items: list[PlannedItem], files: ThreadPoolExecutor) -> list[PlannedItem]:
-        failures = self._staging.stage(items, files)
-        if failures and self._route.path.on_item_error == "abort":
-            raise next(iter(failures.values()))
-        behind = [item for item in items if item.source_id in failures]
-        self._ledger.journal(self._work.claim, [item for item in items if item.source_id not in failures], Step.STAGED)
-        reasons = {source_id: str(failure) for source_id, failure in failures.items()}
-        self._ledger.journal(self._work.claim, behind, Step.SKIPPED, reasons)
+        try:
+            failures = self._staging.stage(items, files)
+            if failures and self._route.path.on_item_error == "abort":
+                raise next(iter(failures.values()))
+            arrived = [item for item in items if item.source_id not in failures]
+            self._ledger.journal(self._work.claim, arrived, Step.STAGED)
+            reasons = {source_id: str(failure) for source_id, failure in failures.items()}
+            behind = [item for item in items if item.source_id in failures]
+            self._ledger.journal(self._work.claim, behind, Step.SKIPPED, reasons)
+        except Exception:  # perhaps another run has taken the promotion over
+            with suppress(Failed):
+                self._show_again(items)
+            raise
         return items
+
+    def _show_again(self, items: Sequence[PlannedItem]) -> None:
+        """What another run has published meanwhile, this one may have hidden by staging it once more: show what rows
+        name, and hold the rows until then, so that nobody takes them back or replaces what they name.
+        """
+        kind = TYPES[items[0].item_type]
+        if not kind.has_vectors:
+            return
+        table = kind.table
+        named = select(table.c.vector_version).where(among(table.c.id, [item.target_id for item in items]))
+        with self._route.target.database.begin() as there:
+            published = set(there.scalars(named.with_for_update(of=table)))
+            self._staging.reveal(item for item in items if item.version(self._work.id) in published)
 
     def _publish(self) -> EnvironmentPromotion:
         self._doing = "publish the rows"
@@ -182,7 +208,7 @@ class Execution:
                 cause="; ".join(each["error"] for each in named),
                 environment=self._route.target.name,
             )
-        with self._ledger.guarded(self._work.claim) as (control, promotion):
+        with self._ledger.alone(self._work.claim) as (control, promotion):
             counted = self._check_gate(control, promotion)
             about = EnvironmentPromotion(
                 promotion_id=promotion.id,
@@ -207,7 +233,6 @@ class Execution:
             move(promotion, PromotionState.PUBLISHED)
             promotion.success_count = about.success_count
             promotion.error_count = about.error_count
-            promotion.lease_until = self._work.clock.now() + LEASE
         return about
 
     def _finish(self, published: EnvironmentPromotion, progress: Progress) -> PromotionResult:
@@ -221,13 +246,15 @@ class Execution:
         total = published.success_count
         shown = total - self._items.count(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED))
         for page in self._items.pages(self._work.id, effects=MOVING, not_passed=(Step.SKIPPED, Step.REVEALED)):
-            reveal(self._route.target, self._staging, page)
+            with self._ledger.alone(self._work.claim):
+                reveal(self._route.target, self._staging, page)
             self._ledger.journal(self._work.claim, page, Step.REVEALED)
             shown += len(page)
             progress("reveal", shown, total)
         if published.error_count:
             for page in self._items.pages(self._work.id, effects=MOVING, passed=Step.SKIPPED):
-                self._staging.sweep(page)
+                with self._ledger.alone(self._work.claim):
+                    self._staging.sweep(page)
                 release(self._route.source, self._work.id, [page])
         self._doing = "read back what was published"
         report = Verification(self._work, self._staging).run(progress)
@@ -317,7 +344,8 @@ class Execution:
             self._ledger.forget(session, promotion.id)
         try:
             for page in self._items.pages(self._work.id, effects=MOVING):
-                self._staging.sweep(page)
+                with self._ledger.alone(self._work.claim):
+                    self._staging.sweep(page)
             release(self._route.source, self._work.id, self._items.names(self._work.id, effects=TAKEN))
         except Failed as trouble:
             # It stays `executing`, free for the next run, which finds what is staged under the same names.
@@ -347,7 +375,7 @@ class Execution:
         return PromotionFailed(
             promotion_id=str(self._work.id),
             step=self._doing,
-            cause="its run was stopped" if stopped else str(error) or type(error).__name__,
+            cause="its run was stopped" if stopped else in_words(error),
             environment=self._route.target.name,
         )
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -176,6 +177,20 @@ class Ledger:
             if promotion.epoch != claim.epoch:
                 raise ClaimLost(promotion_id=str(claim.promotion_id), run_id=promotion.run_id)
             yield session, promotion
+
+    @contextmanager
+    def alone(self, claim: Claim) -> Iterator[tuple[Session, Promotion]]:
+        """Work on the stores that no other run may overtake: a claim waits for the end of the block, however long that
+        takes, and finds the lease renewed.
+
+        Raises:
+            ClaimLost: another run has claimed it since.
+        """
+        with self.guarded(claim) as (session, promotion):
+            # It idles for as long as the work takes, and with the transaction the row would be let go.
+            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            yield session, promotion
+            promotion.lease_until = self._clock.now() + LEASE
 
     def let_go(self, claim: Claim) -> None:
         """Let the next run come at once; if even that cannot be written, it comes when the lease is over."""

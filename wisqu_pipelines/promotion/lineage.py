@@ -1,6 +1,6 @@
 """Where an item came from: the chain of promotions that brought it, back to its first source."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,7 @@ from sqlalchemy import Integer, cast, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
+from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.promotion.models import MOVING, Promotion, PromotionItem, PromotionJournal, PromotionState, Step
 
 HAPPENED = (PromotionState.PUBLISHED, PromotionState.SUCCEEDED)
@@ -28,13 +29,14 @@ class Ancestor:
     finished_at: datetime | None
 
 
-def ancestors(session: Session, item_id: UUID) -> Sequence[Ancestor]:
-    """The hops of an item's way back to its first source, nearest first, in one recursive query: for each hop the last
-    promotion that brought it and was not taken back.
+def ancestors(session: Session, item_ids: Collection[UUID]) -> Sequence[Ancestor]:
+    """The hops of items' ways back to their first sources, nearest first, in one recursive query: for each hop the last
+    promotion that brought it and was not taken back. Each generation reads the items of all plans once, however many
+    are asked for.
 
     Args:
         session: A transaction in the control database.
-        item_id: The row's id in the environment that it came to.
+        item_ids: The rows' ids in the environments that they came to.
     """
     item, promotion = aliased(PromotionItem), aliased(Promotion)
     undone = select(PromotionJournal.source_id).where(
@@ -60,7 +62,7 @@ def ancestors(session: Session, item_id: UUID) -> Sequence[Ancestor]:
         .order_by(item.target_id, promotion.finished_at.desc().nulls_first())
         .subquery("hops")
     )
-    start = select(hops, cast(literal(1), Integer).label("hop")).where(hops.c.target_id == item_id)
+    start = select(hops, cast(literal(1), Integer).label("hop")).where(among(hops.c.target_id, item_ids))
     way = start.cte("way", recursive=True)
     way = way.union_all(select(hops, way.c.hop + 1).join(way, hops.c.target_id == way.c.source_id))
     rows = session.execute(select(*(way.c[column.name] for column in hops.c)).order_by(way.c.hop))

@@ -1,9 +1,11 @@
 """Making a plan: reads both sides, each in one consistent state of its database, and writes nothing."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.filenames import check_filename
 from wisqu_pipelines.catalog.mixins import may_be_promoted
-from wisqu_pipelines.catalog.points import point_id
+from wisqu_pipelines.catalog.points import VERSION, point_id
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import BadInput, printable
@@ -41,16 +43,22 @@ POINTS_AT_ONCE = 512
 """Points in one batch that is read and hashed."""
 BATCHES_AT_ONCE = 2
 """Such batches in memory."""
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""S3's rule for names of buckets."""
+_NOT_IN_COLLECTIONS = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+"""Qdrant's rule for names of collections: what none has in it."""
 
 
 class Planner:
     """Plans promotions from one environment to another."""
 
-    def __init__(self, source: Environment, target: Environment, between: Sequence[str] = ()) -> None:
-        """Plan from `source` to `target`; `between` are the environments by way of which items can get there too."""
+    def __init__(self, source: Environment, target: Environment, at: datetime, between: Sequence[str] = ()) -> None:
+        """Plan from `source` to `target`, by the legal holds in force at a time; `between` are the environments by way
+        of which items can get there too.
+        """
         self._source = source
         self._target = target
-        self._question = Question(source.name, target.name, between)
+        self._question = Question(source.name, target.name, between, at)
 
     def pages(
         self, kind: PromotableType, item_ids: Collection[UUID] | None, *, progress: Progress = no_progress
@@ -161,10 +169,15 @@ class Planner:
                     yield vectors.submit(self._read_points, base, batch)
 
     def _read_files(self, drafts: Sequence[Draft]) -> None:
-        buckets = [self._source.settings.get_bucket_name(draft.row.bucket) for draft in drafts]
-        places = [(bucket, draft.row.object_name) for bucket, draft in zip(buckets, drafts, strict=True)]
-        looked = self._source.objects.stat_many(places)
-        for draft, bucket, found in zip(drafts, buckets, looked, strict=True):
+        filed: list[tuple[Draft, str]] = []
+        for draft in drafts:
+            bucket = self._source.settings.get_bucket_name(draft.row.bucket)
+            if _BUCKET.fullmatch(bucket):
+                filed.append((draft, bucket))
+            else:
+                draft.block(f"'{printable(bucket)}' is no name of a bucket")
+        looked = self._source.objects.stat_many([(bucket, draft.row.object_name) for draft, bucket in filed])
+        for (draft, bucket), found in zip(filed, looked, strict=True):
             self._judge_file(draft, bucket, found)
 
     @staticmethod
@@ -185,6 +198,8 @@ class Planner:
 
     def _collection_mismatch(self, base: str) -> str | None:
         """Why points of this collection cannot go from one side to the other, or None if they can."""
+        if _NOT_IN_COLLECTIONS.search(base):
+            return f"'{printable(base)}' is no name of a vector collection"
         here = self._source.settings.get_collection_name(base)
         there = self._target.settings.get_collection_name(base)
         found, wanted = self._target.vectors.describe(there), self._source.vectors.describe(here)
@@ -201,6 +216,7 @@ class Planner:
 
     def _read_points(self, base: str, batch: Sequence[Draft]) -> None:
         collection = self._source.settings.get_collection_name(base)
+        batch = [draft for draft in batch if self._is_countable(draft, collection)]
         # One more than there should be, so that a point too many is seen as well as one too few.
         ids = [
             [point_id(draft.row.vector_version, chunk) for chunk in range(draft.row.point_count + 1)] for draft in batch
@@ -212,12 +228,26 @@ class Planner:
             if not row.point_count:
                 draft.block("it has no vectors")
             elif len(points) != row.point_count:
-                draft.block(
-                    f"its row says {row.point_count} vectors and collection {collection} has {len(points)} of them"
-                )
+                draft.block(_miscounted(row.point_count, collection, len(points)))
             else:
                 draft.vectors = VectorsAt(base, row.vector_version, row.point_count)
-                draft.vectors_sha256 = vectors_hash(points)
+                try:
+                    draft.vectors_sha256 = vectors_hash(points)
+                except BadInput as error:
+                    draft.block(f"{error.details['what']} is not usable: {error.details['reason']}")
+
+    def _is_countable(self, draft: Draft, collection: str) -> bool:
+        """Whether a row's points can be asked for one by one. A row may say anything: before so many ids are made that
+        they are a matter of memory, the store is asked how many points there are.
+        """
+        row = draft.row
+        if row.point_count <= POINTS_AT_ONCE:
+            return True
+        found = self._source.vectors.count(collection, {VERSION: str(row.vector_version)})
+        if found != row.point_count:
+            draft.block(_miscounted(row.point_count, collection, found))
+            return False
+        return True
 
     def _compare(
         self,
@@ -241,6 +271,10 @@ class Planner:
         after = reads.result()
         for item_id, draft in updates.items():
             draft.diff = differences_of(draft, before[item_id], after[item_id])
+
+
+def _miscounted(said: int, collection: str, found: int) -> str:
+    return f"its row says {said} vectors and collection {collection} has {found} of them"
 
 
 def _take_contents(draft: Draft, item: PlannedItem) -> None:

@@ -4,6 +4,7 @@ sees their ids and hashes, and never their content.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
+    and_,
     bindparam,
     cast,
     false,
@@ -36,12 +38,15 @@ from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import PromotionBeforeImage
 from wisqu_pipelines.database.bulk import among, as_table, copy_across, texts, uuids
 from wisqu_pipelines.errors import PlanStale
+from wisqu_pipelines.holds.conditions import held
 from wisqu_pipelines.promotion.content import row_hash, standing
 from wisqu_pipelines.promotion.models import MOVING, Effect, Step
 from wisqu_pipelines.promotion.plan import PlannedItem
+from wisqu_pipelines.promotion.sources import is_wanted
 from wisqu_pipelines.promotion.staging import Staging
+from wisqu_pipelines.promotion.standing import other_ways, ways
 from wisqu_pipelines.promotion.types import TYPES, PromotableType
-from wisqu_pipelines.promotion.work import Work, exclusive
+from wisqu_pipelines.promotion.work import Work, exclusive, one_publishes
 from wisqu_pipelines.side_by_side import ahead
 
 ROWS_AT_ONCE = 2_000
@@ -73,11 +78,13 @@ def publish(work: Work, session: Session, staging: Staging, about: EnvironmentPr
         PlanStale: a row in the source or in the target is not what was planned.
     """
     exclusive(session, work.id)
+    one_publishes(session)
     counts: dict[Effect, dict[str, int]] = {effect: {} for effect in MOVING}
     first: list[str] = []
     with work.route.source.database.snapshot() as here, ThreadPoolExecutor(1) as reading:
         for kind, page, arriving in ahead(_coming(work, staging, about), reading):
-            _require_standing(work, session, kind, page)
+            _require_standing(work, session, kind, page, about.occurred_at)
+            _require_no_other_way(work, here, session, kind, page)
             for effect, items, rows in arriving:
                 written = (
                     copy_across(here, rows, session, kind.name, rows.selected_columns.keys())
@@ -135,16 +142,21 @@ def _changed(here: Session, kind: PromotableType, items: Sequence[PlannedItem]) 
     """The items whose rows in the source are not what was planned."""
     table = kind.table
     hashes = select(table.c.id, row_hash(kind, table, twin=False)).where(
-        among(table.c.id, [item.source_id for item in items])
+        among(table.c.id, [item.source_id for item in items]), is_wanted(table)
     )
     found = {id_: hashed for id_, hashed in here.execute(hashes)}  # noqa: C416  (rows are not tuples to the type checker)
     return [item for item in items if found.get(item.source_id) != item.source_hashes.row]
 
 
-def _require_standing(work: Work, there: Session, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
-    """What stands in the target is what was planned, and stays so: where a row is created, none may stand."""
+def _require_standing(
+    work: Work, there: Session, kind: PromotableType, page: Sequence[PlannedItem], at: datetime
+) -> None:
+    """What stands in the target is what was planned, and stays so: where a row is created, none may stand, and one that
+    was deleted, marked as test data or put under a legal hold since is not written over.
+    """
     table = kind.table
-    twins = select(table.c.source_id, standing(kind, table).label("standing"), table.c.promotion_status).where(
+    is_free = and_(is_wanted(table), table.c.promotion_status != PromotionStatus.PROMOTING, ~held(kind.model, at))
+    twins = select(table.c.source_id, standing(kind, table).label("standing"), is_free.label("is_free")).where(
         table.c.source_environment == work.promotion.source_environment,
         among(table.c.source_id, [item.source_id for item in page]),
     )
@@ -154,10 +166,25 @@ def _require_standing(work: Work, there: Session, kind: PromotableType, page: Se
         row = found.get(item.source_id)
         if row is None or item.target_hashes is None:
             return row is not None or item.target_hashes is not None
-        return bool(row.standing != item.target_hashes or row.promotion_status == PromotionStatus.PROMOTING)
+        return bool(row.standing != item.target_hashes or not row.is_free)
 
     if changed := [item for item in page if differs(item)]:
         _refuse(work, changed, work.route.target.name)
+
+
+def _require_no_other_way(
+    work: Work, here: Session, there: Session, kind: PromotableType, page: Sequence[PlannedItem]
+) -> None:
+    """What is created has not come another way since the plan was checked: it would be there twice."""
+    new = {str(item.source_id): item for item in page if item.effect == Effect.CREATE}
+    table = kind.table
+    came = select(cast(table.c.id, Text), table.c.source_environment, cast(table.c.source_id, Text)).where(
+        among(table.c.id, new), table.c.source_id.is_not(None)
+    )
+    sources = {id_: (place, source_id) for id_, place, source_id in here.execute(came)}
+    by_way = ways(kind, new, sources, work.route.between)
+    if arrived := [new[item_id] for item_id, _, _ in other_ways(there, kind, by_way)]:
+        _refuse(work, arrived, work.route.target.name)
 
 
 def _refuse(work: Work, changed: Sequence[PlannedItem], environment: str) -> NoReturn:
@@ -199,7 +226,8 @@ def _arriving(
         columns["vector_version"] = given.c.vector_version
     # Not by `=`, which Postgres may join by: it would hash every row of the table for each page.
     is_as_planned = row_hash(kind, row, twin=False).is_not_distinct_from(given.c.row_hash)
-    return select(*(value.label(name) for name, value in columns.items())).where(row.c.id == given.c.id, is_as_planned)
+    wanted = (row.c.id == given.c.id, is_as_planned, is_wanted(row))
+    return select(*(value.label(name) for name, value in columns.items())).where(*wanted)
 
 
 def _given(

@@ -176,7 +176,7 @@ class PromotionReport:
     rollback_reason: str | None = None
     """Why the last rollback was asked for."""
     steps: Mapping[str, int] = field(default_factory=dict)
-    """How many items have passed each step."""
+    """How many items have passed each step; in lists only of promotions that a run is at."""
     is_empty: bool = False
     """Its plan moves nothing: there is nothing to approve, and it waits for nobody."""
 

@@ -55,8 +55,9 @@ class Rollback:
         total, done = sum(each["items"] for each in amounts.values()), 0
         about = self._rows()
         for page in self._scope.pages():
-            self._staging.sweep(page)
-            restore_superseded(self._route.target, self._work.id, page)
+            with self._ledger.alone(self._work.claim):
+                self._staging.sweep(page)
+                restore_superseded(self._route.target, self._work.id, page)
             forget_cached(self._route.target, page)
             done += len(page)
             progress("roll back", done, total)

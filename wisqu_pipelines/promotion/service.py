@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.catalog.models import EnvironmentRow
@@ -19,13 +20,15 @@ from wisqu_pipelines.identity.reasons import check_reason
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.ports.objects import ObjectStore
 from wisqu_pipelines.ports.progress import Progress, no_progress
+from wisqu_pipelines.promotion.approvals import valid
 from wisqu_pipelines.promotion.drafts import Draft
 from wisqu_pipelines.promotion.execution import Execution
 from wisqu_pipelines.promotion.foresight import foresee, unneeded
 from wisqu_pipelines.promotion.freezes import check_open
 from wisqu_pipelines.promotion.ledger import Claim, Ledger, write_down
 from wisqu_pipelines.promotion.lineage import Ancestor, ancestors
-from wisqu_pipelines.promotion.models import Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.promotion.models import Decision, Promotion, PromotionApproval, PromotionState
+from wisqu_pipelines.promotion.paths import is_configured, path_of
 from wisqu_pipelines.promotion.plan import PlannedItem, canonical_plan, differences, policy_changes, policy_of
 from wisqu_pipelines.promotion.planner import Planner
 from wisqu_pipelines.promotion.results import (
@@ -37,7 +40,7 @@ from wisqu_pipelines.promotion.results import (
     RollbackPreview,
     moving,
 )
-from wisqu_pipelines.promotion.rollback import Rollback
+from wisqu_pipelines.promotion.rollback import Rollback, asked_for
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
 from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.types import promotable
@@ -49,6 +52,8 @@ from wisqu_pipelines.settings import PathSettings, Settings
 
 UNFINISHED = (PromotionState.EXECUTING, PromotionState.PUBLISHED)
 """The states of a promotion that a run is at, or was."""
+AT_WORK = (*UNFINISHED, PromotionState.ROLLING_BACK)
+"""The states in which a list tells how far a promotion is: a journal has several rows for each item."""
 OpenTransfer = Callable[[PathSettings], ObjectStore | None]
 """Opens the account that copies inside the server which both ends of a path share, where there is one."""
 
@@ -129,7 +134,9 @@ class EnvironmentPromotionService:
             session.flush()
             named: set[UUID] = set()
             plan = PlanWriter(session, promotion)
-            pages = Planner(route.source, route.target, route.between).pages(kind, item_ids, progress=progress)
+            pages = Planner(route.source, route.target, promotion.created_at, route.between).pages(
+                kind, item_ids, progress=progress
+            )
             with closing(pages), ThreadPoolExecutor(1) as writing:  # one page is written while the next is examined
                 written: Future[None] | None = None
                 for page in pages:
@@ -146,7 +153,7 @@ class EnvironmentPromotionService:
                     raise ItemNotFound(type=kind.name, item_id=str(item_id), environment=route.source.name)
             plan.seal()
             session.flush()
-            standing = self._open_twin(session, promotion)
+            standing = self._open_twin(session, promotion, route.path)
             if standing is None:
                 making.commit()
             else:
@@ -182,14 +189,18 @@ class EnvironmentPromotionService:
         )
         with self._control.begin() as session:
             approved = session.scalars(
-                select(Promotion.id)
+                select(Promotion)
                 .where(
                     Promotion.plan_digest == preview.plan_digest,
                     Promotion.state.in_((PromotionState.APPROVED, PromotionState.FAILED)),
                 )
                 .order_by(Promotion.created_at)
-            ).first()
-        chosen = approved or preview.promotion_id
+            ).all()
+            path, now = self._settings.path(source_env, target_env), self._clock.now()
+            counts = (
+                each.id for each in approved if len(valid(session, each, path, self._signatures, now)) >= path.approvals
+            )
+            chosen = next(counts, preview.promotion_id)
         return self.execute(
             chosen, run_id=f"service:{uuid4()}", executed_by_user_id=promoted_by_user_id, progress=progress
         )
@@ -218,8 +229,9 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             if promotion.state in {PromotionState.APPROVED, PromotionState.FAILED}:
+                self._settings.path(promotion.source_environment, promotion.target_environment)
                 check_open(session, promotion, route.path, self._clock.now())
         self._check_requester(executed_by_user_id, route)
         claim = self._ledger.claim(promotion_id, run_id)
@@ -244,7 +256,7 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             goes_back = _goes_back(promotion)
         if goes_back:
             self._check_requester(person, route)
@@ -265,7 +277,7 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             self._check_requester(person, route)
             self._ledger.check_claimable(promotion, rollback=_goes_back(promotion))
             if promotion.state in {PromotionState.APPROVED, PromotionState.FAILED}:
@@ -301,7 +313,8 @@ class EnvironmentPromotionService:
                 alone goes with them.
 
         Raises:
-            PromotionNotFound, PromotionRefused: it is not there, has not happened, or is too old.
+            PromotionNotFound, PromotionRefused: it is not there, has not happened, or is too old; or a rollback of
+                other items of it is asked for already.
             UnknownPerson, NotPermitted: the person is unknown, or has no such role.
             BadInput: the reason cannot be kept.
             RollbackRefused: the promotion brought no such item, or it was taken back already.
@@ -309,15 +322,16 @@ class EnvironmentPromotionService:
         reason = check_reason(reason)
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id, lock=True)
-            path = self._settings.path(promotion.source_environment, promotion.target_environment)
+            path = path_of(self._settings, promotion)
             user = people.find(session, person)
             role = people.require_role(
                 user, path.target, path.approver_roles, "take this promotion back", self._clock.now()
             )
-            if promotion.state in {PromotionState.ROLLED_BACK, PromotionState.ROLLING_BACK}:
+            if promotion.state == PromotionState.ROLLED_BACK or self._is_asked_for(promotion, item_ids):
                 return  # it is as asked for, or will be
             self._check_can_go_back(promotion, path)
             only = None if item_ids is None else self._scoped(promotion, item_ids)
+            _check_replaces(promotion, only)
             promotion.rollback_id = uuid4()
             promotion.rollback_item_ids = None if only is None else sorted(str(each) for each in only)
             promotion.rollback_requested_by_user_id = user.id
@@ -353,14 +367,27 @@ class EnvironmentPromotionService:
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
             session.expunge(promotion)
-        route = self._route(promotion.source_environment, promotion.target_environment)
+        route = self._route_of(promotion)
         self._check_can_go_back(promotion, route.path)
         only = None if item_ids is None else self._scoped(promotion, item_ids)
         scope = Scope(promotion, self._ledger, Staging(promotion.id, route), only)
         return foresee(scope, route.target, self._clock.now(), rehearse=rehearse)
 
+    def _is_asked_for(self, promotion: Promotion, item_ids: Collection[UUID] | None) -> bool:
+        """Whether the rollback that waits for its run, or that a run is at, takes these items back too."""
+        if promotion.rollback_requested_at is None:
+            return False
+        asked = asked_for(promotion.rollback_item_ids)
+        if asked is None or item_ids is None:
+            return asked is None
+        found = self._items.brought(promotion.id, item_ids)
+        known = {each for item in found for each in (item.source_id, item.target_id)}
+        return set(item_ids) <= known and all(item.source_id in asked for item in found)
+
     def _check_can_go_back(self, promotion: Promotion, path: PathSettings) -> None:
-        if promotion.state != PromotionState.SUCCEEDED:
+        if promotion.state == PromotionState.ROLLING_BACK:
+            reason = "a rollback of it is under way; ask again when that has ended"
+        elif promotion.state != PromotionState.SUCCEEDED:
             reason = f"it is {promotion.state}"
         elif promotion.finished_at and self._clock.now() > promotion.finished_at + timedelta(days=path.rollback_days):
             reason = (
@@ -392,7 +419,7 @@ class EnvironmentPromotionService:
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
-            route = self._route(promotion.source_environment, promotion.target_environment)
+            route = self._route_of(promotion)
             if promotion.state == PromotionState.ROLLED_BACK:
                 return _already(promotion)
             if promotion.state == PromotionState.SUCCEEDED and promotion.rollback_requested_at is None:
@@ -467,7 +494,7 @@ class EnvironmentPromotionService:
             item_id: The row's id in the environment that it came to.
         """
         with self._control.begin() as session:
-            return ancestors(session, item_id)
+            return ancestors(session, [item_id])
 
     def list(
         self, *, state: PromotionState | None = None, limit: int = 50, after: UUID | None = None
@@ -490,7 +517,8 @@ class EnvironmentPromotionService:
                 last = self._ledger.get(session, after)
                 same = and_(Promotion.created_at == last.created_at, Promotion.id > last.id)
                 wanted = wanted.where(or_(Promotion.created_at < last.created_at, same))
-            return [self._report(session, promotion) for promotion in session.scalars(wanted)]
+            found = session.scalars(wanted).all()
+            return [self._report(session, each, steps=each.state in AT_WORK) for each in found]
 
     def last_verified(self, target_environment: str) -> PromotionReport | None:
         """The last promotion into an environment that was read back, or None if there is none."""
@@ -534,7 +562,14 @@ class EnvironmentPromotionService:
             ).all()
 
     def _route(self, source: str, target: str) -> Route:
-        path, paths = self._settings.path(source, target), self._settings.paths
+        return self._along(self._settings.path(source, target))
+
+    def _route_of(self, promotion: Promotion) -> Route:
+        route = self._along(path_of(self._settings, promotion))
+        return route if is_configured(self._settings, promotion) else replace(route, is_configured=False)
+
+    def _along(self, path: PathSettings) -> Route:
+        source, target, paths = path.source, path.target, self._settings.paths
         ends = self._environments[source], self._environments[target]
         between = [name for name in self._environments if {f"{source}->{name}", f"{name}->{target}"} <= set(paths)]
         return Route(path, *ends, self._open_transfer(path), tuple(between))
@@ -554,17 +589,31 @@ class EnvironmentPromotionService:
                 reason="they have access to neither end",
             )
 
-    def _open_twin(self, session: Session, promotion: Promotion) -> Promotion | None:
-        """The promotion that waits with this very plan, asked for by this very person, if there is one."""
-        return session.scalars(
-            select(Promotion).where(
+    def _open_twin(self, session: Session, promotion: Promotion, path: PathSettings) -> Promotion | None:
+        """The promotion that waits with this very plan, asked for by this very person, if there is one that can still
+        be approved by everybody who may: who has said yes to one and whose yes counts no more cannot say it again.
+        """
+        waiting = session.scalars(
+            select(Promotion)
+            .where(
                 Promotion.id != promotion.id,
                 Promotion.plan_digest == promotion.plan_digest,
                 Promotion.state.in_((PromotionState.PLANNED, PromotionState.APPROVED)),
                 Promotion.requested_by_user_id.is_not_distinct_from(promotion.requested_by_user_id),
                 Promotion.reason.is_not_distinct_from(promotion.reason),
             )
-        ).first()
+            .order_by(Promotion.created_at)
+        ).all()
+        now = self._clock.now()
+        for each in waiting:
+            given = select(func.count()).where(
+                PromotionApproval.promotion_id == each.id,
+                PromotionApproval.decision == Decision.APPROVE,
+                PromotionApproval.revoked_at.is_(None),
+            )
+            if session.scalar(given) == len(valid(session, each, path, self._signatures, now)):
+                return each
+        return None
 
     def _preview(self, session: Session, promotion: Promotion) -> PromotionPreview:
         items = self._items.shown(session, promotion, ITEMS_SHOWN)
@@ -594,7 +643,7 @@ class EnvironmentPromotionService:
     def _waits_for(self, session: Session, promotion: Promotion) -> str | None:
         return waits_for(session, promotion, self._settings.paths, self._signatures, self._clock.now())
 
-    def _report(self, session: Session, promotion: Promotion) -> PromotionReport:
+    def _report(self, session: Session, promotion: Promotion, *, steps: bool = True) -> PromotionReport:
         approvals = session.execute(
             select(PromotionApproval, CentralUser.email)
             .join(CentralUser, CentralUser.id == PromotionApproval.user_id)
@@ -647,7 +696,7 @@ class EnvironmentPromotionService:
             rolled_back_at=promotion.rolled_back_at,
             rollback_asked_by=taker.email if taker else None,
             rollback_reason=promotion.rollback_reason,
-            steps=self._ledger.steps(session, promotion.id),
+            steps=self._ledger.steps(session, promotion.id) if steps else {},
             is_empty=not moving(promotion.totals, "items"),
         )
 
@@ -663,6 +712,19 @@ def _refuse_blocked(drafts: Sequence[Draft], route: Route) -> None:
                 act=f"promoted to {route.target.name}",
                 reason=draft.blocked,
             )
+
+
+def _check_replaces(promotion: Promotion, only: Collection[UUID] | None) -> None:
+    """A request in the place of one that no run has begun takes back all that that one would."""
+    if promotion.rollback_requested_at is None or only is None:
+        return
+    asked = asked_for(promotion.rollback_item_ids)
+    if asked is None or not asked <= set(only):
+        reason = (
+            "a rollback of other items of it is asked for already and waits for its run; "
+            f"'wisqu promote resume {promotion.id} --as PERSON' does it now"
+        )
+        raise PromotionRefused(promotion_id=str(promotion.id), act="rolled back", reason=reason)
 
 
 def _goes_back(promotion: Promotion) -> bool:

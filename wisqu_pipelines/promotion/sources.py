@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, cast, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, and_, cast, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,7 @@ def hold(source: Environment, promotion_id: UUID, pages: Pages) -> None:
     """Put the items' rows to `promoting`, all of them or none, so that nobody else touches them meanwhile.
 
     Raises:
-        PlanStale: a row has another status than when the plan was made.
+        PlanStale: a row has another status than when the plan was made, or was deleted or marked as test data since.
     """
     with source.database.begin() as session:
         for page in pages:
@@ -36,6 +36,7 @@ def hold(source: Environment, promotion_id: UUID, pages: Pages) -> None:
                     .where(
                         among(table.c.id, ids),
                         or_(table.c.promotion_status == status, table.c.held_by_promotion_id == promotion_id),
+                        is_wanted(table),
                     )
                     .values(
                         promotion_status=PromotionStatus.PROMOTING,
@@ -49,6 +50,16 @@ def hold(source: Environment, promotion_id: UUID, pages: Pages) -> None:
                 named = ", ".join(str(each) for each in gone)
                 changes = f"{table.name} {named} changed in {source.name} just now"
                 raise PlanStale(promotion_id=str(promotion_id), changes=changes)
+
+
+def is_wanted(row: FromClause) -> ColumnElement[bool]:
+    """Whether a row is neither deleted nor marked as test data. What an item's hashes cover says nothing of that, so
+    whoever acts on a plan asks again.
+
+    Args:
+        row: The rows' table, or an alias of it.
+    """
+    return and_(~row.c.is_deleted, ~row.c.is_test_data)
 
 
 def release(source: Environment, promotion_id: UUID, pages: Pages) -> None:

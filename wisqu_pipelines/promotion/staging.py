@@ -6,16 +6,26 @@ same thing to the same place, and nothing that is visible is ever written over.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Semaphore
 from uuid import UUID
 
 from wisqu_pipelines.catalog.points import DOCUMENT_ID, ENVIRONMENT, VERSION, point_ids, staged
-from wisqu_pipelines.errors import ItemFailed, ObjectChanged, ObjectExists, ObjectMissing, PlanStale, WisquError
+from wisqu_pipelines.errors import (
+    BucketMissing,
+    CollectionMissing,
+    ItemFailed,
+    ObjectChanged,
+    ObjectExists,
+    ObjectMissing,
+    PlanStale,
+    WisquError,
+)
 from wisqu_pipelines.ports.objects import CopyRequest
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion.batches import by_weight
 from wisqu_pipelines.promotion.carrying import carry_many
-from wisqu_pipelines.promotion.content import portable_payload, same_point, vectors_hash
+from wisqu_pipelines.promotion.content import have_hash, portable_payload, same_point
 from wisqu_pipelines.promotion.plan import FileAt, PlannedItem, VectorsAt
 from wisqu_pipelines.promotion.types import PromotableType
 from wisqu_pipelines.promotion.work import Route
@@ -82,24 +92,23 @@ class Staging:
 
     def reveal(self, items: Iterable[PlannedItem]) -> None:
         """Show the staged points to the target's readers."""
-        self._set_environment(items, self._target.name)
+        for collection, points in self._points(items).items():
+            self._target.vectors.set_payload(collection, points, {ENVIRONMENT: self._target.name})
 
     def sweep(self, items: Sequence[PlannedItem]) -> None:
         """Hide and delete what was staged for these items; what is not there is no error."""
-        self._set_environment(items, staged(self._target.name))
         for collection, points in self._points(items).items():
-            self._target.vectors.delete(collection, points)
+            with suppress(CollectionMissing):
+                self._target.vectors.set_payload(collection, points, {ENVIRONMENT: staged(self._target.name)})
+                self._target.vectors.delete(collection, points)
         buckets: dict[str, list[str]] = {}
         for item in items:
             if item.file:
                 bucket = self._target.settings.get_bucket_name(item.file.bucket)
                 buckets.setdefault(bucket, []).append(self.object_name(item))
         for bucket, keys in buckets.items():
-            self._target.objects.delete(bucket, keys)
-
-    def _set_environment(self, items: Iterable[PlannedItem], value: str) -> None:
-        for collection, points in self._points(items).items():
-            self._target.vectors.set_payload(collection, points, {ENVIRONMENT: value})
+            with suppress(BucketMissing):
+                self._target.objects.delete(bucket, keys)
 
     def _points(self, items: Iterable[PlannedItem]) -> Mapping[str, list[UUID]]:
         """The ids of the items' points in the target, by collection."""
@@ -176,7 +185,7 @@ class Staging:
         twins: list[list[Point]] = []
         for (item, at), some in zip(group, ids, strict=True):
             points = [here[each] for each in some if each in here]
-            if len(points) != at.count or vectors_hash(points) != item.source_hashes.vectors:
+            if len(points) != at.count or not have_hash(points, item.source_hashes.vectors):
                 raise self._stale(item, "vectors")
             twins.append(self._twins(item, points))
         collection = self._target.settings.get_collection_name(base)

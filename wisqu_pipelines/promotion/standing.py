@@ -1,8 +1,9 @@
 """What stands in a target, and what that means for the items of a plan."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Text, cast, func, literal, select
@@ -12,6 +13,7 @@ from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import table_of
 from wisqu_pipelines.database.bulk import among, array
 from wisqu_pipelines.promotion.drafts import Draft, target_id, twins
+from wisqu_pipelines.promotion.models import Effect
 from wisqu_pipelines.promotion.types import PromotableType
 
 
@@ -26,8 +28,8 @@ class Standing:
     """The id of an item that is there already, that of its row there, and the environment that it came from."""
     missing: Mapping[str, Collection[str]]
     """By column, rows that the items need and the target does not have."""
-    taken: Mapping[str, Collection[str]]
-    """By column, values that the target has, and may have once."""
+    taken: Mapping[str, Mapping[str, str]]
+    """By column, values that the target has, and may have once, with the ids of the rows that have them."""
 
     def judge(self, drafts: Sequence[Draft]) -> None:
         """Give the items their twins, and block those that must not be written over, would be there twice, or lack
@@ -48,8 +50,11 @@ class Standing:
                 draft.block(f"{self.target} has no {what}, which it needs")
         for column, taken in self.taken.items():
             for draft in _with(f"unique_{column}", taken, drafts):
+                holder = taken[getattr(draft.row, f"unique_{column}")]
                 if draft.twin is None:
                     draft.block(f"{self.target} has a {draft.kind.name} of its own with this {column}")
+                elif holder != draft.twin.id:
+                    draft.block(f"{self.target} has another {draft.kind.name} with this {column}, {holder}")
 
     def _meet(self, drafts: Sequence[Draft]) -> None:
         for draft in drafts:
@@ -67,6 +72,8 @@ class Standing:
             draft.block(f"its twin {twin.id} in {self.target} is held by the promotion {twin.held_by_promotion_id}")
         elif twin.is_edited:
             draft.block(f"its twin {twin.id} in {self.target} was edited since it arrived")
+        elif twin.is_held and draft.effect is Effect.UPDATE:
+            draft.block(f"a legal hold is on its twin {twin.id} in {self.target}, which would lose what it says")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ class Question:
     """The target environment."""
     between: Sequence[str]
     """The environments by way of which items can get there too."""
+    at: datetime
+    """The time now."""
 
     def ask(self, session: Session, kind: PromotableType, drafts: Sequence[Draft]) -> Standing:
         """What stands there for items of one type.
@@ -90,34 +99,60 @@ class Question:
         """
         columns = kind.table.c
         ids = (draft.id for draft in drafts)
-        rows = session.execute(twins(kind, self.source).where(among(columns.source_id, ids)))
+        rows = session.execute(twins(kind, self.source, self.at).where(among(columns.source_id, ids)))
         found = {row.source_id: row for row in rows}
         alone = [draft for draft in drafts if draft.id not in found]
-        other_ways = list(self._other_ways(session, kind, alone))
+        came = {draft.id: (draft.row.came_from, draft.row.came_as) for draft in alone if draft.row.came_as is not None}
+        by_way = ways(kind, [draft.id for draft in alone], came, self.between)
+        arrived = list(other_ways(session, kind, by_way))
         missing = {column: _missing(session, kind, column, drafts) for column in kind.needs}
-        taken: dict[str, Collection[str]] = {}
+        taken: dict[str, Mapping[str, str]] = {}
         for column in kind.unique:
-            values = {getattr(draft.row, f"unique_{column}") for draft in alone}
-            known = select(cast(columns[column], Text)).where(among(columns[column], values))
-            taken[column] = set(session.scalars(known))
-        return Standing(self.target, found, other_ways, missing, taken)
+            values = {getattr(draft.row, f"unique_{column}") for draft in drafts}
+            known = select(cast(columns[column], Text), cast(columns.id, Text)).where(among(columns[column], values))
+            taken[column] = {value: holder for value, holder in session.execute(known)}  # noqa: C416
+        return Standing(self.target, found, arrived, missing, taken)
 
-    def _other_ways(
-        self, session: Session, kind: PromotableType, drafts: Sequence[Draft]
-    ) -> Iterator[tuple[str, str, str]]:
-        ways: dict[str, dict[str, str]] = defaultdict(dict)
-        for draft in drafts:
-            if draft.row.came_as is not None:
-                ways[draft.row.came_from][draft.row.came_as] = draft.id
-            for name in self.between:
-                ways[name][target_id(draft.id, kind.name, name)] = draft.id
-        columns = kind.table.c
-        for name, members in ways.items():
-            came = select(cast(columns.id, Text), cast(columns.source_id, Text)).where(
-                columns.source_environment == name, ~columns.is_deleted, among(columns.source_id, members)
-            )
-            for there, came_as in session.execute(came):
-                yield members[came_as], there, name
+
+def ways(
+    kind: PromotableType, ids: Iterable[str], came: Mapping[str, tuple[str, str]], between: Sequence[str]
+) -> Mapping[str, Mapping[str, str]]:
+    """Under which ids items are known that get to a target another way: by environment, id → the item's.
+
+    Args:
+        kind: The items' type.
+        ids: The items, by their ids at the source.
+        came: The environment and the id that items came from to the source themselves.
+        between: The environments by way of which they can get to the target too.
+    """
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for item_id in ids:
+        if item_id in came:
+            place, came_as = came[item_id]
+            found[place][came_as] = item_id
+        for name in between:
+            found[name][target_id(item_id, kind.name, name)] = item_id
+    return found
+
+
+def other_ways(
+    session: Session, kind: PromotableType, by_way: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[str, str, str]]:
+    """The items that are in a target already, having come another way: their ids, those of their rows there, and the
+    environment that these came from.
+
+    Args:
+        session: A transaction in the target.
+        kind: The items' type.
+        by_way: As `ways` finds it.
+    """
+    columns = kind.table.c
+    for name, members in by_way.items():
+        came = select(cast(columns.id, Text), cast(columns.source_id, Text)).where(
+            columns.source_environment == name, ~columns.is_deleted, among(columns.source_id, members)
+        )
+        for there, came_as in session.execute(came):
+            yield members[came_as], there, name
 
 
 def _missing(session: Session, kind: PromotableType, column: str, drafts: Sequence[Draft]) -> set[str]:

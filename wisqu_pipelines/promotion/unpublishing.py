@@ -217,6 +217,28 @@ def _updated_later(
     return {row.target_id: row.promotion_id for row in rows}
 
 
+def written_columns(kind: PromotableType) -> list[str]:
+    """The columns of a before-image that a rollback gives back: those that a promotion writes over. What is counted in
+    the target itself, whose a row is there, and what was said of it since as test data, is the target's own.
+    """
+    own = ["environment", *kind.content, *kind.belongs_to]
+    own += ["object_name"] * kind.has_file + ["vector_version"] * kind.has_vectors
+    return [*own, *_OF_THE_PROMOTION]
+
+
+_OF_THE_PROMOTION = (
+    "is_promotable",
+    "promotion_status",
+    "source_id",
+    "source_environment",
+    "promoted_at",
+    "promoted_by_user_id",
+    "promoted_hashes",
+    "held_by_promotion_id",
+    "updated_at",
+)
+
+
 def _restore(session: Session, promotion: Promotion, kind: PromotableType, page: Sequence[PlannedItem]) -> None:
     images = (
         PromotionBeforeImage.promotion_id == promotion.id,
@@ -227,7 +249,13 @@ def _restore(session: Session, promotion: Promotion, kind: PromotableType, page:
     if count != len(page):
         raise _refused(promotion, f"{len(page) - count} before-images of {kind.name} are gone")
     together = select(func.jsonb_agg(PromotionBeforeImage.image, type_=JSONB)).where(*images).scalar_subquery()
-    write_rows(session, kind, together, [column.name for column in kind.table.c])
+    write_rows(session, kind, together, written_columns(kind))
+    table = kind.table
+    session.execute(
+        update(table)
+        .where(among(table.c.id, [item.target_id for item in page]), table.c.is_test_data)
+        .values(is_promotable=False, promotion_status=PromotionStatus.DRAFT, updated_at=table.c.updated_at)
+    )
     session.execute(update(PromotionBeforeImage).where(*images).values(restored_by=promotion.rollback_id))
 
 

@@ -19,7 +19,7 @@ from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.ports.vectors import Point
 from wisqu_pipelines.promotion import differing
 from wisqu_pipelines.promotion.batches import by_weight, in_turn
-from wisqu_pipelines.promotion.content import same_point, standing, vectors_hash
+from wisqu_pipelines.promotion.content import have_hash, same_point, standing
 from wisqu_pipelines.promotion.models import MOVING, Step
 from wisqu_pipelines.promotion.plan import PlannedItem, VectorsAt
 from wisqu_pipelines.promotion.staging import POINTS_AT_ONCE, Staging
@@ -241,7 +241,7 @@ class Verification:
             for name, wanted in own.items():
                 if point.payload.get(name) != wanted:
                     return self._said(item, f"has a vector in {there} whose {name} is {point.payload.get(name)}")
-        if vectors_hash(points) == item.source_hashes.vectors:
+        if have_hash(points, item.source_hashes.vectors):
             return None
         # An index that normalises may have turned a last bit; what counts then is the tolerance.
         here = self._source_points(item.vectors)

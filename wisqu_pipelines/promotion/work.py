@@ -29,6 +29,8 @@ class Route:
     """An account that copies inside the server that both ends share, where there is one."""
     between: tuple[str, ...] = ()
     """The environments by way of which there are paths from the source to the target as well."""
+    is_configured: bool = True
+    """Whether the path still is in the settings: if not, nothing new goes along it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,17 @@ class Work:
             success=success,
             occurred_at=self.clock.now(),
         )
+
+
+ONE_PUBLISHES = 0x57_49_53_51_55_08
+"""The advisory lock of a target's database under which promotions into it are published."""
+
+
+def one_publishes(session: Session) -> None:
+    """Let one promotion at a time be published in this database: two that bring the same thing different ways would
+    each look for the other's row before it is there.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(ONE_PUBLISHES)))
 
 
 def exclusive(session: Session, promotion_id: UUID) -> None:
