@@ -255,6 +255,12 @@ def test_a_server_that_knows_no_such_copy_is_told_with_the_way_out(s3: Objects, 
         store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4)
 
 
+def test_an_account_that_may_not_copy_is_told_with_the_way_out(s3: Objects) -> None:
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    with pytest.raises(StoreDenied, match="leave 'transfer' out"):
+        s3.store.copy(s3.bucket, "from", s3.neighbour_bucket, "to", source_etag=etag, size=4)
+
+
 @pytest.mark.parametrize("trouble", [Drop(), BUSY, NO_XML, TOO_MANY], ids=["dropped", "503", "502", "429"])
 def test_a_copy_is_tried_again(s3: Objects, account: ObjectStoreSettings, trouble: Drop | Answer) -> None:
     etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag

@@ -347,7 +347,7 @@ class Execution:
         return PromotionFailed(
             promotion_id=str(self._work.id),
             step=self._doing,
-            cause="its run was stopped" if stopped else str(error) or type(error).__name__,
+            cause="its run was stopped" if stopped else str(error).removesuffix(".") or type(error).__name__,
             environment=self._route.target.name,
         )
 

@@ -83,6 +83,11 @@ def translated(error: Exception, operation: str, bucket: str, key: str) -> Wisqu
         return ObjectChanged(bucket=bucket, key=key)
     cause = code or (f"status {status}" if status else type(error).__name__)
     if code in _DENIED or status in {401, 403}:
+        if operation == COPY:
+            cause += (
+                "; let the path's account read the source's buckets and write the target's, or leave 'transfer' out of "
+                "the path: files are streamed then"
+            )
         return StoreDenied(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
     if is_transient(error) or isinstance(error, HTTPError):
         return StoreUnavailable(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
