@@ -106,6 +106,9 @@ def test_what_does_not_pass_is_given_up_in_time(s3: Objects, account: ObjectStor
         (400, "EntityTooLarge", StoreFailed),
         (403, "AccessDenied", StoreDenied),
         (403, "SignatureDoesNotMatch", StoreDenied),
+        (403, "UserSuspended", StoreDenied),
+        (403, "QuotaExceeded", StoreFailed),
+        (403, "RequestTimeTooSkewed", StoreFailed),
         (412, "PreconditionFailed", ObjectChanged),
         (501, "NotImplemented", StoreFailed),
     ],
@@ -253,6 +256,11 @@ def test_a_server_that_knows_no_such_copy_is_told_with_the_way_out(s3: Objects, 
     unknown = Answer(501, b"<Error><Code>NotImplemented</Code></Error>")
     with through(account, lambda _: unknown) as (store, _), pytest.raises(StoreFailed, match="leave 'transfer' out"):
         store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4)
+
+
+def test_a_bucket_that_was_made_without_a_lock_is_told_with_the_way_out(s3: Objects) -> None:
+    with pytest.raises(StoreFailed, match=rf"seal in {s3.bucket}\): InvalidRequest; .* without Object Lock"):
+        s3.store.seal(s3.bucket, "key", b"data", datetime.now(UTC) + timedelta(seconds=5))
 
 
 def test_an_account_that_may_not_copy_is_told_with_the_way_out(s3: Objects) -> None:

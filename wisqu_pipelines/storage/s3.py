@@ -111,7 +111,7 @@ class S3ObjectStore:
             self._make_bucket(bucket, object_lock=True)
             self._wire.request(s3_requests.sealing(bucket, key, data, until))
 
-        self._do("seal", write, bucket, key)
+        self._do(s3_answers.SEAL, write, bucket, key)
 
     def sealed(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """Key and bytes of everything that was ever sealed in a bucket under keys that start with `prefix`."""
