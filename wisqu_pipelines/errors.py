@@ -105,6 +105,12 @@ class StoreNotSetUp(Refused):
     """
 
 
+class StoreOverwrites(Refused):
+    """The {store} of '{environment}' overwrites an object although it is told not to (If-None-Match: *). Nothing may be
+    overwritten here: take an S3 server that heeds conditions on writes, and a bucket without versioning.
+    """
+
+
 class CannotAdopt(Refused):
     """The table {table}, which is older than the first migration, cannot be taken over: {reason}."""
 

@@ -7,10 +7,11 @@ from sqlalchemy import delete
 
 from tests.cli.conftest import Wisqu, wisqu
 from wisqu_pipelines.bootstrap import Services, check_stores, open_services, set_up
-from wisqu_pipelines.environments.markers import MARKER_KEY, StoreCondition
+from wisqu_pipelines.environments.markers import MARKER_KEY, MARKER_OBJECT, StoreCondition
 from wisqu_pipelines.environments.models import RegisteredEnvironment
-from wisqu_pipelines.errors import StoreNotSetUp, WrongStore
+from wisqu_pipelines.errors import StoreNotSetUp, StoreOverwrites, WrongStore
 from wisqu_pipelines.settings import Settings, load
+from wisqu_pipelines.storage import s3_requests
 
 __all__ = ["wisqu"]
 
@@ -85,6 +86,21 @@ def test_a_flushed_redis_database_is_told_and_set_up_again(services: Services) -
     set_up(services.settings, "dev")
     with open_services(services.settings) as again:
         assert again.environments["dev"].name == "dev"
+
+
+def test_a_server_that_overwrites_although_it_is_told_not_to_is_not_set_up(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = services.environments["dev"].settings.get_bucket_name(services.settings.default_bucket)
+    objects = services.environments["dev"].objects
+    objects.delete(bucket, [MARKER_OBJECT])
+    with monkeypatch.context() as patch:
+        patch.setattr(s3_requests, "IF_NEW", {})  # as a server sees it that does not look at the condition
+        for _ in range(2):
+            with pytest.raises(StoreOverwrites, match=f"bucket {bucket} of 'dev' overwrites"):
+                set_up(services.settings, "dev")
+    set_up(services.settings, "dev")
+    assert objects.stat(bucket, MARKER_OBJECT) is not None
 
 
 def test_env_check_shows_each_store(wisqu: Wisqu, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

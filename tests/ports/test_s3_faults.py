@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Timer
 
 import pytest
+from minio.commonconfig import ComposeSource
 
 from tests.ports.conftest import Objects, sdk_client
 from tests.ports.proxies import Action, Answer, Drop, Forward, HttpProxy, Plan, Request, first, http_proxy
@@ -27,7 +28,10 @@ from wisqu_pipelines.errors import (
 from wisqu_pipelines.ports.objects import CopyRequest, NewObject
 from wisqu_pipelines.settings import ObjectStoreSettings, Settings
 from wisqu_pipelines.storage import s3 as s3_module
+from wisqu_pipelines.storage import s3_requests
 from wisqu_pipelines.storage.s3 import S3ObjectStore
+from wisqu_pipelines.storage.s3_signing import path_of
+from wisqu_pipelines.storage.s3_wire import Ask
 
 MIB = 1024 * 1024
 LARGE = b"0123456789abcdef" * (9 * MIB // 16)
@@ -53,6 +57,20 @@ def is_put(request: Request) -> bool:
 
 def ends_upload(request: Request) -> bool:
     return request.method == "POST" and "uploadId=" in request.path
+
+
+def unconditional(request: CopyRequest) -> Ask:
+    """A copy as a server makes it that heeds no conditions."""
+    source = path_of(request.source_bucket, request.source_key)
+    return Ask("PUT", request.bucket, request.key, {"x-amz-copy-source": source})
+
+
+class UnconditionalPart(ComposeSource):
+    """A part of such a copy."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name: value for name, value in super().headers.items() if not name.endswith("-if-match")}
 
 
 BUSY = Answer(503, b"<Error><Code>SlowDown</Code></Error>")
@@ -88,6 +106,9 @@ def test_what_does_not_pass_is_given_up_in_time(s3: Objects, account: ObjectStor
         (400, "EntityTooLarge", StoreFailed),
         (403, "AccessDenied", StoreDenied),
         (403, "SignatureDoesNotMatch", StoreDenied),
+        (403, "UserSuspended", StoreDenied),
+        (403, "QuotaExceeded", StoreFailed),
+        (403, "RequestTimeTooSkewed", StoreFailed),
         (412, "PreconditionFailed", ObjectChanged),
         (501, "NotImplemented", StoreFailed),
     ],
@@ -170,6 +191,28 @@ def test_an_upload_that_has_ended_although_the_reply_was_lost_cannot_be_aborted(
     assert (found.size, found.etag) == (len(LARGE), written.etag)
 
 
+def test_an_upload_whose_end_is_repeated_has_an_etag_also_where_the_answer_has_none(
+    s3: Objects, account: ObjectStoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ceph 16 says yes once more, with an empty one."""
+    monkeypatch.setattr(s3_module, "ONE_REQUEST", 0)
+    ends: Iterator[Action] = iter(
+        [
+            Forward(lose_answer=True),
+            Answer(200, b"<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>"),
+        ]
+    )
+
+    def plan(request: Request) -> Action:
+        return next(ends) if ends_upload(request) else Forward()
+
+    with through(account, plan) as (store, _):
+        written = store.put(s3.bucket, "key", io.BytesIO(LARGE), len(LARGE))
+    found = s3.store.stat(s3.bucket, "key")
+    assert found is not None
+    assert written.etag == found.etag != ""
+
+
 def test_after_a_lost_reply_somebody_elses_object_still_exists(s3: Objects, account: ObjectStoreSettings) -> None:
     def plan(request: Request) -> Forward | Drop:
         if is_put(request) and s3.store.stat(s3.bucket, "key") is None:
@@ -213,6 +256,17 @@ def test_a_server_that_knows_no_such_copy_is_told_with_the_way_out(s3: Objects, 
     unknown = Answer(501, b"<Error><Code>NotImplemented</Code></Error>")
     with through(account, lambda _: unknown) as (store, _), pytest.raises(StoreFailed, match="leave 'transfer' out"):
         store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4)
+
+
+def test_a_bucket_that_was_made_without_a_lock_is_told_with_the_way_out(s3: Objects) -> None:
+    with pytest.raises(StoreFailed, match=rf"seal in {s3.bucket}\): InvalidRequest; .* without Object Lock"):
+        s3.store.seal(s3.bucket, "key", b"data", datetime.now(UTC) + timedelta(seconds=5))
+
+
+def test_an_account_that_may_not_copy_is_told_with_the_way_out(s3: Objects) -> None:
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    with pytest.raises(StoreDenied, match="leave 'transfer' out"):
+        s3.store.copy(s3.bucket, "from", s3.neighbour_bucket, "to", source_etag=etag, size=4)
 
 
 @pytest.mark.parametrize("trouble", [Drop(), BUSY, NO_XML, TOO_MANY], ids=["dropped", "503", "502", "429"])
@@ -471,6 +525,49 @@ def test_the_server_itself_checks_both_ends_of_a_copy(
     with through(account, at_the_last_moment(make("from"))) as (store, _), pytest.raises(ObjectChanged):
         store.copy(s3.bucket, "from", s3.bucket, "to2", source_etag=etag)
     assert s3.store.stat(s3.bucket, "to2") is None
+
+
+@pytest.mark.parametrize("limit", [5 * MIB, 256 * MIB], ids=["parts", "one request"])
+def test_a_copy_of_another_version_is_noticed_where_the_server_heeds_no_conditions(
+    s3: Objects, monkeypatch: pytest.MonkeyPatch, account: ObjectStoreSettings, limit: int
+) -> None:
+    """Ceph 16 copies whatever stands there, and says nothing of it."""
+    monkeypatch.setattr(s3_module, "COPY_PART", limit)
+    monkeypatch.setattr(s3_requests, "copy", unconditional)
+    monkeypatch.setattr(s3_module, "ComposeSource", UnconditionalPart)
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(LARGE), len(LARGE)).etag
+    changed = [False]
+
+    def plan(request: Request) -> Action:
+        if is_put(request) and not changed[0]:
+            changed[0] = True
+            s3.store.put(s3.bucket, "from", io.BytesIO(LARGE[::-1]), len(LARGE))
+        return Forward()
+
+    with through(account, plan) as (store, _), pytest.raises(ObjectChanged, match="'from'"):
+        store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=len(LARGE))
+    assert changed == [True]
+
+
+def test_of_many_copies_those_of_another_version_are_noticed_where_the_server_heeds_no_conditions(
+    s3: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_requests, "copy", unconditional)
+    etags = [s3.store.put(s3.bucket, f"from/{n}", io.BytesIO(b"old"), 3).etag for n in range(6)]
+    s3.store.put(s3.bucket, "from/4", io.BytesIO(b"new"), 3)
+    requests = [CopyRequest(s3.bucket, f"from/{n}", etag, s3.bucket, f"to/{n}", 3) for n, etag in enumerate(etags)]
+    outcomes = [type(each.error) if each.error else each.etag for each in s3.store.copy_many(requests)]
+    assert outcomes == [*etags[:4], ObjectChanged, etags[5]]
+
+
+def test_a_copy_with_an_etag_of_its_own_is_a_copy(s3: Objects, account: ObjectStoreSettings) -> None:
+    """As on AWS where the source was uploaded in parts, or is encrypted with a key of its own."""
+    etag = s3.store.put(s3.bucket, "from", io.BytesIO(b"data"), 4).etag
+    own = Answer(200, b"<CopyObjectResult><ETag>another</ETag></CopyObjectResult>")
+    request = CopyRequest(s3.bucket, "from", etag, s3.bucket, "to", 4)
+    with through(account, lambda each: own if is_put(each) else Forward()) as (store, _):
+        assert [each.etag for each in store.copy_many([request])] == ["another"]
+        assert store.copy(s3.bucket, "from", s3.bucket, "to", source_etag=etag, size=4) == "another"
 
 
 def test_an_encoded_object_is_read_as_it_is_stored_and_copied_with_its_encoding(

@@ -13,7 +13,14 @@ from sqlalchemy.orm import Session
 
 from tests.promotion.world import World
 from wisqu_pipelines.catalog.models import StoredFile
-from wisqu_pipelines.errors import ClaimLost, PlanStale, PromotionFailed, PromotionRefused, StoreUnavailable
+from wisqu_pipelines.errors import (
+    ClaimLost,
+    PlanStale,
+    PromotionFailed,
+    PromotionRefused,
+    StoreDenied,
+    StoreUnavailable,
+)
 from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.promotion.execution import Execution
@@ -87,6 +94,21 @@ def streaming(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world whose files go through this process, so that the target's own account writes them."""
     monkeypatch.setattr(world.services.promotions, "_open_transfer", lambda path: None)
     return world
+
+
+def test_files_that_the_targets_own_account_may_not_read_are_not_published(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Ceph an object belongs to whoever wrote it, and that is the path's account."""
+    promotion = approved(world)
+    refusal = StoreDenied(store="object store", operation="stat in stage-wisqu-documents", cause="AccessDenied")
+    with (
+        failing(monkeypatch, world, "objects", "stat", refusal, after=False),
+        pytest.raises(PromotionFailed, match=r"AccessDenied; .* or leave 'transfer' out of the path\. Nothing became"),
+    ):
+        world.services.promotions.execute(promotion, run_id="first")
+    assert clean(world.state("stage"))
+    assert world.services.promotions.execute(promotion, run_id="first").state == PromotionState.SUCCEEDED
 
 
 OTHER_TITLE = {"title": "Changed behind the hold"}

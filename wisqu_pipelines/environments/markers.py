@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -19,7 +20,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.models import ControlMarker, EnvironmentMarker, RegisteredEnvironment
 from wisqu_pipelines.environments.stores import Environment
-from wisqu_pipelines.errors import StoreDenied, StoreNotSetUp, StoreUnavailable, WrongStore
+from wisqu_pipelines.errors import (
+    ObjectExists,
+    StoreDenied,
+    StoreNotSetUp,
+    StoreOverwrites,
+    StoreUnavailable,
+    WrongStore,
+)
 from wisqu_pipelines.ports.cache import Cache
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point
 
@@ -94,6 +102,7 @@ def mark(environment: Environment, owner: Database, marker: UUID, buckets: Itera
 
     Raises:
         WrongStore: a store carries another marker; then none is written.
+        StoreOverwrites: an object store heeds no conditions on writes.
     """
     unmarked = []
     for store in _stores(environment, owner, buckets):
@@ -215,7 +224,7 @@ def _database(database: Database, address: str) -> _MarkedStore:
 
 
 def _bucket(environment: Environment, bucket: str) -> _MarkedStore:
-    objects = environment.objects
+    objects, name = environment.objects, f"bucket {bucket}"
 
     def read() -> Mark | None:
         if not objects.bucket_exists(bucket) or objects.stat(bucket, MARKER_OBJECT) is None:
@@ -223,11 +232,23 @@ def _bucket(environment: Environment, bucket: str) -> _MarkedStore:
         with objects.read(bucket, MARKER_OBJECT) as chunks:
             return Mark.from_json(b"".join(chunks))
 
+    def make(data: bytes) -> None:
+        objects.put(
+            bucket, MARKER_OBJECT, io.BytesIO(data), len(data), content_type="application/json", create_only=True
+        )
+
     def write(mark: Mark) -> None:
         data = mark.to_json()
-        objects.put(bucket, MARKER_OBJECT, io.BytesIO(data), len(data), content_type="application/json")
+        with suppress(ObjectExists):  # somebody else was faster, with the same one
+            make(data)
+        try:
+            make(data)
+        except ObjectExists:
+            return
+        objects.delete(bucket, [MARKER_OBJECT])
+        raise StoreOverwrites(store=name, environment=environment.name)
 
-    return _MarkedStore(f"bucket {bucket}", environment.settings.object_store.endpoint, read, write)
+    return _MarkedStore(name, environment.settings.object_store.endpoint, read, write)
 
 
 def _vector_index(environment: Environment) -> _MarkedStore:

@@ -216,7 +216,8 @@ class ObjectStore(Protocol):
         Raises:
             BadInput: the new key is not usable.
             ObjectMissing: the source is not there.
-            ObjectChanged: the source is another version.
+            ObjectChanged: the source is another version. Where the server heeds no condition on a copy, a copy of that
+                one may lie at the target.
             ObjectExists: there is another object at the target already.
         """
         ...

@@ -375,7 +375,7 @@ class Execution:
         return PromotionFailed(
             promotion_id=str(self._work.id),
             step=self._doing,
-            cause="its run was stopped" if stopped else in_words(error),
+            cause="its run was stopped" if stopped else in_words(error).removesuffix("."),
             environment=self._route.target.name,
         )
 

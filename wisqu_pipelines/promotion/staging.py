@@ -19,6 +19,7 @@ from wisqu_pipelines.errors import (
     ObjectExists,
     ObjectMissing,
     PlanStale,
+    StoreDenied,
     WisquError,
 )
 from wisqu_pipelines.ports.objects import CopyRequest
@@ -138,9 +139,24 @@ class Staging:
                 each.error or file.size
                 for each, (_, file) in zip(self._transfer.copy_many(requests), filed, strict=True)
             ]
+            if requests:
+                self._see(requests[-1])
         else:
             outcomes = carry_many(self._source.objects, self._target.objects, requests, files)
         return [self._size(*each, outcome) for each, outcome in zip(filed, outcomes, strict=True)]
+
+    def _see(self, copied: CopyRequest) -> None:
+        """Look at a copy as the target's own account, before anybody is shown it: on some servers (Ceph) an object
+        belongs to the account that wrote it.
+        """
+        try:
+            self._target.objects.stat(copied.bucket, copied.key)
+        except StoreDenied as error:
+            way_out = (
+                f"the path's account wrote it, and {self._target.name}'s own may not read it: let the bucket's policy "
+                "name both, or leave 'transfer' out of the path"
+            )
+            raise StoreDenied(**{**error.details, "cause": f"{error.details['cause']}; {way_out}"}) from error
 
     def _size(self, item: PlannedItem, file: FileAt, outcome: int | WisquError) -> int | None:
         """The size of the object that is in the target after an attempt to put it there."""

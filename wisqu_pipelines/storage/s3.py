@@ -111,7 +111,7 @@ class S3ObjectStore:
             self._make_bucket(bucket, object_lock=True)
             self._wire.request(s3_requests.sealing(bucket, key, data, until))
 
-        self._do("seal", write, bucket, key)
+        self._do(s3_answers.SEAL, write, bucket, key)
 
     def sealed(self, bucket: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """Key and bytes of everything that was ever sealed in a bucket under keys that start with `prefix`."""
@@ -204,7 +204,7 @@ class S3ObjectStore:
                 if error.errno is not None:  # the caller's own stream
                     raise
                 raise _ended_before(size) from None
-            return written.etag or ""
+            return written.etag or self._etag(bucket, key)
 
         repeatable = start is not None
         if create_only:
@@ -301,13 +301,14 @@ class S3ObjectStore:
         check_key(key)
         if size is None or size > COPY_PART:
             return self._copy_in_parts(source_bucket, source_key, bucket, key, source_etag)
-        ask = s3_requests.copy(CopyRequest(source_bucket, source_key, source_etag, bucket, key, size))
+        request = CopyRequest(source_bucket, source_key, source_etag, bucket, key, size)
+        ask = s3_requests.copy(request)
 
         def copy(_: int) -> str:
             return s3_answers.copied_etag(self._wire.request(ask).body)
 
         try:
-            return self._do(s3_answers.COPY, copy, source_bucket, source_key)
+            etag = self._do(s3_answers.COPY, copy, source_bucket, source_key)
         except (ObjectMissing, ObjectChanged) as refusal:  # because of which of the two?
             source = self._unchanged(source_bucket, source_key, source_etag)
             found = self._look(bucket, key)
@@ -316,6 +317,7 @@ class S3ObjectStore:
             if not s3_answers.is_copy(found, source):
                 raise ObjectExists(bucket=bucket, key=key) from refusal
             return s3_answers.info(found).etag
+        return self._pinned(request, etag)
 
     def copy_many(self, requests: Iterable[CopyRequest]) -> Iterator[CopyOutcome]:
         """`copy` for many, `MANY_AT_ONCE` at once. What does not succeed at once is copied by itself, with all that
@@ -328,8 +330,25 @@ class S3ObjectStore:
     def _copied(self, request: CopyRequest, answer: Answer | WireError | None) -> CopyOutcome:
         if isinstance(answer, Answer):
             with suppress(WireError, ParseError):
-                return CopyOutcome(request, s3_answers.copied_etag(answer.body))
+                etag = s3_answers.copied_etag(answer.body)
+                try:
+                    return CopyOutcome(request, self._pinned(request, etag))
+                except (ObjectMissing, ObjectChanged) as error:
+                    return CopyOutcome(request, error=error)
         return copied(self.copy, request)
+
+    def _pinned(self, request: CopyRequest, etag: str) -> str:
+        """The etag of a copy that was made, of the version that was asked for: Ceph 16 heeds no condition on a copy,
+        and says nothing. A copy of that version mostly has its etag, and costs no further look; the copy of an upload
+        in parts has another one on AWS, and so has what is encrypted with keys of its own.
+
+        Raises:
+            ObjectMissing: the source is gone.
+            ObjectChanged: the source is another version, and so may the copy be.
+        """
+        if etag != request.source_etag:
+            self._unchanged(request.source_bucket, request.source_key, request.source_etag)
+        return etag
 
     def stat_many(self, objects: Iterable[tuple[str, str]]) -> Iterator[ObjectInfo | None]:
         """`stat` for many, `MANY_AT_ONCE` at once; what has no answer at once is asked for by itself."""
@@ -378,9 +397,10 @@ class S3ObjectStore:
         ]
 
         def compose(_: int) -> str:
-            return self._creator.compose_object(bucket, key, parts, metadata=headers).etag or ""
+            return self._creator.compose_object(bucket, key, parts, metadata=headers).etag or self._etag(bucket, key)
 
         etag = self._create(lambda: self._do(s3_answers.COPY, compose, source_bucket, source_key), bucket, key, mark)
+        self._unchanged(source_bucket, source_key, source_etag)  # so each part is of it, whatever conditions are heeded
         return etag.strip('"')
 
     def _unchanged(self, bucket: str, key: str, etag: str) -> Object:
@@ -422,6 +442,10 @@ class S3ObjectStore:
             if s3_answers.mark(found) != mark:
                 raise ObjectExists(bucket=bucket, key=key) from None
             return found.etag or ""
+
+    def _etag(self, bucket: str, key: str) -> str:
+        """The etag of what was just written in parts: Ceph 16 answers an end that is repeated with an empty one."""
+        return self._client.stat_object(bucket, key).etag or ""
 
     def _look(self, bucket: str, key: str) -> Object | None:
         try:

@@ -35,6 +35,12 @@ NO_OBJECT = {"NoSuchKey", "NoSuchObject", "NotFound", "ResourceNotFound"}
 _NO_BUCKET = "NoSuchBucket"
 _CONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict"}
 _DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled", "AccountProblem"}
+_WAYS_OUT = {
+    "InvalidLocationConstraint": "the 'region' in this store's settings is none of the server's",
+    "QuotaExceeded": "the account is full",
+    "RequestTimeTooSkewed": "this machine's clock and the server's differ",
+}
+"""Of codes that mean none of the above, although some come with the status 403."""
 _PASSING_CODES = {
     "InternalError",
     "SlowDown",
@@ -47,6 +53,8 @@ _PASSING_STATUS = {429, 500, 502, 503, 504}
 
 COPY = "copy"
 """The operation of a copy inside the server."""
+SEAL = "seal"
+"""The operation of a write under a lock."""
 VENDOR_ERRORS = (WireError, MinioException, HTTPError, ParseError, ValueError)
 """What the SDK raises; `ValueError` for what it cannot send and for an answer in which something is missing."""
 
@@ -82,17 +90,30 @@ def translated(error: Exception, operation: str, bucket: str, key: str) -> Wisqu
     if code in _CONDITION_FAILED or status == 412:
         return ObjectChanged(bucket=bucket, key=key)
     cause = code or (f"status {status}" if status else type(error).__name__)
-    if code in _DENIED or status in {401, 403}:
+    is_denied = code in _DENIED or (status in {401, 403} and code not in _WAYS_OUT)
+    if isinstance(error, NotDeletedError) and not is_denied:
+        cause = f"{cause} for {error.key}"
+    if way_out := _way_out(operation, code, status, is_denied=is_denied):
+        cause = f"{cause}; {way_out}"
+    if is_denied:
         return StoreDenied(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
     if is_transient(error) or isinstance(error, HTTPError):
         return StoreUnavailable(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
-    if isinstance(error, NotDeletedError):
-        cause = f"{cause} for {error.key}"
-    if operation == COPY and status == 501:
-        cause += (
-            "; it makes no copy that overwrites nothing, so leave 'transfer' out of the path: files are streamed then"
-        )
     return StoreFailed(store=STORE, operation=f"{operation} in {bucket}", cause=cause)
+
+
+def _way_out(operation: str, code: str, status: int | None, *, is_denied: bool) -> str:
+    """What helps against an error, where the server's code does not say it."""
+    if operation == COPY and is_denied:
+        return (
+            "let the path's account read the source's buckets and write the target's, or leave 'transfer' out of the "
+            "path: files are streamed then"
+        )
+    if operation == COPY and status == 501:
+        return "it makes no copy that overwrites nothing, so leave 'transfer' out of the path: files are streamed then"
+    if operation == SEAL and code == "InvalidRequest":
+        return "the bucket was made without Object Lock; remove it, and it is made anew with that"
+    return _WAYS_OUT.get(code, "")
 
 
 def _code(error: Exception) -> str:
