@@ -64,7 +64,7 @@ class Postgres:
         )
 
     def migrated_database(self, history: History, environment: str = "dev") -> DatabaseSettings:
-        """The world's control database, or an environment's, with all tables, empty; for a test without other worlds."""
+        """The world's control database, or an environment's, migrated and empty; for a test without a world."""
         settings = self.stack.settings
         template = (settings.control if history == "control" else settings.environment(environment)).database
         return template.model_copy(update={"name": fresh_database(self.stack, template.name)})
