@@ -189,7 +189,7 @@ class TestCheckpoints:
     ) -> None:
         append_actions(dev, 3)
         _checkpoint(control, dev)
-        stage = postgres.open(postgres.migrated_database("environment"))
+        stage = postgres.open(postgres.migrated_database("environment", "stage"))
         assert verify_environment(control, stage, "stage").holds
 
 

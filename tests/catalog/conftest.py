@@ -19,7 +19,7 @@ def databases(stack: Stack, postgres: Postgres) -> OpenDatabase:
     def open_database(name: str) -> Database:
         environment = stack.settings.environment(name)
         if name not in opened:
-            opened[name] = postgres.open(postgres.migrated_database("environment"), environment=environment)
+            opened[name] = postgres.open(postgres.migrated_database("environment", name), environment=environment)
         return opened[name]
 
     return open_database

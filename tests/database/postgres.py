@@ -10,11 +10,10 @@ import pytest
 from psycopg import sql
 
 from tests.fixtures.stack import Stack
-from wisqu_pipelines import migrations
+from tests.fixtures.world import fresh_database
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.devstack.ports import HOST
 from wisqu_pipelines.devstack.postgres import MAINTENANCE_DATABASE, PORT, connect
-from wisqu_pipelines.devstack.site import Site
 from wisqu_pipelines.migrations import History
 from wisqu_pipelines.settings import DatabaseSettings, EnvironmentSettings
 
@@ -25,13 +24,13 @@ PASSWORD = "only-on-loopback"
 class Postgres:
     """The stack's server, reached as its superuser."""
 
-    site: Site
+    stack: Stack
     _closing: ExitStack = field(default_factory=ExitStack)
 
     @contextmanager
     def superuser(self, database: str = MAINTENANCE_DATABASE) -> Iterator[psycopg.Connection]:
         """A connection on which every statement is a transaction."""
-        with connect(self.site, database) as connection:
+        with connect(self.stack.site, database) as connection:
             yield connection
 
     @contextmanager
@@ -57,20 +56,18 @@ class Postgres:
         return DatabaseSettings(
             name=name,
             host=HOST,
-            port=self.site.ports[PORT],
+            port=self.stack.site.ports[PORT],
             user=app,
             password=PASSWORD,
             owner_user=owner,
             owner_password=PASSWORD,
         )
 
-    def migrated_database(self, history: History) -> DatabaseSettings:
-        """A new database with all tables, empty, in which the application's role has its rights."""
-        settings = self.empty_database(history)
-        owner = self.open(settings, owner=True)
-        migrations.upgrade(owner, history)
-        migrations.grant(owner, settings.user)
-        return settings
+    def migrated_database(self, history: History, environment: str = "dev") -> DatabaseSettings:
+        """The world's control database, or an environment's, migrated and empty; for a test without a world."""
+        settings = self.stack.settings
+        template = (settings.control if history == "control" else settings.environment(environment)).database
+        return template.model_copy(update={"name": fresh_database(self.stack, template.name)})
 
     def open(
         self, settings: DatabaseSettings, *, environment: EnvironmentSettings | None = None, owner: bool = False
@@ -92,6 +89,6 @@ class Postgres:
 
 @pytest.fixture
 def postgres(stack: Stack) -> Iterator[Postgres]:
-    server = Postgres(stack.site)
+    server = Postgres(stack)
     yield server
     server.close()

@@ -4,12 +4,15 @@ import math
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
+import httpx
 import numpy as np
 import pytest
 
 from tests.ports.conftest import DIMENSION, Vectors
 from wisqu_pipelines.errors import CollectionMismatch, CollectionMissing, StoreFailed
 from wisqu_pipelines.ports.vectors import CollectionInfo, Point
+from wisqu_pipelines.settings import Settings
+from wisqu_pipelines.storage.qdrant import QdrantVectorIndex
 
 PAYLOAD = {
     "environment": "dev",
@@ -56,6 +59,15 @@ def test_ensuring_again_changes_nothing(vectors: Vectors) -> None:
         CollectionInfo(vectors.collection, DIMENSION, "Cosine"), indexed=["environment", "version"]
     )
     assert vectors.index.count(vectors.collection, {"environment": "dev"}) == 1
+
+
+def test_an_index_is_made_where_there_is_none_yet(qdrant: QdrantVectorIndex, stores: Settings, collection: str) -> None:
+    for indexed in (["environment"], ["environment", "version"]):
+        qdrant.ensure_collection(CollectionInfo(collection, DIMENSION, "Cosine"), indexed=indexed)
+        index = stores.environments["dev"].vector_index
+        headers = {"api-key": index.api_key.get_secret_value()}
+        found = httpx.get(f"{index.url}/collections/{collection}", headers=headers).json()["result"]
+        assert sorted(found["payload_schema"]) == indexed
 
 
 @pytest.mark.parametrize(("dimension", "distance"), [(DIMENSION + 1, "Cosine"), (DIMENSION, "Dot")])

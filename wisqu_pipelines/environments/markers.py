@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.models import ControlMarker, EnvironmentMarker, RegisteredEnvironment
@@ -154,9 +155,8 @@ def expected(control: Database, environment: str) -> UUID | None:
     """
     try:
         with control.begin() as session:
-            tables = inspect(session.connection()).get_table_names()
-            if RegisteredEnvironment.__tablename__ not in tables:
-                if EnvironmentMarker.__tablename__ in tables:
+            if not _has_table(session, RegisteredEnvironment):
+                if _has_table(session, EnvironmentMarker):
                     raise WrongStore(store="control database", environment=CONTROL, found="it is an environment's")
                 return None
             return session.scalar(select(RegisteredEnvironment.marker).where(RegisteredEnvironment.name == environment))
@@ -210,8 +210,7 @@ def _database(database: Database, address: str) -> _MarkedStore:
 
     def read() -> Mark | None:
         with database.begin() as session:
-            tables = inspect(session.connection()).get_table_names()
-            if EnvironmentMarker.__tablename__ not in tables:
+            if not _has_table(session, EnvironmentMarker):
                 return None
             row = session.execute(select(EnvironmentMarker.environment, EnvironmentMarker.marker)).one_or_none()
         return None if row is None else Mark(row.environment, row.marker, name)
@@ -221,6 +220,10 @@ def _database(database: Database, address: str) -> _MarkedStore:
             session.execute(insert(EnvironmentMarker).values(environment=mark.environment, marker=mark.marker))
 
     return _MarkedStore(name, address, read, write)
+
+
+def _has_table(session: Session, model: type[DeclarativeBase]) -> bool:
+    return session.scalar(select(func.to_regclass(model.__tablename__))) is not None
 
 
 def _bucket(environment: Environment, bucket: str) -> _MarkedStore:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -85,13 +85,13 @@ class QdrantVectorIndex:
 
     def ensure_collection(self, wanted: CollectionInfo, *, indexed: Sequence[str] = ()) -> None:
         """Make the collection if it is not there, with an index on each payload field of `indexed`."""
-        found = self.describe(wanted.name)
+        found, there = self._look(wanted.name)
         if found is None:
             vectors = models.VectorParams(size=wanted.dimension, distance=models.Distance(wanted.distance))
             try:
                 self._do("make a collection", wanted.name, lambda: self._client.create_collection(wanted.name, vectors))
             except StoreFailed:
-                found = self.describe(wanted.name)  # somebody else may have made it at the same time
+                found, there = self._look(wanted.name)  # somebody else may have made it at the same time
                 if found is None:
                     raise
         if found is not None and found != wanted:
@@ -100,7 +100,7 @@ class QdrantVectorIndex:
                 found=f"dimension {found.dimension} and distance {found.distance}",
                 wanted=f"dimension {wanted.dimension} and distance {wanted.distance}",
             )
-        for name in indexed:
+        for name in [each for each in indexed if each not in there]:
             self._do(
                 "index a payload field",
                 wanted.name,
@@ -111,15 +111,19 @@ class QdrantVectorIndex:
 
     def describe(self, collection: str) -> CollectionInfo | None:
         """What the collection is made for, or None if there is none."""
+        return self._look(collection)[0]
+
+    def _look(self, collection: str) -> tuple[CollectionInfo | None, Collection[str]]:
+        """What the collection is made for, and which fields have an index."""
         try:
             found = self._do("describe", collection, lambda: self._client.get_collection(collection))
         except CollectionMissing:
-            return None
+            return None, ()
         vectors = found.config.params.vectors
         if not isinstance(vectors, models.VectorParams):
             raise StoreFailed(store=STORE, operation="describe", cause=f"{collection} has named vectors")
         self._known[collection] = CollectionInfo(collection, vectors.size, vectors.distance.value)
-        return self._known[collection]
+        return self._known[collection], found.payload_schema
 
     def collections(self) -> Sequence[str]:
         """The names of all collections, sorted."""
