@@ -40,7 +40,7 @@ automatic = true
     path.write_text(
         'buckets = ["docs"]\ndefault_bucket = "docs"\ndefault_collection = "texts"\n'
         "[collections.texts]\ndimension = 4\n"
-        f"[control.database]\n{database.format('control')}[dagster.database]\n{database.format('dagster')}"
+        f"[control.database]\n{database.format('control')}"
         + "".join(stores.format(name, database.format(name)) for name in ("lab", "live"))
         + '[identity]\nissuer = "https://auth.example.org"\n'
         + '[roles.admin]\nenters = ["lab", "live"]\ngiven_by = ["admin"]\n'
@@ -124,6 +124,25 @@ def test_a_paths_account_comes_from_variables_that_a_shell_can_name(
     assert (path.transfer.access_key, path.transfer.secret_key.get_secret_value()) == ("copies", SECRET)
     assert path.approvals == 1
     assert declared_names().paths == (("lab", "live"),)
+
+
+@pytest.mark.usefixtures("declared")
+@pytest.mark.parametrize(
+    "name", ["WISQU_ENVIRONMENT__LIVE__DATABASE__HOST", "WISQU_NOTIFICATION__TARGETS__OPS__URL_FILE"]
+)
+def test_a_variable_that_sets_nothing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "value").write_text("value")
+    monkeypatch.setenv(name, str(tmp_path / "value"))
+    with pytest.raises(BadSettings, match=f"(?i){name.split('_')[1]}"):
+        load()
+
+
+@pytest.mark.usefixtures("declared")
+def test_what_dagster_got_of_its_own_is_a_secret_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SECRET not in load().secrets()
+    monkeypatch.setenv("WISQU_DAGSTER_POSTGRES_URL", f"postgresql+psycopg2://dagster:{SECRET}@db.example.org/dagster")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the logs")
+    assert {SECRET, "of the logs"} <= load().secrets()
 
 
 @pytest.mark.usefixtures("declared")

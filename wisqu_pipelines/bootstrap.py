@@ -25,7 +25,7 @@ from wisqu_pipelines.detection.lessons import Lessons
 from wisqu_pipelines.detection.service import DetectionService
 from wisqu_pipelines.detection.teaching import Teaching
 from wisqu_pipelines.environments import markers
-from wisqu_pipelines.environments.markers import StoreState
+from wisqu_pipelines.environments.markers import StoreCondition, StoreState
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.identity import demo_people, people
 from wisqu_pipelines.identity.administration import PeopleService
@@ -395,10 +395,19 @@ def _set_up_stores(
 
 
 def check_stores(settings: Settings, *names: str) -> Iterator[StoreState]:
-    """What each store of the environments (none: all) says of itself; no store's trouble ends the check."""
+    """What the control database, the counter of logins and each store of the environments (none: all) say of
+    themselves. No store's trouble ends the check but the control database's, which knows whose the others are.
+    """
     wanted = _named(settings, names)
     with ExitStack() as opened:
         control = opened.enter_context(closing(Database(settings.control.database)))
+        controls = markers.check_control(control, settings.control.database.address)
+        yield controls
+        if (counter := settings.identity.limits) is not None:
+            look = LoginLimits(settings.identity).require
+            yield markers.state_of("identity", "Redis database for logins", counter.address(counter.database), look)
+        if controls.condition not in {StoreCondition.OK, StoreCondition.NOT_SET_UP}:
+            return
         for each in wanted:
             yield from markers.check(_open_environment(each, opened), control, settings.buckets)
 

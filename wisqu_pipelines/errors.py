@@ -111,6 +111,12 @@ class StoreOverwrites(Refused):
     """
 
 
+class SchemaDiffers(Refused):
+    """The {database} stands at {found} of its schema, and this version of wisqu_pipelines works with {wanted}. If it is
+    older, 'wisqu env init' with the owners' accounts upgrades it; if it is newer, it takes a newer version.
+    """
+
+
 class CannotAdopt(Refused):
     """The table {table}, which is older than the first migration, cannot be taken over: {reason}."""
 

@@ -16,6 +16,7 @@ from wisqu_pipelines.api.app import create_app
 from wisqu_pipelines.api.logs import log_as_json
 from wisqu_pipelines.audit.verification import verify_control
 from wisqu_pipelines.bootstrap import Services
+from wisqu_pipelines.environments import schema
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN, TESTER
 from wisqu_pipelines.promotion.models import PromotionState
 
@@ -307,6 +308,15 @@ def test_a_misspelt_filter_is_refused_and_not_passed_over(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
 def test_a_probe_may_ask_with_whatever_it_adds(api: Api, path: str) -> None:
     assert api.client.get(f"{path}?now=1764331545").status_code == 200
+
+
+def test_a_forgotten_upgrade_is_not_ready_and_says_so_in_the_log(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "CONTROL_REVISION", "control_9999")
+    with structlog.testing.capture_logs() as logged:
+        answer = api.client.get("/health/ready")
+    assert answer.status_code == 503
+    assert "works with control_9999" in answer.json()["detail"]
+    assert "SchemaDiffers" in {each.get("error") for each in logged}, "whoever reads the log alone is told as well"
 
 
 @pytest.mark.parametrize(

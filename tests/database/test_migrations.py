@@ -16,6 +16,7 @@ from tests.database.revisions import head, revisions
 from tests.database.shape import shape
 from wisqu_pipelines import migrations
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.environments import schema
 from wisqu_pipelines.errors import BadInput, StoreUnavailable
 from wisqu_pipelines.migrations import History, metadata_of, runner
 from wisqu_pipelines.migrations.waiting import LOCK_KEY
@@ -41,6 +42,11 @@ def test_the_migrations_lead_to_what_the_models_say(postgres: Postgres, history:
             connection, opts={"compare_type": True, "compare_server_default": True, "compare_comments": True}
         )
         assert compare_metadata(context, metadata_of(history)) == []
+
+
+@each_history
+def test_the_newest_revision_is_the_one_that_databases_are_asked_for(history: History) -> None:
+    assert schema.REVISIONS[history] == head(history)
 
 
 @each_history

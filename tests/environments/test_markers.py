@@ -1,15 +1,19 @@
 """One swapped setting refuses to start, and names the store."""
 
+import json
+from contextlib import closing
 from typing import Any
 
 import pytest
 from sqlalchemy import delete
 
 from tests.cli.conftest import Wisqu, wisqu
+from wisqu_pipelines import migrations
 from wisqu_pipelines.bootstrap import Services, check_stores, open_services, set_up
+from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.markers import MARKER_KEY, MARKER_OBJECT, StoreCondition
 from wisqu_pipelines.environments.models import RegisteredEnvironment
-from wisqu_pipelines.errors import StoreNotSetUp, StoreOverwrites, WrongStore
+from wisqu_pipelines.errors import SchemaDiffers, StoreNotSetUp, StoreOverwrites, WrongStore
 from wisqu_pipelines.settings import Settings, load
 from wisqu_pipelines.storage import s3_requests
 
@@ -69,8 +73,6 @@ def test_two_redis_databases_of_one_environment_are_not_swapped_either(services:
 
 def test_a_store_of_another_installation_is_refused(services: Services) -> None:
     owner = services.settings.control.database
-    from wisqu_pipelines.database.session import Database  # noqa: PLC0415
-
     database = Database(owner, owner=True)
     with database.begin() as session:
         session.execute(delete(RegisteredEnvironment).where(RegisteredEnvironment.name == "dev"))
@@ -106,8 +108,8 @@ def test_a_server_that_overwrites_although_it_is_told_not_to_is_not_set_up(
 def test_env_check_shows_each_store(wisqu: Wisqu, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     states = wisqu("env", "check", "--json").json
     assert {state["condition"] for state in states} == {"ok"}
-    assert {state["environment"] for state in states} == {"dev", "stage", "prod"}
-    assert len(states) == 3 * (1 + 2 + 1 + 3)
+    assert {state["environment"] for state in states} == {"control", "identity", "dev", "stage", "prod"}
+    assert len(states) == 1 + 1 + 3 * (1 + 2 + 1 + 3)
     stage = services.settings.environments["stage"].vector_index
     monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__VECTOR_INDEX__URL", stage.url)
     monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__VECTOR_INDEX__API_KEY", stage.api_key.get_secret_value())
@@ -119,3 +121,34 @@ def test_env_check_shows_each_store(wisqu: Wisqu, services: Services, monkeypatc
     assert conditions == {StoreCondition.UNAVAILABLE}
     assert wisqu("env", "check", "dev").code == 1
     assert wisqu("env", "check", "moon").code == 2
+
+
+def test_env_check_tells_of_the_control_database_and_of_the_counter_of_logins(
+    wisqu: Wisqu, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WISQU_IDENTITY__LIMITS__PASSWORD", "wrong")
+    found = {state.environment: str(state.condition) for state in check_stores(load(), "dev")}
+    assert found == {"control": "ok", "identity": "denied", "dev": "ok"}
+    monkeypatch.setenv("WISQU_CONTROL__DATABASE__PORT", "1")
+    ran = wisqu("env", "check", "dev", "--json")
+    assert [(state["environment"], state["condition"]) for state in json.loads(ran.out)] == [
+        ("control", "unavailable"),
+        ("identity", "denied"),
+    ]
+    assert ran.code == 2, "what no waiting mends is told by the exit code"
+
+
+@pytest.mark.parametrize("history", ["control", "environment"])
+def test_a_forgotten_upgrade_is_told_before_anything_is_done(
+    wisqu: Wisqu, services: Services, history: migrations.History
+) -> None:
+    where = services.settings.control if history == "control" else services.settings.environments["dev"]
+    with closing(Database(where.database, owner=True)) as owner:
+        migrations.downgrade(owner, history)
+    with open_services(services.settings) as old, pytest.raises(SchemaDiffers, match="'wisqu env init'"):
+        _ = old.environments["dev"]
+    conditions = {state.store: state.condition for state in check_stores(services.settings, "dev")}
+    assert conditions["database"] is StoreCondition.OTHER_SCHEMA
+    assert wisqu("env", "check", "dev").code == 2
+    set_up(services.settings, "dev")
+    assert wisqu("env", "check", "dev").code == 0

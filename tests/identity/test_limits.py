@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from wisqu_pipelines.errors import LoginThrottled, StoreUnavailable
+from wisqu_pipelines.errors import LoginThrottled, StoreDenied, StoreUnavailable
 from wisqu_pipelines.identity.limits import LONGEST_WAIT_SECONDS, LoginLimits, _wait_key
 from wisqu_pipelines.settings import LimitsSettings, Settings
 
@@ -78,3 +78,14 @@ def test_what_cannot_be_counted_is_not_let_through(settings: Settings) -> None:
         limits.check("a@b.org", None)
     with pytest.raises(StoreUnavailable, match="counter of logins"):
         limits.failed("a@b.org")
+
+
+def test_a_counter_that_refuses_its_account_is_not_called_away(settings: Settings) -> None:
+    counter = settings.identity.limits
+    assert counter is not None
+    wrong = counter.model_copy(update={"password": SecretStr("wrong")})
+    limits = LoginLimits(settings.identity.model_copy(update={"limits": wrong}))
+    with pytest.raises(StoreDenied, match="counter of logins refused these credentials"):
+        limits.check("a@b.org", None)
+    with pytest.raises(StoreDenied):
+        limits.require()

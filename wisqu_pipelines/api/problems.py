@@ -46,6 +46,7 @@ STATUS: Mapping[type[WisquError], int] = {
     errors.LoginThrottled: 429,
     errors.StoreUnavailable: 503,
     errors.StoreDenied: 503,
+    errors.SchemaDiffers: 503,
 }
 """The status of each error that has one of its own; a class counts for those below it."""
 REFUSED, FAILED = 409, 500
@@ -77,20 +78,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(WisquError)
     async def _ours(request: Request, error: WisquError) -> Response:
-        status = status_of(error)
-        detail = str(error)
-        if isinstance(error, errors.TokenRefused):
-            LOG.info("token refused", reason=error.details.get("reason"))
-            detail = "The token is not valid."  # why is for the log, not for whoever brought it
-        elif isinstance(error, Failed) and status == FAILED:
-            LOG.error("failed", error=error.code, detail=detail)
-            detail = "Something broke; the log has more under this request's id."
         headers = {}
-        if status == 401:
+        if status_of(error) == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if isinstance(error, errors.LoginThrottled):
             headers["Retry-After"] = str(error.details["seconds"])
-        return problem(request, status, error.code, detail, headers)
+        return problem(request, status_of(error), error.code, _told(error), headers)
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(request: Request, error: RequestValidationError) -> Response:
@@ -110,6 +103,20 @@ def install(app: FastAPI) -> None:
     async def _broken(request: Request, error: Exception) -> Response:
         LOG.error("broken", error=type(error).__name__, exc_info=error)
         return problem(request, 500, "InternalError", "Something broke; the log has more under this request's id.")
+
+
+def _told(error: WisquError) -> str:
+    """What the answer says of an error; the log gets the rest."""
+    status, detail = status_of(error), str(error)
+    if isinstance(error, errors.TokenRefused):
+        LOG.info("token refused", reason=error.details.get("reason"))
+        return "The token is not valid."  # why is for the log, not for whoever brought it
+    if isinstance(error, Failed) and status == FAILED:
+        LOG.error("failed", error=error.code, detail=detail)
+        return "Something broke; the log has more under this request's id."
+    if status > FAILED:
+        LOG.warning("unavailable", error=error.code, detail=detail)
+    return detail
 
 
 def _allowed(request: Request) -> Sequence[str]:

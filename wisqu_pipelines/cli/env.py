@@ -29,7 +29,7 @@ def init(names: Names = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def check(names: Names = None, as_json: AsJson = False) -> None:
-    """Look at each store: whether it answers, and whether it is the environment's own."""
+    """Look at each store: whether it answers, is the environment's own, and has the schema of this version."""
     from wisqu_pipelines import bootstrap  # noqa: PLC0415 - seconds to import
 
     states = list(bootstrap.check_stores(settings.load(), *names or ()))
@@ -39,7 +39,7 @@ def check(names: Names = None, as_json: AsJson = False) -> None:
         rows = [[each.environment, each.store, each.address, each.condition, each.detail] for each in states]
         OUT.print(table("Stores", ("environment", "store", "address", "state", "detail"), rows))
     conditions = {each.condition for each in states}
-    if conditions & {StoreCondition.WRONG, StoreCondition.DENIED, StoreCondition.NOT_SET_UP}:
+    if conditions - {StoreCondition.OK, StoreCondition.UNAVAILABLE}:
         raise typer.Exit(2)
     if StoreCondition.UNAVAILABLE in conditions:
         raise typer.Exit(1)

@@ -21,11 +21,7 @@ def _values(site: Site) -> dict[str, Any]:
     return {
         "control": {"database": _database(site, declared.control_database)},
         "identity": {"limits": _cache(site, valkey.IDENTITY)},
-        "dagster": {
-            "port": site.ports[dagster.PORT],
-            "database": _database(site, declared.dagster_database),
-            "logs": _object_store(site, seaweedfs.logs_account(site)),
-        },
+        "dagster": {"port": site.ports[dagster.PORT]},
         "api": {"port": site.ports[api.PORT], "url": api.url(site)},
         "environments": {
             each.name: {
@@ -47,13 +43,16 @@ def _values(site: Site) -> dict[str, Any]:
 
 
 def _database(site: Site, name: str) -> dict[str, Any]:
-    owner, *others = databases.roles(site, name)
-    values = {"host": HOST, "port": site.ports[postgres.PORT], "ssl_mode": "disable"}
-    working = others[0] if others else owner
-    values |= {"user": working, "password": site.credentials.text(working)}
-    if others:
-        values |= {"owner_user": owner, "owner_password": site.credentials.text(owner)}
-    return values
+    owner, working = databases.owner_role(name), databases.app_role(name)
+    return {
+        "host": HOST,
+        "port": site.ports[postgres.PORT],
+        "ssl_mode": "disable",
+        "user": working,
+        "password": site.credentials.text(working),
+        "owner_user": owner,
+        "owner_password": site.credentials.text(owner),
+    }
 
 
 def _cache(site: Site, name: str) -> dict[str, Any]:

@@ -12,21 +12,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import Session
 
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.environments import schema
 from wisqu_pipelines.environments.models import ControlMarker, EnvironmentMarker, RegisteredEnvironment
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.errors import (
     ObjectExists,
+    Refused,
+    SchemaDiffers,
     StoreDenied,
     StoreNotSetUp,
     StoreOverwrites,
     StoreUnavailable,
+    WisquError,
     WrongStore,
 )
 from wisqu_pipelines.ports.cache import Cache
@@ -65,6 +70,7 @@ class StoreCondition(StrEnum):
     OK = "ok"
     NOT_SET_UP = "not set up"
     WRONG = "wrong store"
+    OTHER_SCHEMA = "other schema"
     DENIED = "denied"
     UNAVAILABLE = "unavailable"
 
@@ -86,6 +92,8 @@ class _MarkedStore:
     address: str
     read: Callable[[], Mark | None]
     write: Callable[[Mark], None]
+    require_usable: Callable[[], None] = lambda: None
+    """What else must hold once it is known to be the environment's own."""
 
 
 def register(control_owner: Database, environments: Iterable[str]) -> dict[str, UUID]:
@@ -121,17 +129,50 @@ def check(environment: Environment, control: Database, buckets: Iterable[str]) -
     """Look at each store of an environment, and say what is found; no store's trouble ends the check."""
     marker = expected(control, environment.name)
     for store in _stores(environment, environment.database, buckets):
-        condition, detail = StoreCondition.OK, ""
-        try:
-            _require(environment.name, marker, store)
-        except StoreNotSetUp as error:
-            condition, detail = StoreCondition.NOT_SET_UP, str(error)
-        except WrongStore as error:
-            wrong = not isinstance(error.__cause__, StoreDenied)
-            condition, detail = StoreCondition.WRONG if wrong else StoreCondition.DENIED, str(error)
-        except StoreUnavailable as error:
-            condition, detail = StoreCondition.UNAVAILABLE, str(error)
-        yield StoreState(environment.name, store.name, store.address, condition, detail)
+        look = partial(_require, environment.name, marker, store)
+        yield state_of(environment.name, store.name, store.address, look)
+
+
+def check_control(control: Database, address: str) -> StoreState:
+    """Look at the control database, without which nothing can be said about the environments' stores."""
+
+    def look() -> None:
+        with control.begin() as session:
+            _require_control(session)
+
+    return state_of(CONTROL, "database", address, look)
+
+
+def state_of(owner: str, store: str, address: str, look: Callable[[], object]) -> StoreState:
+    """What looking at a store found.
+
+    Args:
+        owner: The environment, or whose store it is.
+        store: Which store.
+        address: Where it is.
+        look: Raises what is wrong with it.
+    """
+    try:
+        look()
+    except (Refused, StoreDenied, StoreUnavailable) as error:
+        return StoreState(owner, store, address, _condition(error), str(error))
+    return StoreState(owner, store, address, StoreCondition.OK)
+
+
+def _condition(error: WisquError) -> StoreCondition:
+    match error:
+        case StoreNotSetUp():
+            return StoreCondition.NOT_SET_UP
+        case SchemaDiffers():
+            return StoreCondition.OTHER_SCHEMA
+        case StoreDenied() | WrongStore(__cause__=StoreDenied()):
+            return StoreCondition.DENIED
+        case WrongStore():
+            return StoreCondition.WRONG
+        case StoreUnavailable():
+            return StoreCondition.UNAVAILABLE
+        case _:
+            raise error
 
 
 def require(environment: Environment, control: Database, buckets: Iterable[str]) -> None:
@@ -140,6 +181,7 @@ def require(environment: Environment, control: Database, buckets: Iterable[str])
     Raises:
         WrongStore: one belongs to another environment, or refuses this environment's credentials.
         StoreNotSetUp: one has no marker.
+        SchemaDiffers: a database stands at another revision than this version works with.
         StoreUnavailable: one does not answer.
     """
     marker = expected(control, environment.name)
@@ -152,18 +194,27 @@ def expected(control: Database, environment: str) -> UUID | None:
 
     Raises:
         WrongStore: what the settings call the control database is another database.
+        SchemaDiffers: it stands at another revision than this version works with.
     """
     try:
         with control.begin() as session:
-            if not _has_table(session, RegisteredEnvironment):
-                if _has_table(session, EnvironmentMarker):
-                    raise WrongStore(store="control database", environment=CONTROL, found="it is an environment's")
+            try:
+                _require_control(session)
+            except StoreNotSetUp:
                 return None
             return session.scalar(select(RegisteredEnvironment.marker).where(RegisteredEnvironment.name == environment))
     except StoreDenied as error:
         raise WrongStore(
             store="control database", environment=CONTROL, found=f"it refuses these credentials ({error})"
         ) from error
+
+
+def _require_control(session: Session) -> None:
+    if not schema.has_table(session, RegisteredEnvironment.__tablename__):
+        if schema.has_table(session, EnvironmentMarker.__tablename__):
+            raise WrongStore(store="control database", environment=CONTROL, found="it is an environment's")
+        raise StoreNotSetUp(store="database", environment=CONTROL)
+    schema.require(session, "control database", schema.CONTROL_REVISION)
 
 
 def _require(environment: str, marker: UUID | None, store: _MarkedStore) -> None:
@@ -176,6 +227,7 @@ def _require(environment: str, marker: UUID | None, store: _MarkedStore) -> None
     if found is None or marker is None:
         raise StoreNotSetUp(store=store.name, environment=environment)
     _compare(environment, marker, store, found)
+    store.require_usable()
 
 
 def _compare(environment: str, marker: UUID, store: _MarkedStore, found: Mark) -> None:
@@ -193,7 +245,7 @@ def _compare(environment: str, marker: UUID, store: _MarkedStore, found: Mark) -
 
 def _stores(environment: Environment, database: Database, buckets: Iterable[str]) -> Iterator[_MarkedStore]:
     settings = environment.settings
-    yield _database(database, f"{settings.database.host}:{settings.database.port}/{settings.database.name}")
+    yield _database(environment.name, database, settings.database.address)
     for base in buckets:
         yield _bucket(environment, settings.get_bucket_name(base))
     yield _vector_index(environment)
@@ -202,15 +254,15 @@ def _stores(environment: Environment, database: Database, buckets: Iterable[str]
         ("sessions", environment.sessions, settings.cache.databases.sessions),
         ("limits", environment.limits, settings.cache.databases.limits),
     ):
-        yield _redis(role, cache, f"{settings.cache.host}:{settings.cache.port}/{number}")
+        yield _redis(role, cache, settings.cache.address(number))
 
 
-def _database(database: Database, address: str) -> _MarkedStore:
+def _database(environment: str, database: Database, address: str) -> _MarkedStore:
     name = "database"
 
     def read() -> Mark | None:
         with database.begin() as session:
-            if not _has_table(session, EnvironmentMarker):
+            if not schema.has_table(session, EnvironmentMarker.__tablename__):
                 return None
             row = session.execute(select(EnvironmentMarker.environment, EnvironmentMarker.marker)).one_or_none()
         return None if row is None else Mark(row.environment, row.marker, name)
@@ -219,11 +271,11 @@ def _database(database: Database, address: str) -> _MarkedStore:
         with database.begin() as session:
             session.execute(insert(EnvironmentMarker).values(environment=mark.environment, marker=mark.marker))
 
-    return _MarkedStore(name, address, read, write)
+    def require_usable() -> None:
+        with database.begin() as session:
+            schema.require(session, f"database of '{environment}'", schema.ENVIRONMENT_REVISION)
 
-
-def _has_table(session: Session, model: type[DeclarativeBase]) -> bool:
-    return session.scalar(select(func.to_regclass(model.__tablename__))) is not None
+    return _MarkedStore(name, address, read, write, require_usable)
 
 
 def _bucket(environment: Environment, bucket: str) -> _MarkedStore:

@@ -8,7 +8,7 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
-from wisqu_pipelines.errors import LoginThrottled, StoreUnavailable
+from wisqu_pipelines.errors import LoginThrottled, StoreDenied, StoreUnavailable
 from wisqu_pipelines.ports.hashing import sha256_of
 from wisqu_pipelines.settings import IdentitySettings, LimitsSettings
 
@@ -16,6 +16,8 @@ LONGEST_WAIT_SECONDS = 900
 """The longest wait after a wrong password."""
 WITHIN_SECONDS = 86_400
 """How long a failure counts against an account."""
+_DENIED = {"AuthenticationError", "NoPermissionError", "AuthenticationWrongNumberOfArgsError"}
+"""What Redis's client calls an account that is refused. It also calls them errors of the connection."""
 _TOLD = RateLimitItemPerMinute(1)
 
 
@@ -28,6 +30,18 @@ class LoginLimits:
         self._storage = _storage(settings.limits)
         self._windows = FixedWindowRateLimiter(self._storage)
         self._by_address: RateLimitItem = RateLimitItemPerHour(settings.attempts_by_address)
+
+    def require(self) -> None:
+        """Make sure that attempts can be counted.
+
+        Raises:
+            StoreDenied: the counter refuses its account.
+            StoreUnavailable: it does not answer.
+        """
+        try:
+            self._storage.get(_wait_key(""))
+        except self._storage.base_exceptions as error:
+            raise _unavailable(error) from None
 
     def check(self, account: str, address: str | None) -> None:
         """Refuse an attempt that comes too soon; one that is not refused is counted for its address.
@@ -102,8 +116,9 @@ def _hidden(text: str) -> str:
     return sha256_of([text.strip().lower().encode("utf-8", "replace")])
 
 
-def _unavailable(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(store="counter of logins", operation="count", cause=type(error).__name__)
+def _unavailable(error: Exception) -> StoreDenied | StoreUnavailable:
+    kind = StoreDenied if type(error).__name__ in _DENIED else StoreUnavailable
+    return kind(store="counter of logins", operation="count", cause=type(error).__name__)
 
 
 def _storage(settings: LimitsSettings | None) -> Storage:

@@ -6,7 +6,6 @@ from pydantic import Field, SecretStr
 
 from wisqu_pipelines.settings.paths import ScheduleSettings
 from wisqu_pipelines.settings.sections import Name, Section
-from wisqu_pipelines.settings.stores import DatabaseSettings, ObjectStoreSettings
 
 
 class DetectionSettings(Section):
@@ -40,11 +39,19 @@ class MetricsSettings(Section):
     one that is declared if it is not given."""
 
 
-class DagsterSettings(Section):
-    """Where Dagster keeps its runs and its logs, and how it is reached."""
+class DagsterDatabase(Section):
+    """Dagster's own database. Its address and its account are Dagster's business (`WISQU_DAGSTER_POSTGRES_URL`), and no
+    other process has its password.
+    """
 
-    database: DatabaseSettings
-    logs: ObjectStoreSettings | None = None
+    name: str = "wisqu_dagster"
+    """What the embedded stack calls it."""
+
+
+class DagsterSettings(Section):
+    """What the embedded stack makes for Dagster, and how its UI is reached."""
+
+    database: DagsterDatabase = DagsterDatabase()
     logs_bucket: str = "dagster-logs"
     port: int = 3000
     url: str | None = None

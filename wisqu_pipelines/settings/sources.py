@@ -3,11 +3,14 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, PydanticBaseSettingsSource
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.settings.stores import StackSettings
@@ -16,6 +19,9 @@ CONFIG_VARIABLE = "WISQU_CONFIG"
 DEFAULT_CONFIG = "wisqu.toml"
 PREFIX = "WISQU_"
 DELIMITER = "__"
+DAGSTER_POSTGRES_URL = "WISQU_DAGSTER_POSTGRES_URL"
+DAGSTER_LOGS_SECRET = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the variable's name
+"""What `dagster.yaml` reads."""
 TO = "_to_"
 """Stands for the arrow of a path in the name of a variable."""
 
@@ -32,6 +38,14 @@ def declaration() -> dict[str, Any]:
         BadSettings: the file is missing or malformed.
     """
     return Files.declared()
+
+
+def dagster_secrets() -> frozenset[str]:
+    """The secrets that Dagster's own settings take from variables, where this is a process of Dagster's."""
+    given = {os.environ.get(DAGSTER_LOGS_SECRET)}
+    with suppress(ArgumentError):
+        given.add(make_url(os.environ.get(DAGSTER_POSTGRES_URL, "")).password)
+    return frozenset(each for each in given if each)
 
 
 class Files(PydanticBaseSettingsSource):
@@ -77,6 +91,11 @@ class Variables(EnvSettingsSource):
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         loaded = super()._load_env_vars()
+        for name in loaded:
+            first, _, rest = name.lower().removeprefix(PREFIX.lower()).partition(DELIMITER)
+            if rest and name.lower().startswith(PREFIX.lower()) and first not in self.settings_cls.model_fields:
+                known = ", ".join(self.settings_cls.model_fields)
+                raise BadSettings(message=f"{name.upper()} sets nothing: there is no section '{first}' ({known})")
         return {name: value for name, value in loaded.items() if not name.lower().endswith("_file")}
 
 

@@ -23,6 +23,11 @@ class DatabaseSettings(Section):
     owner_password: SecretStr | None = None
     ssl_mode: str = "prefer"
 
+    @property
+    def address(self) -> str:
+        """Where it is, for people."""
+        return f"{self.host}:{self.port}/{self.name}"
+
     def url(self, *, owner: bool = False, driver: str = "postgresql+psycopg") -> URL:
         """The SQLAlchemy URL of this database, for the working role or for the owner.
 
@@ -70,6 +75,10 @@ class RedisSettings(Section):
     username: str
     password: SecretStr
     tls: bool = False
+
+    def address(self, database: int) -> str:
+        """Where one of its numbered databases is, for people."""
+        return f"{self.host}:{self.port}/{database}"
 
 
 class CacheDatabases(Section):

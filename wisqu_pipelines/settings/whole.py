@@ -20,7 +20,7 @@ from wisqu_pipelines.settings.running import (
     SchedulesSettings,
 )
 from wisqu_pipelines.settings.sections import BucketBase, Name
-from wisqu_pipelines.settings.sources import DELIMITER, PREFIX, Files, MountedSecrets, Variables
+from wisqu_pipelines.settings.sources import DELIMITER, PREFIX, Files, MountedSecrets, Variables, dagster_secrets
 from wisqu_pipelines.settings.stores import CollectionSettings, ControlSettings, StackSettings
 
 APPROVALS = "/approvals"
@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings
     roles: dict[Name, RoleSettings] = Field(min_length=1)
     """The access matrix."""
-    dagster: DagsterSettings
+    dagster: DagsterSettings = DagsterSettings()
     api: ApiSettings = ApiSettings()
     notifications: NotificationSettings = NotificationSettings()
     automation: AutomationSettings = AutomationSettings()
@@ -139,8 +139,8 @@ class Settings(BaseSettings):
         return self.detection.sample_environment or list(self.environments)[-1]
 
     def secrets(self) -> frozenset[str]:
-        """Every secret among the settings: what no log may repeat."""
-        return frozenset(_secrets(self))
+        """Every secret among the settings, and what Dagster got of its own: what no log may repeat."""
+        return frozenset(_secrets(self)) | dagster_secrets()
 
     @property
     def key_directory(self) -> Path:

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
-from sqlalchemy import text
 from starlette.requests import Request
 
 from wisqu_pipelines.api.access import DEVELOPERS, PUBLIC, Opened, anywhere, route
 from wisqu_pipelines.bootstrap import check_stores
+from wisqu_pipelines.environments import schema
 from wisqu_pipelines.environments.markers import StoreState
 
 router = APIRouter(tags=["health"])
@@ -33,9 +33,9 @@ def live() -> Live:
 
 @route(router, "GET", "/health/ready", PUBLIC, takes_others=True)
 def ready(services: Opened) -> Ready:
-    """Whether logins and promotions can be served: the control database answers."""
+    """Whether logins and promotions can be served: the control database answers, with the schema of this version."""
     with services.control.begin() as session:
-        session.execute(text("SELECT 1"))
+        schema.require(session, "control database", schema.CONTROL_REVISION)
     return Ready()
 
 
