@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from tests.api.conftest import REASON, Api
 from tests.promotion.world import World
+from wisqu_pipelines.api import problems
 from wisqu_pipelines.api.app import create_app
 from wisqu_pipelines.api.logs import log_as_json
 from wisqu_pipelines.audit.verification import verify_control
@@ -312,11 +313,12 @@ def test_a_probe_may_ask_with_whatever_it_adds(api: Api, path: str) -> None:
 
 def test_a_forgotten_upgrade_is_not_ready_and_says_so_in_the_log(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "CONTROL_REVISION", "control_9999")
-    with structlog.testing.capture_logs() as logged:
-        answer = api.client.get("/health/ready")
+    logged = structlog.testing.CapturingLogger()
+    monkeypatch.setattr(problems, "LOG", logged)
+    answer = api.client.get("/health/ready")
     assert answer.status_code == 503
     assert "works with control_9999" in answer.json()["detail"]
-    assert "SchemaDiffers" in {each.get("error") for each in logged}, "whoever reads the log alone is told as well"
+    assert [call.kwargs["error"] for call in logged.calls] == ["SchemaDiffers"], "whoever reads the log alone knows too"
 
 
 @pytest.mark.parametrize(
