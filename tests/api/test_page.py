@@ -191,6 +191,19 @@ def test_what_has_happened_is_told_as_past_and_what_was_taken_back(
     assert told.partition("<tbody>")[2].count("taken back") == 2, "the document and its file, and no other"
 
 
+def test_a_promotion_along_a_path_that_is_no_more_is_still_shown(
+    browser: TestClient, services: Services, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promotion = planned(world)
+    log_in(browser, services)
+    monkeypatch.delitem(services.settings.paths, "stage->prod")
+    answer = browser.get(f"/approvals/promotions/{promotion}")
+    assert answer.status_code == 200
+    assert "nobody any more: this path is not configured" in answer.text
+    assert ('/approve"' in answer.text, '/reject"' in answer.text) == (False, True)
+    assert browser.get("/approvals").status_code == 200
+
+
 def test_a_closed_path_is_opened_for_it(browser: TestClient, services: Services, world: World) -> None:
     promotion = planned(world)
     services.approvals.grant(promotion, ADMIN)

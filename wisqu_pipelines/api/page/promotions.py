@@ -51,7 +51,7 @@ def decide(request: Request, services: Opened, promotion_id: UUID, act: str, fie
         "reject": lambda who, reason: approvals.reject(promotion_id, who, reason),
         "revoke": lambda who, reason: approvals.revoke(promotion_id, who, reason),
         "override": lambda who, reason: freezes.override(promotion_id, who, reason),
-        "release": lambda who, reason: freezes.release(_path(services, promotion_id), who, reason),
+        "release": lambda who, reason: freezes.release(_path(services.promotions.status(promotion_id)), who, reason),
     }
     visit = visit_of(request, services)
     if visit is not None and not roles_of(visit) & {*DEVELOPERS}:
@@ -77,7 +77,8 @@ def _shown(
     report = services.promotions.status(promotion_id)
     preview = services.promotions.preview(promotion_id)
     first = (max(1, page) - 1) * ITEMS_ON_A_PAGE
-    path = services.settings.path(report.source_environment, report.target_environment)
+    name = _path(report)
+    path = services.settings.paths.get(name)
     return page_for(
         visit,
         "promotion.html",
@@ -90,9 +91,12 @@ def _shown(
         page=max(1, page),
         pages=max(1, -(-len(preview.items) // ITEMS_ON_A_PAGE)),
         total=sum(each["items"] for each in preview.totals["by_effect"].values()),
-        roles=", ".join(path.approver_roles),
-        buttons=_buttons(visit, services, report, path.name),
-        is_nobodys=report.state == PromotionState.PLANNED and not report.requested_by and not path.self_approval,
+        roles=", ".join(path.approver_roles) if path else None,
+        buttons=_buttons(visit, services, report, name),
+        is_nobodys=report.state == PromotionState.PLANNED
+        and not report.requested_by
+        and path is not None
+        and not path.self_approval,
         said=said,
         reason=reason,
         done=DECIDED.get(done or ""),
@@ -107,7 +111,7 @@ def _buttons(visit: Visit, services: Services, report: PromotionReport, path: st
     is_held = waits and bool(services.freezes.holds(path))
     is_frozen = waits and any(each.in_force_until for each in services.freezes.list(path))
     buttons = {
-        ("approve", "Approve", ""): is_open and not is_mine,
+        ("approve", "Approve", ""): is_open and not is_mine and path in services.settings.paths,
         ("reject", "Reject", "no"): is_open,
         ("release", "Open the path again", "quiet"): is_held,
         ("override", "Let it through the freeze", "quiet"): is_frozen and not is_held,
@@ -116,9 +120,9 @@ def _buttons(visit: Visit, services: Services, report: PromotionReport, path: st
     return [button for button, is_shown in buttons.items() if is_shown]
 
 
-def _path(services: Services, promotion_id: UUID) -> str:
-    report = services.promotions.status(promotion_id)
-    return services.settings.path(report.source_environment, report.target_environment).name
+def _path(report: PromotionReport) -> str:
+    """Its path's name, also where that is not configured any more."""
+    return f"{report.source_environment}->{report.target_environment}"
 
 
 def _tense(state: PromotionState) -> Mapping[str, str]:
