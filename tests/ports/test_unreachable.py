@@ -36,6 +36,15 @@ def ask(store: str, settings: EnvironmentSettings) -> object:
     return RedisCache(settings.cache, settings.cache.databases.limits).get("unreachable")
 
 
+def named(store: str, settings: EnvironmentSettings) -> str:
+    """What an error calls a store: one whose name an operation does not give away is named by its address."""
+    return {
+        "object store": store,
+        "vector index": f"{store} at {settings.vector_index.url.removeprefix('http://')}",
+        "cache": f"Redis database at {settings.cache.address(settings.cache.databases.limits)}",
+    }[store]
+
+
 def at_port(settings: EnvironmentSettings, port: int) -> EnvironmentSettings:
     return settings.model_copy(
         update={
@@ -80,7 +89,7 @@ def test_a_server_that_is_not_there_is_unavailable_within_bounded_time(
     assert time.monotonic() - began < BOUND
     for store, error in zip(STORES, errors, strict=True):
         assert isinstance(error, StoreUnavailable)
-        assert f"The {store} does not answer" in str(error)
+        assert f"The {named(store, nowhere)} does not answer" in str(error)
     _assert_no_secret(errors, caplog, secrets_of(dev))
     assert "retry" in caplog.text
     assert capsys.readouterr().out == ""  # which belongs to the command
@@ -95,7 +104,7 @@ def test_wrong_credentials_are_denied_at_once(dev: EnvironmentSettings, caplog: 
         errors.append(failure(lambda store=store: ask(store, stranger)))  # type: ignore[misc]
         assert time.monotonic() - began < 5
         assert isinstance(errors[-1], StoreDenied)
-        assert f"The {store} refused these credentials" in str(errors[-1])
+        assert f"The {named(store, stranger)} refused these credentials" in str(errors[-1])
     _assert_no_secret(errors, caplog, [WRONG.get_secret_value()])
 
 

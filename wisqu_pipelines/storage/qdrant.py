@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -33,7 +34,6 @@ from wisqu_pipelines.storage.qdrant_points import QdrantPoints, in_requests, pla
 from wisqu_pipelines.storage.retries import with_retries
 from wisqu_pipelines.storage.stored_vectors import is_stored_as
 
-STORE = "vector index"
 SECONDS = 60
 """How long an answer may take."""
 CONNECTIONS = 16
@@ -60,6 +60,7 @@ class QdrantVectorIndex:
     def __init__(self, settings: VectorIndexSettings) -> None:
         """Use the server that the settings name; nothing is connected yet."""
         self._url = settings.url
+        self._store = f"vector index at {urlsplit(settings.url).netloc.rpartition('@')[2]}"
         # Not `QdrantClient`, which adds inference that is not used here, and takes 20 ms to be made.
         self._client = QdrantRemote(
             url=settings.url,
@@ -121,7 +122,7 @@ class QdrantVectorIndex:
             return None, ()
         vectors = found.config.params.vectors
         if not isinstance(vectors, models.VectorParams):
-            raise StoreFailed(store=STORE, operation="describe", cause=f"{collection} has named vectors")
+            raise StoreFailed(store=self._store, operation="describe", cause=f"{collection} has named vectors")
         self._known[collection] = CollectionInfo(collection, vectors.size, vectors.distance.value)
         return self._known[collection], found.payload_schema
 
@@ -146,7 +147,7 @@ class QdrantVectorIndex:
                     partial(self._show, made_for, batch),
                 )
         except orjson.JSONEncodeError as error:
-            raise StoreFailed(store=STORE, operation="upsert", cause=str(error)) from None
+            raise StoreFailed(store=self._store, operation="upsert", cause=str(error)) from None
 
     def retrieve(self, collection: str, ids: Sequence[UUID], *, vectors: bool = True) -> Mapping[UUID, Point]:
         """The points of those ids that are there."""
@@ -262,14 +263,14 @@ class QdrantVectorIndex:
         while not shows():
             if time.monotonic() > deadline:
                 cause = "it acknowledged a write that does not show"
-                raise StoreUnavailable(store=STORE, operation=operation, cause=cause)
+                raise StoreUnavailable(store=self._store, operation=operation, cause=cause)
             time.sleep(0.1)
 
     def _do(self, operation: str, collection: str, act: Callable[[], Result]) -> Result:
         try:
             return with_retries(lambda _: act(), _is_transient)
         except _VENDOR_ERRORS as error:
-            raise _translated(error, operation, collection) from error
+            raise _translated(error, self._store, operation, collection) from error
 
 
 def _is_transient(error: Exception) -> bool:
@@ -280,25 +281,25 @@ def _is_transient(error: Exception) -> bool:
     return isinstance(error, (ResourceExhaustedResponse, *PASSING_ERRORS))
 
 
-def _translated(error: Exception, operation: str, collection: str) -> WisquError:
+def _translated(error: Exception, store: str, operation: str, collection: str) -> WisquError:
     """A vendor's error as ours."""
     if isinstance(error, UnexpectedResponse):
         said = _said(error)
         if error.status_code == 404 and "ollection" in said:
             return CollectionMissing(collection=collection)
         if error.status_code in {401, 403}:
-            return StoreDenied(store=STORE, operation=operation, cause=f"status {error.status_code}")
+            return StoreDenied(store=store, operation=operation, cause=f"status {error.status_code}")
         if error.status_code == 400 and "imension" in said:
             return CollectionMismatch(
                 collection=collection, found="another dimension", wanted=f"the right one ({said})"
             )
         if error.status_code in _PASSING_STATUS:
-            return StoreUnavailable(store=STORE, operation=operation, cause=f"status {error.status_code}")
-        return StoreFailed(store=STORE, operation=operation, cause=f"status {error.status_code}: {said}")
+            return StoreUnavailable(store=store, operation=operation, cause=f"status {error.status_code}")
+        return StoreFailed(store=store, operation=operation, cause=f"status {error.status_code}: {said}")
     cause = type(error.source).__name__ if isinstance(error, ResponseHandlingException) else type(error).__name__
     if _is_transient(error):
-        return StoreUnavailable(store=STORE, operation=operation, cause=cause)
-    return StoreFailed(store=STORE, operation=operation, cause=cause)
+        return StoreUnavailable(store=store, operation=operation, cause=cause)
+    return StoreFailed(store=store, operation=operation, cause=cause)
 
 
 def _said(error: UnexpectedResponse) -> str:

@@ -22,7 +22,6 @@ from wisqu_pipelines.errors import StoreDenied, StoreFailed, StoreUnavailable, W
 from wisqu_pipelines.settings import CacheSettings
 from wisqu_pipelines.storage.retries import with_retries
 
-STORE = "cache"
 SECONDS = 5.0
 """How long a connection, or an answer, may take."""
 CONNECTIONS = 32
@@ -39,7 +38,7 @@ class RedisCache:
 
     def __init__(self, settings: CacheSettings, number: int) -> None:
         """Use database `number` of the account; nothing is connected yet."""
-        self._address = f"{settings.host}:{settings.port}/{number}"
+        self._address = settings.address(number)
         self._client = Redis(
             host=settings.host,
             port=settings.port,
@@ -94,18 +93,18 @@ class RedisCache:
         try:
             return with_retries(lambda _: act(), _is_transient)
         except RedisError as error:
-            raise _translated(error, operation) from error
+            raise _translated(error, f"Redis database at {self._address}", operation) from error
 
 
 def _is_transient(error: Exception) -> bool:
     return isinstance(error, _TRANSIENT) and not isinstance(error, _DENIED)
 
 
-def _translated(error: RedisError, operation: str) -> WisquError:
+def _translated(error: RedisError, store: str, operation: str) -> WisquError:
     """A vendor's error as ours; its text may name the user, never the password, but only its kind is repeated."""
     kind = type(error).__name__
     if isinstance(error, _DENIED):
-        return StoreDenied(store=STORE, operation=operation, cause=kind)
+        return StoreDenied(store=store, operation=operation, cause=kind)
     if _is_transient(error):
-        return StoreUnavailable(store=STORE, operation=operation, cause=kind)
-    return StoreFailed(store=STORE, operation=operation, cause=kind)
+        return StoreUnavailable(store=store, operation=operation, cause=kind)
+    return StoreFailed(store=store, operation=operation, cause=kind)
