@@ -11,6 +11,7 @@ from tests.cli.conftest import Wisqu, wisqu
 from wisqu_pipelines import migrations
 from wisqu_pipelines.bootstrap import Services, check_stores, open_services, set_up
 from wisqu_pipelines.database.session import Database
+from wisqu_pipelines.environments import schema
 from wisqu_pipelines.environments.markers import MARKER_KEY, MARKER_OBJECT, StoreCondition
 from wisqu_pipelines.environments.models import RegisteredEnvironment
 from wisqu_pipelines.errors import SchemaDiffers, StoreNotSetUp, StoreOverwrites, WrongStore
@@ -151,5 +152,6 @@ def test_a_forgotten_upgrade_is_told_before_anything_is_done(
     conditions = {state.store: state.condition for state in check_stores(services.settings, "dev")}
     assert conditions["database"] is StoreCondition.OTHER_SCHEMA
     assert wisqu("env", "check", "dev").code == 2
+    assert schema.REVISIONS[history] in wisqu("--version").out, "what whoever upgrades compares it with"
     set_up(services.settings, "dev")
     assert wisqu("env", "check", "dev").code == 0

@@ -1,6 +1,8 @@
 """All commands of `wisqu`."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -28,14 +30,31 @@ from wisqu_pipelines.cli import (
     users,
 )
 from wisqu_pipelines.cli.demo import command as demo
+from wisqu_pipelines.environments.schema import REVISIONS
 from wisqu_pipelines.errors import Refused, WisquError
 
 app = typer.Typer(
-    help="The life of data in Wisqu's environments: ingest, promote, verify, take back.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"wisqu_pipelines {version('wisqu_pipelines')}, schema {', '.join(REVISIONS.values())}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    shows_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and its schema.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The life of data in Wisqu's environments: ingest, promote, verify, take back."""
+
+
 stack.register(app)
 app.add_typer(env.app, name="env")
 app.command()(api.api)
