@@ -16,6 +16,7 @@ from tests.dagster.conftest import World, failure_of, output_metadata
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
 from wisqu_pipelines.errors import Refused
 from wisqu_pipelines.identity import demo_people
+from wisqu_pipelines.jobs.landing import DATA_VERSION
 from wisqu_pipelines.promotion.models import PromotionState
 from wisqu_pipelines.promotion.service import EnvironmentPromotionService
 from wisqu_pipelines.resources.outcomes import OUTCOME_TAG
@@ -146,17 +147,25 @@ def unsynced(world: World, environment: str) -> Sequence[AssetKey]:
     return [key for key in keys if resolver.get_status(key) != StaleStatus.FRESH]
 
 
+def versions(result: ExecuteInProcessResult) -> set[str]:
+    """The versions under which a run's assets are known to what is made of them."""
+    return {(event.materialization.tags or {})[DATA_VERSION] for event in result.get_asset_materialization_events()}
+
+
 def test_what_landed_is_in_step_with_what_it_is_made_of(world: World, names: Sequence[str]) -> None:
     first = world.preview("rag_documents")
     world.services.approvals.grant(first, demo_people.DEVELOPER)
-    assert execute(world, first).success
+    arrived = execute(world, first)
+    assert arrived.success
     assert unsynced(world, "stage") == [], "although nobody ever took dev's inventory"
 
     assert world.definitions.resolve_job_def("inventory").execute_in_process(instance=world.instance).success
     assert unsynced(world, "stage") == []
     world.services.promotions.request_rollback(first, demo_people.DEVELOPER, "wrong edition")
-    assert roll_back(world, first).success
+    gone = roll_back(world, first)
+    assert gone.success
     assert unsynced(world, "stage") == []
+    assert versions(arrived).isdisjoint(versions(gone)), "what is made of it is out of step after each of them"
     assert len(unsynced(world, "prod")) == 3, "what they are made of is another than it was"
 
 
