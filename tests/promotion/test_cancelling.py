@@ -3,6 +3,7 @@
 from datetime import timedelta
 from threading import Lock
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -20,6 +21,15 @@ WHY = "the wrong documents"
 
 def die(*_: Any, **__: Any) -> None:
     raise Crash
+
+
+def killed(world: World, monkeypatch: pytest.MonkeyPatch, promotion: UUID) -> None:
+    """A run of it dies before the receipt, and sweeps nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", die)
+        patch.setattr("wisqu_pipelines.promotion.execution.Execution._give_up", die)
+        with pytest.raises(Crash):
+            world.services.promotions.execute(promotion, run_id="dead")
 
 
 def test_who_asked_for_it_cancels_what_waits(world: World) -> None:
@@ -92,12 +102,7 @@ def test_staging_stops_at_the_next_page(world: World, monkeypatch: pytest.Monkey
 
 def test_what_a_dead_run_left_is_swept_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     promotion = approved(world)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", die)
-        patch.setattr("wisqu_pipelines.promotion.execution.Execution._give_up", die)
-        with pytest.raises(Crash):
-            world.services.promotions.execute(promotion, run_id="dead")
+    killed(world, monkeypatch, promotion)
     assert world.services.cancellations.cancel(promotion, ADMIN, WHY) == PromotionState.EXECUTING
     with world.services.control.begin() as session:
         held = Ledger(world.services.control, world.services.clock).get(session, promotion)
@@ -116,11 +121,7 @@ def test_along_a_path_that_was_removed_everything_comes_to_an_end(
     happened = approved(world)
     world.services.promotions.execute(happened, run_id="test")
     begun = approved(world)
-    with monkeypatch.context() as patch:
-        patch.setattr("wisqu_pipelines.promotion.execution.Execution._publish", die)
-        patch.setattr("wisqu_pipelines.promotion.execution.Execution._give_up", die)
-        with pytest.raises(Crash):
-            world.services.promotions.execute(begun, run_id="dead")
+    killed(world, monkeypatch, begun)
     waiting = planned(world)
     paths = {name: path for name, path in world.services.settings.paths.items() if name != "dev->stage"}
     with open_services(world.services.settings.model_copy(update={"paths": paths})) as without:
