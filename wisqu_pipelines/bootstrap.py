@@ -17,7 +17,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from wisqu_pipelines.accounts.service import Developer, TestAccountService
-from wisqu_pipelines.audit.verification import AuditReport, verify_control, verify_environment
 from wisqu_pipelines.catalog import points
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.knowledge import Knowledge
@@ -52,6 +51,7 @@ from wisqu_pipelines.storage_audit.service import StorageAudit
 if TYPE_CHECKING:
     from wisqu_pipelines.asking import Asking
     from wisqu_pipelines.automation.service import AutomationService
+    from wisqu_pipelines.checkpoints.restores import RestoreService
     from wisqu_pipelines.checkpoints.service import CheckpointService
     from wisqu_pipelines.erasure.service import ErasureService
     from wisqu_pipelines.holds.service import HoldService
@@ -273,16 +273,12 @@ class Services:
 
         return ErasureService(self.control, self.environments, self.settings, self.clock)
 
-    def verify_audit(self, names: Sequence[str] = ()) -> Sequence[AuditReport]:
-        """Read the audit chains of these environments from end to end; none are named: of all, and the control
-        database's.
+    @cached_property
+    def restores(self) -> "RestoreService":
+        """What keeps account of databases that were restored from a backup."""
+        from wisqu_pipelines.checkpoints.restores import RestoreService
 
-        Raises:
-            UnknownEnvironment: there is none of that name.
-        """
-        chosen = [self.environments[name] for name in names or self.environments]
-        reports = [verify_environment(self.control, each.database, each.name) for each in chosen]
-        return reports if names else [*reports, verify_control(self.control)]
+        return RestoreService(self.control, self.checkpoints, self.settings, self.clock)
 
     def storage_audit(self, environment: str) -> StorageAudit:
         """What compares an environment's rows, objects and points."""

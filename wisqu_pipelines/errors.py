@@ -292,6 +292,14 @@ class ErasureRefused(Refused):
     """{what} cannot be {act}: {reason}."""
 
 
+class RestoreNotFound(Refused):
+    """There is no restore {restore_id}; 'wisqu audit restores' shows those that there are."""
+
+
+class RestoreRefused(Refused):
+    """A restore of {database} cannot be {act}: {reason}."""
+
+
 class CapReached(Refused):
     """The sweep of {environment} would hide more than its cap allows, so nothing was hidden: {reason}. If that is
     meant, say so with --force and a reason.

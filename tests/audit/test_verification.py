@@ -15,16 +15,15 @@ from psycopg.rows import dict_row
 
 from tests.audit.chains import TABLE, action, append_actions, run
 from tests.database.postgres import Postgres
+from wisqu_pipelines.audit.anchors import CONTROL, checkpoint
 from wisqu_pipelines.audit.canonical import hash_after
 from wisqu_pipelines.audit.chain import GENESIS, append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentAccess
 from wisqu_pipelines.audit.verification import (
-    CONTROL,
     SHOWN_FINDINGS,
     AuditReport,
     Damage,
     Finding,
-    checkpoint,
     verify,
     verify_control,
     verify_environment,

@@ -6,12 +6,13 @@ from uuid import uuid4
 import pytest
 
 from tests.fixtures.stack import Stack
+from wisqu_pipelines.audit.anchors import CONTROL
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
-from wisqu_pipelines.audit.verification import CONTROL
 from wisqu_pipelines.bootstrap import Services
-from wisqu_pipelines.checkpoints import service as checkpoints
-from wisqu_pipelines.checkpoints.service import BUCKET, CheckpointService, Sealed
+from wisqu_pipelines.checkpoints import chains as checkpoints
+from wisqu_pipelines.checkpoints.chains import BUCKET
+from wisqu_pipelines.checkpoints.service import CheckpointService, Sealed
 from wisqu_pipelines.devstack import postgres
 from wisqu_pipelines.identity.keys import APPROVALS, CHECKPOINTS, KeyRing
 from wisqu_pipelines.identity.tokens import Kind, sign
@@ -75,7 +76,7 @@ def test_a_chain_that_was_rewritten_everywhere_in_the_databases_is_found(
             for statement in statements:
                 superuser.execute(statement)
     write(services, "another past")
-    assert all(report.holds for report in services.verify_audit()), "the databases agree with each other"
+    assert all(report.holds for report in services.checkpoints.verify()), "the databases agree with each other"
     clock.advance(timedelta(seconds=2))
     found = seal(sealing)
     assert not found["dev"].report.holds

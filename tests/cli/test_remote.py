@@ -19,6 +19,8 @@ from structlog.testing import capture_logs
 
 from tests.cli.conftest import Wisqu
 from tests.erasure.conftest import CASE, a_person
+from tests.fixtures.restoring import backup
+from tests.fixtures.stack import Stack
 from tests.promotion.gate import planned
 from tests.promotion.world import World
 from tests.retention.conftest import OLD, Rows
@@ -117,6 +119,27 @@ def test_a_promotion_from_the_item_to_the_rollback(at: Wisqu, services: Services
     assert back["state"] == "rolled_back"
     assert not world.state("stage")["rows"]["rag_documents"]
     assert at(APPROVER, "audit", "verify", "stage", "--json").json["holds"]
+
+
+def test_a_restore_is_acknowledged(at: Wisqu, stack: Stack, services: Services) -> None:
+    services.people.grant(DEVELOPER, "prod", "admin", SUPERADMIN, REASON)
+    before = backup(stack, services.settings.environments["stage"].database.name)
+    try:
+        World(services).promote(World(services).document())
+        before.restore()
+    finally:
+        before.forget()
+    broken = at(APPROVER, "audit", "verify", "stage")
+    assert (broken.code, "wisqu audit restored stage" in broken.out) == (1, True)
+    assert at(DEVELOPER, "audit", "restored", "stage", *WHY).code == 2, "they are admin elsewhere"
+    made = at(APPROVER, "audit", "restored", "stage", *WHY, "--json").json["restore"]
+    assert len(made["promotions"]) == 1
+    assert at(APPROVER, "audit", "confirm-restore", made["id"], *WHY).code == 2
+    services.people.grant(DEVELOPER, "stage", "admin", SUPERADMIN, REASON)
+    assert at(DEVELOPER, "audit", "confirm-restore", made["id"], *WHY).code == 0
+    (listed,) = at(DEVELOPER, "audit", "restores", "stage", "--json").json
+    assert (listed["reported_by"], listed["confirmed_by"]) == (APPROVER, DEVELOPER)
+    assert at(APPROVER, "audit", "verify", "stage").code == 0
 
 
 def test_cancelling_and_rejecting(at: Wisqu, services: Services) -> None:

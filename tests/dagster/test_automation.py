@@ -22,14 +22,14 @@ from dagster import (
 from dagster._utils.schedules import schedule_execution_time_iterator
 from sqlalchemy import update
 
-from tests.dagster.conftest import World, launch, output_metadata
+from tests.dagster.conftest import World, failure_of, launch, output_metadata
 from tests.fixtures.stack import PROJECT, Stack
 from tests.promotion.world import World as Items
 from tests.retention.conftest import Rows
 from wisqu_pipelines import definitions
 from wisqu_pipelines.automation.models import CiResult
 from wisqu_pipelines.catalog.models import RagDocument, StoredFile
-from wisqu_pipelines.checkpoints import service as checkpoints
+from wisqu_pipelines.checkpoints import chains
 from wisqu_pipelines.devstack import postgres
 from wisqu_pipelines.errors import BadSettings
 from wisqu_pipelines.identity import people
@@ -225,7 +225,7 @@ def test_promotions_that_nobody_decides_on_lapse(world: World, monkeypatch: pyte
 
 
 def test_the_audit_is_sealed_and_damage_is_told(world: World, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "KEPT", timedelta(seconds=30))
+    monkeypatch.setattr(chains, "KEPT", timedelta(seconds=30))
     Items(world.services).document()
     Items(world.services).promote()
     done = world.run("audit_verification", "verify_audit", {})
@@ -235,6 +235,16 @@ def test_the_audit_is_sealed_and_damage_is_told(world: World, stack: Stack, monk
         superuser.execute("UPDATE environment_promotions SET reason = 'another one'")
     assert not world.run("audit_verification", "verify_audit", {}).success
     assert "environment_promotions 1" in told(world)[Event.AUDIT_BROKEN].body
+
+
+def test_the_audit_is_sealed_where_it_can_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chains, "KEPT", timedelta(seconds=30))
+    monkeypatch.setenv("WISQU_ENVIRONMENTS__STAGE__DATABASE__PORT", "1")
+    done = world.run("audit_verification", "verify_audit", {})
+    sentence, shown = failure_of(done)
+    assert "stage: The database" in sentence
+    assert "| stage | 0 | 0 | 0 | **not** |" in shown["audit"]
+    assert "prod/20" in shown["audit"]
 
 
 # By the clocks

@@ -77,6 +77,7 @@ WANTED: dict[History, dict[str, set[str]]] = {
         "promotion_items": ALL,
         "promotion_journal": ALL,
         "promotions": ALL,
+        "restores": KEEP,
         "store_marker": {"SELECT"},
     },
 }

@@ -36,6 +36,7 @@ STATUS: Mapping[type[WisquError], int] = {
     errors.HoldNotFound: 404,
     errors.SweepNotFound: 404,
     errors.ErasureNotFound: 404,
+    errors.RestoreNotFound: 404,
     errors.UnknownMetric: 404,
     errors.CiResultNotFound: 404,
     errors.UnknownTarget: 404,

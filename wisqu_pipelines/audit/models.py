@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Float, Index, Integer, String, Text, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Float, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wisqu_pipelines.database.base import ControlBase, EnvironmentBase
@@ -65,6 +65,43 @@ class AuditCheckpoint(ControlBase):
     taken_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index(None, "environment", "chain", "length"),)
+
+
+class Restore(ControlBase):
+    """That a database was restored from a backup: which checkpoints know rows that are lost, by the word of two people.
+
+    The database lets it be confirmed once, and changed in no other way.
+    """
+
+    __tablename__ = "restores"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    database: Mapped[str] = mapped_column(String(50))
+    """An environment's name, or `control`."""
+    lost: Mapped[list[Any]]
+    """What was noted of its chains and is not there any more: `[chain, length, hash]` of each."""
+    kept: Mapped[dict[str, Any]]
+    """How many rows of each chain that lost some agree with what was noted before."""
+    promotions: Mapped[list[Any]]
+    """Ids of promotions into it whose receipts are lost."""
+    rollbacks: Mapped[list[Any]]
+    """Ids of promotions into it that were rolled back, and stand there again."""
+    reason: Mapped[str] = mapped_column(Text)
+    reported_by: Mapped[UUID]
+    reported_at: Mapped[datetime]
+    confirmed_by: Mapped[UUID | None]
+    confirmed_at: Mapped[datetime | None]
+    confirm_reason: Mapped[str | None] = mapped_column(Text)
+    signature: Mapped[str | None] = mapped_column(Text)
+    """The identity service's, over all that; without one it counts for nothing."""
+
+    __table_args__ = (
+        CheckConstraint("confirmed_by <> reported_by", name="takes_two"),
+        CheckConstraint(
+            "num_nulls(confirmed_by, confirmed_at, confirm_reason, signature) IN (0, 4)", name="confirmation_is_whole"
+        ),
+        Index(None, "database", "reported_at"),
+    )
 
 
 class EnvironmentPromotion(ChainedMixin, EnvironmentBase):

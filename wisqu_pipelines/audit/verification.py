@@ -4,24 +4,23 @@ A chain proves itself up to its head, the head proves where it ends, and the che
 the head: whoever rewrites an environment's whole chain cannot rewrite those with the environment's credentials.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from heapq import merge
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wisqu_pipelines.audit.anchors import CONTROL, Anchor, Ending, checkpoints
 from wisqu_pipelines.audit.canonical import hash_after
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, GENESIS, head_of, table_of
-from wisqu_pipelines.audit.models import AuditCheckpoint, ChainedMixin, ControlChainHead, EnvironmentChainHead
+from wisqu_pipelines.audit.models import ChainedMixin
 from wisqu_pipelines.database.session import Database
 
-CONTROL = "control"
-"""What reports and checkpoints call the control database."""
 ROWS_AT_ONCE = 500
 """Rows held in memory while a chain is read."""
 SHOWN_FINDINGS = 50
@@ -60,15 +59,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
-    """What was noted of a chain somewhere else: that it was so long and ended so."""
-
-    length: int
-    last_hash: str
-    taken_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ChainReport:
     """What a verification found in one chain."""
 
@@ -86,15 +76,23 @@ class AuditReport:
 
     environment: str
     chains: tuple[ChainReport, ...]
+    restores: tuple[UUID, ...] = ()
+    """The acknowledged restores by which rows are lost that had been noted."""
+    unread: str | None = None
+    """Why it could not be read."""
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found."""
-        return not any(chain.count for chain in self.chains)
+        """Whether it was read, and nothing was found."""
+        return self.unread is None and not any(chain.count for chain in self.chains)
 
 
 def verify_environment(
-    control: Database, database: Database, environment: str, anchors: Mapping[str, Sequence[Anchor]] | None = None
+    control: Database,
+    database: Database,
+    environment: str,
+    anchors: Mapping[str, Sequence[Anchor]] | None = None,
+    lost: Collection[Ending] = (),
 ) -> AuditReport:
     """Verify an environment's audit chains against themselves, their heads and the checkpoints in the control database.
 
@@ -105,20 +103,16 @@ def verify_environment(
         database: Where the chains are.
         environment: Whose they are.
         anchors: What was noted of the chains in other places besides; by chain.
+        lost: What was noted and is not asked for, as it is known to be lost.
     """
-    return _verify(control, database, environment, ENVIRONMENT_CHAINS, anchors or {})
+    return _verify(control, database, environment, ENVIRONMENT_CHAINS, anchors or {}, lost)
 
 
-def verify_control(control: Database, anchors: Mapping[str, Sequence[Anchor]] | None = None) -> AuditReport:
+def verify_control(
+    control: Database, anchors: Mapping[str, Sequence[Anchor]] | None = None, lost: Collection[Ending] = ()
+) -> AuditReport:
     """Verify the control database's own audit chain."""
-    return _verify(control, control, CONTROL, CONTROL_CHAINS, anchors or {})
-
-
-def heads(session: Session, environment: str) -> Mapping[str, tuple[int, str]]:
-    """How long the chains of a database are now, and with which hash they end; by chain."""
-    model = ControlChainHead if environment == CONTROL else EnvironmentChainHead
-    found = session.execute(select(model.chain, model.length, model.last_hash).order_by(model.chain))
-    return {chain: (length, last_hash) for chain, length, last_hash in found}
+    return _verify(control, control, CONTROL, CONTROL_CHAINS, anchors or {}, lost)
 
 
 def verify(session: Session, model: type[ChainedMixin], anchors: Iterable[Anchor] = ()) -> Iterator[Finding]:
@@ -132,38 +126,13 @@ def verify(session: Session, model: type[ChainedMixin], anchors: Iterable[Anchor
     yield from _Walk(session, model, anchors).findings()
 
 
-def checkpoint(control: Session, session: Session, environment: str) -> int:
-    """Note in the control database how long an environment's chains are now, and what they end with.
-
-    Args:
-        control: A transaction in the control database.
-        session: A transaction in the environment's database, or in the control database for its own chain.
-        environment: Whose chains; `CONTROL` for the control database's.
-
-    Returns:
-        How many chains have grown since they were last noted.
-    """
-    noted = 0
-    for chain, (length, last_hash) in heads(session, environment).items():
-        last = control.scalars(
-            select(AuditCheckpoint)
-            .where(AuditCheckpoint.environment == environment, AuditCheckpoint.chain == chain)
-            .order_by(AuditCheckpoint.length.desc())
-            .limit(1)
-        ).one_or_none()
-        if last is None or (last.length, last.last_hash) != (length, last_hash):
-            control.add(AuditCheckpoint(environment=environment, chain=chain, length=length, last_hash=last_hash))
-            noted += 1
-    control.flush()
-    return noted
-
-
 def _verify(
     control: Database,
     database: Database,
     environment: str,
     models: tuple[type[ChainedMixin], ...],
     anchors: Mapping[str, Sequence[Anchor]],
+    lost: Collection[Ending],
 ) -> AuditReport:
     chains = []
     with control.snapshot() as noted, database.snapshot() as session:
@@ -172,22 +141,20 @@ def _verify(
             # snapshot does not have.
             chain = table_of(model).name
             elsewhere = sorted(anchors.get(chain, ()), key=_length)
-            walk = _Walk(session, model, merge(_anchors(noted, environment, chain), elsewhere, key=_length))
+            walk = _Walk(
+                session,
+                model,
+                (
+                    each
+                    for each in merge(checkpoints(noted, environment, chain), elsewhere, key=_length)
+                    if (chain, each.length, each.last_hash) not in lost
+                ),
+            )
             found = walk.findings()
             shown = tuple(islice(found, SHOWN_FINDINGS))
             count = len(shown) + sum(1 for _ in found)
             chains.append(ChainReport(walk.table.name, walk.rows, shown, count))
     return AuditReport(environment, tuple(chains))
-
-
-def _anchors(control: Session, environment: str, chain: str) -> Iterator[Anchor]:
-    result = control.execute(
-        select(AuditCheckpoint.length, AuditCheckpoint.last_hash, AuditCheckpoint.taken_at)
-        .where(AuditCheckpoint.environment == environment, AuditCheckpoint.chain == chain)
-        .order_by(AuditCheckpoint.length)
-        .execution_options(yield_per=ROWS_AT_ONCE)
-    )
-    return (Anchor(*row) for row in result)
 
 
 def _length(anchor: Anchor) -> int:

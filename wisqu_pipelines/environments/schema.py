@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from wisqu_pipelines.errors import SchemaDiffers
 
-CONTROL_REVISION = "control_0010"
+CONTROL_REVISION = "control_0011"
 ENVIRONMENT_REVISION = "environment_0011"
 REVISIONS: Mapping[str, str] = {"control": CONTROL_REVISION, "environment": ENVIRONMENT_REVISION}
 """The newest revision of each history of migrations."""

@@ -35,11 +35,16 @@ def verify_audit(context: OpExecutionContext, wisqu: WisquResource) -> Output[No
     with told_as_outcome(context.instance, context.run_id):
         services = wisqu.services
         sealed = services.checkpoints.verify_and_seal()
-        lines = ["| database | rows | checkpoints | sealed as |", "|---|---|---|---|"]
-        broken = []
+        lines = ["| database | rows | checkpoints | restores | sealed as |", "|---|---|---|---|---|"]
+        broken, unread = [], []
         for each in sealed:
             rows = sum(chain.rows for chain in each.report.chains)
-            lines.append(f"| {each.report.environment} | {rows} | {each.checkpoints} | {each.key or '**not**'} |")
+            restores = len(each.report.restores)
+            lines.append(
+                f"| {each.report.environment} | {rows} | {each.checkpoints} | {restores} | {each.key or '**not**'} |"
+            )
+            if each.report.unread is not None:
+                unread.append(f"{each.report.environment}: {each.report.unread}")
             findings = [str(finding) for chain in each.report.chains for finding in chain.findings]
             if findings:
                 broken.append(each.report.environment)
@@ -50,6 +55,12 @@ def verify_audit(context: OpExecutionContext, wisqu: WisquResource) -> Output[No
     if broken:
         raise Failure(
             description=f"The audit of {', '.join(broken)} does not hold: 'wisqu audit verify' says where.",
+            metadata={"audit": table},
+            allow_retries=False,
+        )
+    if unread:
+        raise Failure(
+            description=f"Not every database could be read, the others are sealed. {' '.join(unread)}",
             metadata={"audit": table},
             allow_retries=False,
         )

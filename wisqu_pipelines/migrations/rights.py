@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, inspect, text
 
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, table_of
-from wisqu_pipelines.audit.models import AuditCheckpoint, EnvironmentChainHead
+from wisqu_pipelines.audit.models import AuditCheckpoint, EnvironmentChainHead, Restore
 from wisqu_pipelines.automation.models import CiResult
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.detection.models import DetectorException, DetectorModel, DetectorPattern, DetectorProposal
@@ -37,6 +37,7 @@ EXCEPTIONS = {
     EnvironmentMarker.__tablename__: READ,
     RegisteredEnvironment.__tablename__: READ,
     AuditCheckpoint.__tablename__: APPEND,
+    Restore.__tablename__: KEEP,
     **{table_of(chain).name: APPEND for chain in (*ENVIRONMENT_CHAINS, *CONTROL_CHAINS)},
     EnvironmentChainHead.__tablename__: KEEP,
     Sweep.__tablename__: KEEP,

@@ -16,9 +16,9 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wisqu_pipelines.audit.anchors import checkpoint
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentPromotion, ReceiptStatus
-from wisqu_pipelines.audit.verification import checkpoint
 from wisqu_pipelines.database.bulk import among
 from wisqu_pipelines.database.session import in_words
 from wisqu_pipelines.errors import (

@@ -4,9 +4,9 @@ import time
 from collections.abc import Collection
 from uuid import UUID
 
+from wisqu_pipelines.audit.anchors import checkpoint
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction, EnvironmentPromotion
-from wisqu_pipelines.audit.verification import checkpoint
 from wisqu_pipelines.errors import ClaimLost, RollbackRefused
 from wisqu_pipelines.ports.progress import Progress
 from wisqu_pipelines.promotion.ledger import move
@@ -20,6 +20,9 @@ from wisqu_pipelines.promotion.staging import Staging
 from wisqu_pipelines.promotion.superseded import lost
 from wisqu_pipelines.promotion.unpublishing import Scope, refuse, rolled_back, unpublish
 from wisqu_pipelines.promotion.work import Work
+
+TAKEN_BACK = "promotion_rolled_back"
+"""What the control database's audit calls each rollback that has happened."""
 
 
 class Rollback:
@@ -110,7 +113,7 @@ class Rollback:
             append(
                 session,
                 self._work.audited(
-                    "promotion_rolled_back",
+                    TAKEN_BACK,
                     promotion.rollback_requested_by_user_id,
                     promotion.rollback_reason,
                     items=about.success_count,

@@ -1,24 +1,50 @@
 """The audit: read, exported, verified."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
-from wisqu_pipelines.api.access import ADMINS, Opened, anywhere, in_environment, route
+from wisqu_pipelines.api.access import ADMINS, Opened, Who, anywhere, in_environment, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
-from wisqu_pipelines.api.schemas import Chain, Cursor, EnvironmentName, Limit, Page, cursor_of, position_of
+from wisqu_pipelines.api.schemas import (
+    Chain,
+    Cursor,
+    EnvironmentName,
+    Id,
+    Keepable,
+    Limit,
+    Page,
+    Reason,
+    ReasonText,
+    cursor_of,
+    position_of,
+)
 from wisqu_pipelines.audit import reading
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS
 from wisqu_pipelines.audit.verification import AuditReport
+from wisqu_pipelines.checkpoints.restores import RestoreReport
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.errors import BadInput
 
 router = APIRouter(prefix="/v1", tags=["audit"], route_class=IdempotentRoute)
-CONTROL = "control"
 SUPERADMINS = ("superadmin",)
+
+
+OneDatabase = Annotated[str | None, Query(max_length=255, description="Only of this one.", examples=["stage"])]
+
+
+class RestoreRequest(BaseModel):
+    """Which database was restored, from which backup and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    database: Annotated[str, Field(max_length=255, examples=["stage"]), Keepable]
+    """An environment's name, or `control`."""
+    reason: ReasonText
 
 
 class ExportFormat(StrEnum):
@@ -78,7 +104,29 @@ def export_control_audit(
 @route(router, "POST", "/audit/verify", anywhere(*ADMINS))
 def verify(services: Opened) -> list[AuditReport]:
     """Read every audit chain from its first row to its last, and say what was changed, if anything was."""
-    return list(services.verify_audit())
+    return list(services.checkpoints.verify())
+
+
+@route(router, "GET", "/restores", anywhere(*ADMINS))
+def restores(services: Opened, database: OneDatabase = None) -> Sequence[RestoreReport]:
+    """The databases that were restored from a backup, the newest restore first; also those that wait for a second
+    person.
+    """
+    return services.restores.list(database)
+
+
+@route(router, "POST", "/restores", anywhere(*ADMINS), 404, status_code=201)
+def report_restore(body: RestoreRequest, services: Opened, who: Who) -> RestoreReport:
+    """Say that a database was restored from a backup, which has cut off its audit. It counts when a second person has
+    confirmed it. It takes a role in that environment; for `control`, superadmin in the last one.
+    """
+    return services.restores.report(body.database, who.user_id, body.reason)
+
+
+@route(router, "POST", "/restores/{restore_id}/confirm", anywhere(*ADMINS))
+def confirm_restore(restore_id: Id, body: Reason, services: Opened, who: Who) -> RestoreReport:
+    """Confirm that a database was restored, as another person has said: its audit is whole again from here on."""
+    return services.restores.confirm(restore_id, who.user_id, body.reason)
 
 
 def _page(database: Database, model: Any, after: str | None, limit: int) -> Page[dict[str, Any]]:

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from wisqu_pipelines.accounts.removal import Removed
 from wisqu_pipelines.accounts.service import Developer, NewTestAccount, TestAccount
-from wisqu_pipelines.audit.verification import AuditReport
 from wisqu_pipelines.catalog.mixins import PromotionStatus
 from wisqu_pipelines.catalog.models import EnvironmentRow
+from wisqu_pipelines.cli.remote.auditing import RemoteCheckpoints, RemoteRestores
 from wisqu_pipelines.cli.remote.closing import RemoteFreezes
 from wisqu_pipelines.cli.remote.door import Door, texts
 from wisqu_pipelines.cli.remote.removals import RemoteErasures, RemoteHolds, RemoteRetention
@@ -23,7 +23,6 @@ from wisqu_pipelines.errors import (
     NotThroughServer,
     ServerFailed,
     ServerRefused,
-    UnknownEnvironment,
     UnknownPerson,
     VerificationFailed,
 )
@@ -98,6 +97,16 @@ class RemoteServices:
         return RemotePeople(self.server)
 
     @property
+    def checkpoints(self) -> RemoteCheckpoints:
+        """The audit, verified."""
+        return RemoteCheckpoints(self.server)
+
+    @property
+    def restores(self) -> RemoteRestores:
+        """Databases that were restored."""
+        return RemoteRestores(self.server)
+
+    @property
     def erasures(self) -> RemoteErasures:
         """Erasures in all environments."""
         return RemoteErasures(self.server, self.environments)
@@ -122,14 +131,6 @@ class RemoteServices:
     def test_accounts(self, environment: str) -> "RemoteTestAccounts":
         """One's own test accounts in an environment."""
         return RemoteTestAccounts(self.server, environment)
-
-    def verify_audit(self, names: Sequence[str] = ()) -> Sequence[AuditReport]:
-        """What reading the audit chains came to: of all databases, or of these environments'."""
-        reports: list[AuditReport] = self.server.post(list[AuditReport], "/audit/verify")
-        for name in names:
-            if name not in (known := [each.environment for each in reports]):
-                raise UnknownEnvironment(name=name, known=known)
-        return [each for each in reports if not names or each.environment in names]
 
 
 class RemotePromotions(Door):
