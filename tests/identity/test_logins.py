@@ -170,6 +170,21 @@ def test_no_other_text_refreshes(services: Services, token: str) -> None:
         services.identity.refresh(token)
 
 
+def test_who_makes_refresh_tokens_up_does_not_fill_the_audit(services: Services) -> None:
+    given = login(services)
+    before = len(audit(services))
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        with pytest.raises(TokenRefused, match="unknown"):
+            services.identity.refresh(f"made up {address}", Origin(address))
+    assert audit(services)[before:] == [("login_refreshed", "identity", False)] * 2
+    services.identity.refresh(given.refresh_token)
+    before = len(audit(services))
+    for _ in range(2):
+        with pytest.raises(TokenRefused, match="used before"):
+            services.identity.refresh(given.refresh_token, Origin("192.0.2.1"))
+    assert audit(services)[before:] == [("login_refreshed", "identity", False)] * 2, "one of ours always is"
+
+
 def test_a_login_ends_with_its_time(moved: Services, clock: ManualClock) -> None:
     given = login(moved)
     clock.advance(timedelta(minutes=moved.settings.identity.access_minutes))

@@ -63,15 +63,20 @@ class LoginLimits:
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
 
-    def is_news(self, account: str, address: str | None) -> bool:
-        """Whether a refusal is the first within a minute for its network address, or for its account where none is
-        known: those are written down, so that whoever hammers at the door cannot fill the audit.
+    def is_news(self, what: str, account: str, address: str | None) -> bool:
+        """Whether a refusal is the first of its kind within a minute for its network address, or for its account where
+        none is known: those are written down, so that whoever hammers at the door cannot fill the audit.
+
+        Args:
+            what: What was refused.
+            account: What was named: the e-mail address, or nothing.
+            address: The network address that it came from, where one is known.
 
         Raises:
             StoreUnavailable: the refusals cannot be counted.
         """
         try:
-            return self._windows.hit(_TOLD, "told", _hidden(address or account))
+            return self._windows.hit(_TOLD, "told", what, _hidden(address or account))
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
 

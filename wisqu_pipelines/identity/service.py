@@ -147,7 +147,7 @@ class IdentityService:
         return given
 
     def _write_down_throttled(self, email: str, origin: Origin, refusal: LoginThrottled) -> None:
-        if not self._limits.is_news(email, origin.ip_address):
+        if not self._limits.is_news("login", email, origin.ip_address):
             return
         about = {"email": _kept(email.strip(), 255), "because": "too many attempts", **refusal.details}
         with self._control.begin() as session:
@@ -179,6 +179,7 @@ class IdentityService:
 
         Raises:
             TokenRefused: it is unknown, expired or used, or its login has ended.
+            StoreUnavailable: it is unknown, and whether that is to be written down cannot be told.
         """
         now = self._clock.now()
         hashed = _hash(token)
@@ -201,7 +202,11 @@ class IdentityService:
                 if login is not None and login.ended_at is None and reason == _USED:
                     login.ended_at, login.ended_because = now, "a refresh token was used twice"
                 details = {"because": reason} | ({} if login is None else _about(login))
-                self._write_down(session, person, "login_refreshed", IDENTITY, origin, success=False, details=details)
+                # Anybody can send what is no token of ours, as often as they like.
+                if known is not None or self._limits.is_news("refresh", "", origin.ip_address):
+                    self._write_down(
+                        session, person, "login_refreshed", IDENTITY, origin, success=False, details=details
+                    )
         if given is None:
             raise TokenRefused(reason=reason)
         return given
