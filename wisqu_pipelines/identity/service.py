@@ -129,11 +129,15 @@ class IdentityService:
             self._write_down_throttled(email, origin, refusal)
             raise
         with self._control.begin() as session:
-            person = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == _searched(email)))
-            has_one = self._settings.identity.passwords and person is not None and person.is_active
-            kept = person.password_hash if has_one and person is not None else None
-            if passwords.matches(password, kept) and person is not None and kept is not None:
-                if passwords.needs_rehash(kept):
+            found = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == _searched(email)))
+            has_one = self._settings.identity.passwords and found is not None and found.is_active
+            kept = found.password_hash if has_one and found is not None else None
+        is_right = passwords.matches(password, kept)
+        with self._control.begin() as session:
+            # Again, and locked: checking a password takes a while, and it may have been changed meanwhile.
+            person = None if found is None else session.get_one(CentralUser, found.id, with_for_update=True)
+            if is_right and person is not None and person.is_active and person.password_hash == kept:
+                if passwords.needs_rehash(str(kept)):
                     person.password_hash = passwords.hash_password(password)
                 given = self._begin(session, person, "password", origin)
             else:
@@ -166,7 +170,7 @@ class IdentityService:
             LoginFailed: there is no such active person.
         """
         with self._control.begin() as session:
-            found = session.get(CentralUser, person)
+            found = session.get(CentralUser, person, with_for_update={"read": True})
             given = self._begin(session, found, method, origin) if found is not None and found.is_active else None
         if given is None:
             raise LoginFailed
@@ -253,7 +257,9 @@ class IdentityService:
         refusal: WisquError | None = None
         why: str | None = None
         with self._control.begin() as session:
-            person = session.get_one(CentralUser, who.user_id, populate_existing=True)
+            # Locked, as who takes a role locks the person too: what they void is what was issued before they read the
+            # clock, and a token with the role as it was must not be issued after that.
+            person = session.get_one(CentralUser, who.user_id, with_for_update={"read": True})
             role = person.role_in(environment, now)
             entry = self._matrix.entry(person, environment, role)
             try:
