@@ -1,5 +1,6 @@
 """Guessing passwords takes longer and longer, whether or not there is such a person."""
 
+from secrets import randbelow
 from uuid import uuid4
 
 import pytest
@@ -69,6 +70,21 @@ def test_an_address_tries_so_often_an_hour(limits: LoginLimits) -> None:
     with pytest.raises(LoginThrottled):
         limits.check(f"11-{address}@example.org", address)
     limits.check(f"11-{address}@example.org", f"another {address}")
+
+
+def test_the_addresses_of_one_network_of_ipv6_count_as_one(limits: LoginLimits) -> None:
+    network = f"2001:db8:{randbelow(65_536):x}:{randbelow(65_536):x}"
+    for number in range(10):
+        limits.check(f"{uuid4()}@example.org", f"{network}:{number:x}::1")
+    with pytest.raises(LoginThrottled):
+        limits.check(f"{uuid4()}@example.org", f"{network}::2%eth0")
+    assert limits.is_news("login", "", f"{network}::1")
+    assert not limits.is_news("login", "", f"{network}::2")
+    limits.check(f"{uuid4()}@example.org", f"{network[:-1]}{'1' if network[-1] == '0' else '0'}::1")
+
+    mapped = f"10.{randbelow(256)}.{randbelow(256)}.{randbelow(256)}"
+    assert limits.is_news("login", "", mapped)
+    assert not limits.is_news("login", "", f"::ffff:{mapped}")
 
 
 def test_what_cannot_be_counted_is_not_let_through(settings: Settings) -> None:

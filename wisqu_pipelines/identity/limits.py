@@ -2,6 +2,7 @@
 
 import math
 import time
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
@@ -55,8 +56,8 @@ class LoginLimits:
             StoreUnavailable: the attempts cannot be counted, so none is let through.
         """
         try:
-            if address is not None and not self._windows.hit(self._by_address, "address", _hidden(address)):
-                resets, _ = self._windows.get_window_stats(self._by_address, "address", _hidden(address))
+            if address is not None and not self._windows.hit(self._by_address, "address", _place(address)):
+                resets, _ = self._windows.get_window_stats(self._by_address, "address", _place(address))
                 raise _throttled(resets)
             if self._storage.get(_wait_key(account)):
                 raise _throttled(self._storage.get_expiry(_wait_key(account)))
@@ -76,7 +77,7 @@ class LoginLimits:
             StoreUnavailable: the refusals cannot be counted.
         """
         try:
-            return self._windows.hit(_TOLD, "told", what, _hidden(address or account))
+            return self._windows.hit(_TOLD, "told", what, _place(address) if address else _hidden(account))
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
 
@@ -115,6 +116,19 @@ def _wait_key(account: str) -> str:
 def _throttled(until: float) -> LoginThrottled:
     """Redis ends what it counts by its own clock, and so the wait is told by the machine's."""
     return LoginThrottled(seconds=max(1, math.ceil(until - time.time())))
+
+
+def _place(address: str) -> str:
+    """What counts as one network address: of IPv6 the first 64 bits, since who has one address there has all the others
+    (RFC 6177); one of IPv4 that is written as one of IPv6 is itself.
+    """
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return _hidden(address)
+    if isinstance(read, IPv6Address):
+        read = read.ipv4_mapped or IPv6Address(int(read) >> 64 << 64)
+    return _hidden(str(read))
 
 
 def _hidden(text: str) -> str:
