@@ -220,7 +220,9 @@ def test_what_cannot_be_kept_is_refused_whole(api: Api, reason: str) -> None:
 def test_bodies_have_limits(api: Api) -> None:
     large = api.client.post("/v1/detect", content=b"[" + b"1," * 600_000 + b"1]", headers=api.headers())
     deep = api.client.post("/v1/detect", content=b"[" * 5_000 + b"]" * 5_000, headers=api.headers())
-    assert [large.status_code, deep.status_code] == [413, 413]
+    shouted = {**api.headers(), "Content-Type": "application/JSON"}
+    other = api.client.post("/v1/detect", content=b"[" * 5_000 + b"]" * 5_000, headers=shouted)
+    assert [large.status_code, deep.status_code, other.status_code] == [413, 413, 413]
     assert deep.headers["content-type"] == "application/problem+json"
     quoted = {"text": "[" * 5_000, "environment": "dev"}
     assert api.client.post("/v1/detect", json=quoted, headers=api.headers()).status_code == 200
