@@ -47,6 +47,9 @@ class LoginLimits:
     def check(self, account: str, address: str | None) -> None:
         """Refuse an attempt that comes too soon; one that is not refused is counted for its address.
 
+        For its account it counts as a failure until it has succeeded, so that many at once are counted like one after
+        the other. From `attempts` on each makes the next one wait, twice as long as the last.
+
         Args:
             account: The e-mail address that was given, whether or not there is such a person.
             address: The network address that it came from, where one is known.
@@ -59,7 +62,14 @@ class LoginLimits:
             if address is not None and not self._windows.hit(self._by_address, "address", _place(address)):
                 resets, _ = self._windows.get_window_stats(self._by_address, "address", _place(address))
                 raise _throttled(resets)
-            if self._storage.get(_wait_key(account)):
+            is_early = bool(self._storage.get(_wait_key(account)))
+            if not is_early:
+                failures = self._storage.incr(f"failures/{_hidden(account)}", WITHIN_SECONDS)
+                beyond = failures - self._settings.attempts
+                wait = min(LONGEST_WAIT_SECONDS, 2 ** max(0, min(beyond, 20)))
+                # Of those that come at once, the first makes the others wait.
+                is_early = beyond >= 0 and self._storage.incr(_wait_key(account), wait) > 1
+            if is_early:
                 raise _throttled(self._storage.get_expiry(_wait_key(account)))
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
@@ -78,21 +88,6 @@ class LoginLimits:
         """
         try:
             return self._windows.hit(_TOLD, "told", what, _place(address) if address else _hidden(account))
-        except self._storage.base_exceptions as error:
-            raise _unavailable(error) from None
-
-    def failed(self, account: str) -> None:
-        """Count a wrong password; from `attempts` on each makes the next one wait, twice as long as the last.
-
-        Raises:
-            StoreUnavailable: it cannot be counted.
-        """
-        try:
-            failures = self._storage.incr(f"failures/{_hidden(account)}", WITHIN_SECONDS)
-            beyond = failures - self._settings.attempts
-            if beyond >= 0:
-                wait = min(LONGEST_WAIT_SECONDS, 2 ** min(beyond, 20))
-                self._storage.incr(_wait_key(account), wait)
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
 

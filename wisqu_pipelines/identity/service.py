@@ -145,7 +145,6 @@ class IdentityService:
                 about = {"email": _kept(email.strip(), 255)}
                 self._write_down(session, person, "login", IDENTITY, origin, success=False, details=about)
         if given is None:
-            self._limits.failed(email)
             raise LoginFailed
         self._limits.succeeded(email)
         return given
