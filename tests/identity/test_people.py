@@ -192,6 +192,27 @@ def test_access_for_a_time_ends_by_itself(moved: Services, clock: ManualClock) -
     assert verify_control(moved.control).holds
 
 
+def test_who_does_not_give_a_role_gets_no_hold_of_those_who_have_it_for_a_time(moved: Services, eve: str) -> None:
+    admin_of_dev = "dev-admin@example.org"
+    moved.people.create(admin_of_dev, None, None, SUPERADMIN, REASON)
+    moved.people.grant(admin_of_dev, "dev", "admin", SUPERADMIN, REASON)
+    moved.people.set_password(eve, PASSWORD, admin_of_dev, REASON)
+    visit = moved.visits.request(eve, "prod", 4, REASON, "admin")
+    moved.visits.grant(visit, SUPERADMIN)
+    for act in (
+        lambda: moved.people.set_password(eve, PASSWORD, admin_of_dev, REASON),
+        lambda: moved.people.disable(eve, admin_of_dev, REASON),
+    ):
+        with pytest.raises(NotPermitted, match="prod"):
+            act()
+    moved.people.disable(eve, SUPERADMIN, REASON)
+    with pytest.raises(NotPermitted, match="prod"):
+        moved.people.enable(eve, admin_of_dev, REASON)
+    moved.people.enable(eve, SUPERADMIN, REASON)
+    moved.visits.end(visit, SUPERADMIN, REASON)
+    moved.people.disable(eve, admin_of_dev, REASON)
+
+
 def test_access_can_end_before_its_time(moved: Services) -> None:
     visit = moved.visits.request(TESTER, "prod", 4, REASON)
     moved.visits.grant(visit, ADMIN)

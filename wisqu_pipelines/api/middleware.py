@@ -105,7 +105,7 @@ class EveryRequest:
             if not message.get("more_body", False):
                 break
         body = b"".join(parts)
-        if body and "json" in Headers(scope=scope).get("content-type", "json") and _depth(body) > DEEPEST:
+        if body and "json" in Headers(scope=scope).get("content-type", "json").lower() and _depth(body) > DEEPEST:
             return f"it is nested deeper than {DEEPEST} levels"
         return body
 

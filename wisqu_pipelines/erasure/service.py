@@ -131,6 +131,8 @@ class ErasureService:
             )
             session.add(made)
             session.flush()
+            with place.database.begin() as there:
+                self._write_down(there, "erasure_requested", who, why, made)
             return _report(made)
 
     def approve(self, erasure_id: UUID, person: str | UUID) -> ErasureReport:
@@ -157,6 +159,8 @@ class ErasureService:
             erasure.signature = self._signatures.sign(who, now, APPROVAL_LASTS, _signed(erasure))
             erasure.state = ErasureState.APPROVED
             session.flush()
+            with self._environments[environment].database.begin() as there:
+                self._write_down(there, "erasure_approved", who, None, erasure)
             return _report(erasure)
 
     def reject(self, erasure_id: UUID, person: str | UUID, reason: str) -> ErasureReport:

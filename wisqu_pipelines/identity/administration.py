@@ -168,11 +168,7 @@ class PeopleService:
         now = self._clock.now()
         with self._control.begin() as session:
             actor, person = self._both(session, by, email)
-            held = _lasting(person, self._matrix.environments)
-            if not held:
-                self._require_giver(actor, "close accounts")
-            for environment, role in held.items():
-                self._require_may_give(actor, person, environment, role, role)
+            self._require_may_give_all(actor, person, "close accounts")
             person.is_active = False
             for environment in self._matrix.environments:
                 self._cut_off(session, person, environment)
@@ -192,11 +188,7 @@ class PeopleService:
         with self._control.begin() as session:
             actor = people.find(session, by)
             person = people.find(session, email, is_active=False)
-            held = _lasting(person, self._matrix.environments)
-            if not held:
-                self._require_giver(actor, "open accounts")
-            for environment, role in held.items():
-                self._require_may_give(actor, person, environment, role, role)
+            self._require_may_give_all(actor, person, "open accounts")
             person.is_active = True
             self._write_down(session, actor, person, "person_enabled", IDENTITY, why)
 
@@ -213,11 +205,7 @@ class PeopleService:
         with self._control.begin() as session:
             actor, person = self._both(session, by, email)
             if actor.id != person.id:
-                held = _lasting(person, self._matrix.environments)
-                if not held:
-                    self._require_giver(actor, "set passwords")
-                for environment, role in held.items():
-                    self._require_may_give(actor, person, environment, role, role)
+                self._require_may_give_all(actor, person, "set passwords")
             passwords.check(password, person.email, person.full_name or "")
             person.password_hash = passwords.hash_password(password)
             ended = end_sessions(session, person.id, now, "the password was changed")
@@ -281,6 +269,18 @@ class PeopleService:
                 environment=f"the {IDENTITY} service",
                 reason="they have no role that gives roles",
             )
+
+    def _require_may_give_all(self, actor: CentralUser, person: CentralUser, act: str) -> None:
+        """The actor must be one who gives each of the person's roles, also one that is held for a time: whoever has
+        their password can enter as them. Of somebody who has none, it takes one who gives roles anywhere.
+        """
+        now, environments = self._clock.now(), self._matrix.environments
+        visits = [(each.environment, each.role) for each in person.visits if each.is_open(now)]
+        held = [*_lasting(person, environments).items(), *(each for each in visits if each[0] in environments)]
+        if not held:
+            self._require_giver(actor, act)
+        for environment, role in held:
+            self._require_may_give(actor, person, environment, role, role)
 
     def _require_may_give(
         self, actor: CentralUser, person: CentralUser, environment: str, role: str, before: str | None

@@ -14,7 +14,7 @@ from wisqu_pipelines.identity.administration import checked_email, checked_name,
 from wisqu_pipelines.identity.matrix import AccessMatrix
 from wisqu_pipelines.identity.models import CentralUser, ExternalIdentity
 from wisqu_pipelines.identity.oidc import ExternalPerson
-from wisqu_pipelines.identity.service import IDENTITY
+from wisqu_pipelines.identity.service import IDENTITY, Origin
 from wisqu_pipelines.ports.clock import Clock
 from wisqu_pipelines.settings import OidcSettings, Settings
 
@@ -29,11 +29,12 @@ class ExternalPeople:
         self._clock = clock
         self._matrix = AccessMatrix(settings)
 
-    def admit(self, external: ExternalPerson) -> UUID:
+    def admit(self, external: ExternalPerson, origin: Origin) -> UUID:
         """The person here; their lasting roles become what their groups say, where the settings map any group.
 
         A person is known by the provider's name for them, which never changes hands. The e-mail address only serves
-        to find them the first time, and never finds somebody who logs in with a password.
+        to find them the first time, and never finds somebody who logs in with a password. That somebody is refused is
+        written down.
 
         Raises:
             ExternalLoginFailed: nobody here is that person, or their account is closed.
@@ -41,17 +42,30 @@ class ExternalPeople:
         with self._control.begin() as session:
             known = session.get(ExternalIdentity, (external.issuer, external.subject))
             person = session.get(CentralUser, known.user_id) if known is not None else self._first(session, external)
-            if person is None or not person.is_active:
-                raise ExternalLoginFailed(provider=external.issuer, reason="nobody here is that person")
-            session.refresh(person, with_for_update=True)
-            if self._oidc.groups:
-                self._give_roles(session, person, external)
-            return person.id
+            if person is not None and person.is_active:
+                session.refresh(person, with_for_update=True)
+                if self._oidc.groups:
+                    self._give_roles(session, person, external)
+                return person.id
+            details = {"method": "oidc", "email": external.email[:255], "subject": external.subject[:255]}
+            append(
+                session,
+                EnvironmentAccess(
+                    user_id=None if person is None else person.id,
+                    environment=IDENTITY,
+                    action="login",
+                    details=details,
+                    success=False,
+                    occurred_at=self._clock.now(),
+                    **origin.columns(),
+                ),
+            )
+        raise ExternalLoginFailed(provider=external.issuer, reason="nobody here is that person")
 
     def _first(self, session: Session, external: ExternalPerson) -> CentralUser | None:
         email = checked_email(external.email)
         person = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == email.lower()))
-        if person is not None and person.password_hash is not None:
+        if person is not None and (person.password_hash is not None or not person.is_active):
             return None
         if person is None:
             if not self._oidc.creates_people:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
@@ -46,6 +47,9 @@ class LoginLimits:
     def check(self, account: str, address: str | None) -> None:
         """Refuse an attempt that comes too soon; one that is not refused is counted for its address.
 
+        For its account it counts as a failure until it has succeeded, so that many at once are counted like one after
+        the other. From `attempts` on each makes the next one wait, twice as long as the last.
+
         Args:
             account: The e-mail address that was given, whether or not there is such a person.
             address: The network address that it came from, where one is known.
@@ -55,38 +59,35 @@ class LoginLimits:
             StoreUnavailable: the attempts cannot be counted, so none is let through.
         """
         try:
-            if address is not None and not self._windows.hit(self._by_address, "address", _hidden(address)):
-                resets, _ = self._windows.get_window_stats(self._by_address, "address", _hidden(address))
+            if address is not None and not self._windows.hit(self._by_address, "address", _place(address)):
+                resets, _ = self._windows.get_window_stats(self._by_address, "address", _place(address))
                 raise _throttled(resets)
-            if self._storage.get(_wait_key(account)):
+            is_early = bool(self._storage.get(_wait_key(account)))
+            if not is_early:
+                failures = self._storage.incr(f"failures/{_hidden(account)}", WITHIN_SECONDS)
+                beyond = failures - self._settings.attempts
+                wait = min(LONGEST_WAIT_SECONDS, 2 ** max(0, min(beyond, 20)))
+                # Of those that come at once, the first makes the others wait.
+                is_early = beyond >= 0 and self._storage.incr(_wait_key(account), wait) > 1
+            if is_early:
                 raise _throttled(self._storage.get_expiry(_wait_key(account)))
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
 
-    def is_news(self, account: str, address: str | None) -> bool:
-        """Whether a refusal is the first within a minute for its network address, or for its account where none is
-        known: those are written down, so that whoever hammers at the door cannot fill the audit.
+    def is_news(self, what: str, account: str, address: str | None) -> bool:
+        """Whether a refusal is the first of its kind within a minute for its network address, or for its account where
+        none is known: those are written down, so that whoever hammers at the door cannot fill the audit.
+
+        Args:
+            what: What was refused.
+            account: What was named: the e-mail address, or nothing.
+            address: The network address that it came from, where one is known.
 
         Raises:
             StoreUnavailable: the refusals cannot be counted.
         """
         try:
-            return self._windows.hit(_TOLD, "told", _hidden(address or account))
-        except self._storage.base_exceptions as error:
-            raise _unavailable(error) from None
-
-    def failed(self, account: str) -> None:
-        """Count a wrong password; from `attempts` on each makes the next one wait, twice as long as the last.
-
-        Raises:
-            StoreUnavailable: it cannot be counted.
-        """
-        try:
-            failures = self._storage.incr(f"failures/{_hidden(account)}", WITHIN_SECONDS)
-            beyond = failures - self._settings.attempts
-            if beyond >= 0:
-                wait = min(LONGEST_WAIT_SECONDS, 2 ** min(beyond, 20))
-                self._storage.incr(_wait_key(account), wait)
+            return self._windows.hit(_TOLD, "told", what, _place(address) if address else _hidden(account))
         except self._storage.base_exceptions as error:
             raise _unavailable(error) from None
 
@@ -110,6 +111,19 @@ def _wait_key(account: str) -> str:
 def _throttled(until: float) -> LoginThrottled:
     """Redis ends what it counts by its own clock, and so the wait is told by the machine's."""
     return LoginThrottled(seconds=max(1, math.ceil(until - time.time())))
+
+
+def _place(address: str) -> str:
+    """What counts as one network address: of IPv6 the first 64 bits, since who has one address there has all the others
+    (RFC 6177); one of IPv4 that is written as one of IPv6 is itself.
+    """
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return _hidden(address)
+    if isinstance(read, IPv6Address):
+        read = read.ipv4_mapped or IPv6Address(int(read) >> 64 << 64)
+    return _hidden(str(read))
 
 
 def _hidden(text: str) -> str:

@@ -1,6 +1,7 @@
 """Passwords: kept as Argon2id, refused when weak, and compared in the same time whether or not there is one."""
 
 import secrets
+import threading
 import unicodedata
 from functools import cache
 
@@ -16,6 +17,9 @@ GENERATED_BYTES = 18
 """Of randomness in a password that is made here: 24 characters."""
 _HASHER = PasswordHasher()
 """With the library's parameters, RFC 9106's second recommended option: 64 MiB, three passes, four lanes."""
+AT_ONCE = 4
+"""Passwords that a process checks at a time. Anybody can have one checked, and many would take all memory."""
+_TURNS = threading.BoundedSemaphore(AT_ONCE)
 
 
 def check(password: str, *about: str) -> None:
@@ -45,7 +49,8 @@ def hash_password(password: str) -> str:
 def matches(password: str, kept: str | None) -> bool:
     """Whether a password is the one that is kept. Where none is kept, the same work is done and the answer is no."""
     try:
-        right = _HASHER.verify(kept or _nobodys(), _prepared(password[: LONGEST + 1]))
+        with _TURNS:
+            right = _HASHER.verify(kept or _nobodys(), _prepared(password[: LONGEST + 1]))
     except (VerificationError, InvalidHashError):
         return False
     return right and kept is not None

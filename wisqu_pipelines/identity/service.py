@@ -129,11 +129,15 @@ class IdentityService:
             self._write_down_throttled(email, origin, refusal)
             raise
         with self._control.begin() as session:
-            person = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == _searched(email)))
-            has_one = self._settings.identity.passwords and person is not None and person.is_active
-            kept = person.password_hash if has_one and person is not None else None
-            if passwords.matches(password, kept) and person is not None and kept is not None:
-                if passwords.needs_rehash(kept):
+            found = session.scalar(select(CentralUser).where(func.lower(CentralUser.email) == _searched(email)))
+            has_one = self._settings.identity.passwords and found is not None and found.is_active
+            kept = found.password_hash if has_one and found is not None else None
+        is_right = passwords.matches(password, kept)
+        with self._control.begin() as session:
+            # Again, and locked: checking a password takes a while, and it may have been changed meanwhile.
+            person = None if found is None else session.get_one(CentralUser, found.id, with_for_update=True)
+            if is_right and person is not None and person.is_active and person.password_hash == kept:
+                if passwords.needs_rehash(str(kept)):
                     person.password_hash = passwords.hash_password(password)
                 given = self._begin(session, person, "password", origin)
             else:
@@ -141,13 +145,12 @@ class IdentityService:
                 about = {"email": _kept(email.strip(), 255)}
                 self._write_down(session, person, "login", IDENTITY, origin, success=False, details=about)
         if given is None:
-            self._limits.failed(email)
             raise LoginFailed
         self._limits.succeeded(email)
         return given
 
     def _write_down_throttled(self, email: str, origin: Origin, refusal: LoginThrottled) -> None:
-        if not self._limits.is_news(email, origin.ip_address):
+        if not self._limits.is_news("login", email, origin.ip_address):
             return
         about = {"email": _kept(email.strip(), 255), "because": "too many attempts", **refusal.details}
         with self._control.begin() as session:
@@ -166,7 +169,7 @@ class IdentityService:
             LoginFailed: there is no such active person.
         """
         with self._control.begin() as session:
-            found = session.get(CentralUser, person)
+            found = session.get(CentralUser, person, with_for_update={"read": True})
             given = self._begin(session, found, method, origin) if found is not None and found.is_active else None
         if given is None:
             raise LoginFailed
@@ -179,6 +182,7 @@ class IdentityService:
 
         Raises:
             TokenRefused: it is unknown, expired or used, or its login has ended.
+            StoreUnavailable: it is unknown, and whether that is to be written down cannot be told.
         """
         now = self._clock.now()
         hashed = _hash(token)
@@ -201,7 +205,11 @@ class IdentityService:
                 if login is not None and login.ended_at is None and reason == _USED:
                     login.ended_at, login.ended_because = now, "a refresh token was used twice"
                 details = {"because": reason} | ({} if login is None else _about(login))
-                self._write_down(session, person, "login_refreshed", IDENTITY, origin, success=False, details=details)
+                # Anybody can send what is no token of ours, as often as they like.
+                if known is not None or self._limits.is_news("refresh", "", origin.ip_address):
+                    self._write_down(
+                        session, person, "login_refreshed", IDENTITY, origin, success=False, details=details
+                    )
         if given is None:
             raise TokenRefused(reason=reason)
         return given
@@ -248,7 +256,9 @@ class IdentityService:
         refusal: WisquError | None = None
         why: str | None = None
         with self._control.begin() as session:
-            person = session.get_one(CentralUser, who.user_id, populate_existing=True)
+            # Locked, as who takes a role locks the person too: what they void is what was issued before they read the
+            # clock, and a token with the role as it was must not be issued after that.
+            person = session.get_one(CentralUser, who.user_id, with_for_update={"read": True})
             role = person.role_in(environment, now)
             entry = self._matrix.entry(person, environment, role)
             try:

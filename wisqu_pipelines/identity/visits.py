@@ -144,10 +144,12 @@ class VisitService:
             BadInput: the reason is not usable.
         """
         why = required_reason(reason, "ending access")
-        now = self._clock.now()
         with self._control.begin() as session:
             grant = self._get(session, grant_id)
             actor = people.find(session, by)
+            # A token that is being issued comes before this, and is void after it.
+            session.get_one(CentralUser, grant.user_id, with_for_update=True)
+            now = self._clock.now()
             if actor.id != grant.user_id:
                 self._require_giver(actor, grant, "end this access", now)
             if not grant.is_open(now):

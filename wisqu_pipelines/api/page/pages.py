@@ -13,10 +13,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from wisqu_pipelines.api.page.visit import HOME, TOKEN_FIELD, Visit, is_own_form, keep, own_path
 from wisqu_pipelines.api.problems import status_of
-from wisqu_pipelines.errors import WisquError
+from wisqu_pipelines.errors import BadInput, WisquError
 from wisqu_pipelines.figures import counted, plain, size
 
 ITEMS_ON_A_PAGE = 100
+MOST_FIELDS = 20
 DECIDED = {
     "approve": "approved",
     "reject": "rejected",
@@ -57,9 +58,16 @@ class PageRoute(APIRoute):
 
 
 async def fields_of(request: Request) -> dict[str, str]:
-    """The fields of a form."""
+    """The fields of a form.
+
+    Raises:
+        BadInput: there are more than any form here has.
+    """
     body = (await request.body()).decode("utf-8", "replace")
-    return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=20))
+    try:
+        return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise BadInput(what="the form", reason=f"it has more than {MOST_FIELDS} fields") from None
 
 
 Fields = Annotated[dict[str, str], Depends(fields_of)]

@@ -127,7 +127,7 @@ def finish_oidc(
     now = services.clock.now()
     claims = verify(begun, services.keys[ACCESS].verifying(), _begun_kind(services), now).all
     external = provider.finish(Begun(claims["state"], claims["nonce"], claims["verifier"]), state, code, now)
-    person = services.external_people(provider).admit(external)
+    person = services.external_people(provider).admit(external, origin)
     response.delete_cookie(COOKIE, path="/v1/oidc")
     response.headers["Cache-Control"] = "no-store"
     return _answer(services.identity.login_known(person, "oidc", origin))

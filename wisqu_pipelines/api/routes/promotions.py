@@ -34,7 +34,7 @@ from wisqu_pipelines.api.schemas import (
 )
 from wisqu_pipelines.errors import WisquError
 from wisqu_pipelines.promotion.lineage import Ancestor
-from wisqu_pipelines.promotion.models import PromotionState
+from wisqu_pipelines.promotion.models import LEGAL_MOVES, PromotionState
 from wisqu_pipelines.promotion.plan import PlannedItem
 from wisqu_pipelines.promotion.results import PromotionPreview, PromotionReport, RollbackPreview
 
@@ -42,7 +42,8 @@ router = APIRouter(prefix="/v1", tags=["promotions"], route_class=IdempotentRout
 LOG = structlog.get_logger("wisqu.api")
 RUNS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="resumed")
 """Promotions that are resumed through the API, so many at a time; one whose process dies is resumed by the next."""
-OVER = {PromotionState.SUCCEEDED, PromotionState.FAILED, PromotionState.REJECTED, PromotionState.ROLLED_BACK}
+OVER = {PromotionState.SUCCEEDED, PromotionState.FAILED, *(each for each, onward in LEGAL_MOVES.items() if not onward)}
+"""The states in which a promotion's events end."""
 SECONDS_BETWEEN_EVENTS = 1.0
 VIA = "api"
 
