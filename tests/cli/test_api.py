@@ -39,9 +39,10 @@ def test_it_answers_over_http_and_ends_when_it_is_asked_to(wisqu: Wisqu, service
         headers = {"Authorization": f"Bearer {given.json()['access_token']}"}
         assert len(httpx.get(f"{address}/v1/environments", headers=headers).json()) == len(services.environments)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        printed, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, printed) == (0, "")
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert any(address in line["event"] for line in lines), "where it answers"
     assert {"POST", "GET"} <= {line.get("method") for line in lines}
     assert PASSWORD not in said
     assert given.json()["access_token"] not in said
