@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from wisqu_pipelines.holds.service import HoldService
     from wisqu_pipelines.identity.external import ExternalPeople
     from wisqu_pipelines.identity.oidc import OidcProvider
+    from wisqu_pipelines.identity.own_password import OwnPasswordService
     from wisqu_pipelines.ingest.service import IngestService
     from wisqu_pipelines.metrics.service import MetricsService
     from wisqu_pipelines.notifications.service import NotificationService
@@ -121,8 +122,18 @@ class Services:
     @cached_property
     def identity(self) -> IdentityService:
         """What logs people in and lets them into environments."""
-        limits = LoginLimits(self.settings.identity)
-        return IdentityService(self.control, self.settings, self.keys, limits, self.clock)
+        return IdentityService(self.control, self.settings, self.keys, self._login_limits, self.clock)
+
+    @cached_property
+    def own_password(self) -> "OwnPasswordService":
+        """What lets people change their own password."""
+        from wisqu_pipelines.identity.own_password import OwnPasswordService
+
+        return OwnPasswordService(self.control, self.settings, self._login_limits, self.clock)
+
+    @cached_property
+    def _login_limits(self) -> LoginLimits:
+        return LoginLimits(self.settings.identity)
 
     @cached_property
     def provider(self) -> "OidcProvider | None":

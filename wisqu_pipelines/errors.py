@@ -248,6 +248,10 @@ class LoginFailed(Refused):
     """The e-mail address or the password is wrong, or the account is closed."""
 
 
+class PasswordRefused(Refused):
+    """That is not your present password, so it was not changed."""
+
+
 class ExternalLoginFailed(Refused):
     """The login through {provider} failed: {reason}."""
 

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 from starlette.requests import Request
+from structlog.testing import capture_logs
 
 from tests.api.conftest import REASON, Api
 from tests.promotion.world import World
@@ -262,6 +263,15 @@ def test_test_accounts_are_counted_apart(api: Api) -> None:
     gone = api.client.delete(f"/v1/environments/prod/developer/test-accounts/{made['id']}", headers=api.headers())
     assert gone.json()["rows"] == 1
     assert api.client.get("/v1/environments/prod/developer/test-accounts", headers=api.headers()).json() == []
+
+
+def test_the_log_says_who_asked_also_for_what_they_may_not(api: Api) -> None:
+    with capture_logs() as lines:
+        assert api.client.get("/v1/audit/environment_access_log", headers=api.headers(DEVELOPER)).status_code == 403
+        assert api.client.get("/v1/me", headers={"Authorization": "Bearer nonsense"}).status_code == 401
+    developer = api.client.get("/v1/me", headers=api.headers(DEVELOPER)).json()["user_id"]
+    told = [(each["status"], each["person"]) for each in lines if each["event"] == "request"]
+    assert told == [(403, developer), (401, None)]
 
 
 def test_no_secret_is_in_a_log_or_an_answer(

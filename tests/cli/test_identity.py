@@ -57,6 +57,17 @@ def test_a_login_acts_until_the_logout(wisqu: Wisqu, eve: str, credentials: Path
     assert "wisqu login" in gone.err
 
 
+def test_ones_own_password_is_changed(wisqu: Wisqu, eve: str) -> None:
+    new = "another phrase that is long"
+    assert wisqu("login", eve, "--password-stdin", stdin=PASSWORD).code == 0
+    wrong = wisqu("password", "--password-stdin", stdin=f"not the password\n{new}\n")
+    assert (wrong.code, "not your present password" in wrong.err) == (2, True)
+    changed = wisqu("password", "--password-stdin", stdin=f"{PASSWORD}\n{new}\n")
+    assert (changed.code, "1 login ended" in changed.out) == (0, True)
+    assert wisqu("whoami").code == 2
+    assert wisqu("login", eve, "--password-stdin", stdin=new).code == 0
+
+
 def test_as_is_for_demo_people_only(wisqu: Wisqu, eve: str) -> None:
     refused = wisqu("users", "list")
     assert refused.code == 0, "reading needs no login"

@@ -113,6 +113,10 @@ def test_a_promotion_from_the_item_to_the_rollback(at: Wisqu, services: Services
     (twin,) = world.state("stage")["rows"]["rag_documents"]
     assert at(DEVELOPER, "promote", "lineage", twin, "--json").json[0]["source_id"] == str(document)
 
+    services.people.revoke(DEVELOPER, "stage", SUPERADMIN, REASON)
+    assert at(DEVELOPER, "promote", "rollback", promotion, "--preview").code == 0
+    refused = at(DEVELOPER, "promote", "rollback", promotion, "--rehearse")
+    assert (refused.code, "may not rehearse its rollback in stage" in refused.err) == (2, True), "it holds locks there"
     foreseen = at(APPROVER, "promote", "rollback", promotion, "--rehearse", "--json").json
     assert (foreseen["removed"], foreseen["rehearsed"]) == ({"rag_documents": 1, "stored_files": 1}, True)
     back = at(APPROVER, "promote", "rollback", promotion, *WHY, "--json").json
@@ -239,6 +243,16 @@ def test_what_takes_the_stores_themselves_says_so(at: Wisqu, server: str, monkey
     assert acting.code == 0
     monkeypatch.setenv("WISQU_SERVER", server)
     assert at(DEVELOPER, "access", "request", "prod", "--for", "4h", *WHY, "--as", ADMIN).code == 2
+
+
+def test_ones_own_password_is_changed_there(at: Wisqu, server: str) -> None:
+    wrong = at(DEVELOPER, "password", "--password-stdin", stdin=f"not it\n{PASSWORD} 2\n")
+    assert (wrong.code, "not your present password" in wrong.err) == (2, True)
+    changed = at(DEVELOPER, "password", "--password-stdin", "--json", stdin=f"{PASSWORD}\n{PASSWORD} 2\n").json
+    assert (changed["done"], changed["logins_ended"]) == ("changed", 1)
+    assert at(DEVELOPER, "whoami").code == 2
+    again = at(DEVELOPER, "login", DEVELOPER, "--server", server, "--password-stdin", stdin=f"{PASSWORD} 2")
+    assert again.code == 0, again.err
 
 
 def test_logging_out_ends_it_there(at: Wisqu, services: Services, tmp_path: Path) -> None:

@@ -157,11 +157,14 @@ class Machine(RuleBasedStateMachine):
     def cancel_what_crashed(self) -> None:
         assert self._crashed is not None
         try:
-            self._plain.services.cancellations.cancel(self._crashed, DEVELOPER, "not wanted")
+            state = self._plain.services.cancellations.cancel(self._crashed, DEVELOPER, "not wanted")
         except PromotionRefused:
             assert self._has_published(self._crashed)
         else:
-            self._is_cancelled = True
+            self._is_cancelled = state == PromotionState.EXECUTING
+            if not self._is_cancelled:  # the run had not claimed it yet
+                self._promotions[self._crashed].state = state
+                self._crashed = None
 
     @precondition(lambda self: self._crashed)
     @rule()

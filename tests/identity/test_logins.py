@@ -15,7 +15,15 @@ from sqlalchemy import select, text
 from wisqu_pipelines.audit.models import ControlChainHead, EnvironmentAccess
 from wisqu_pipelines.audit.verification import verify_control
 from wisqu_pipelines.bootstrap import Services, open_services
-from wisqu_pipelines.errors import BadInput, LoginFailed, LoginThrottled, NotPermitted, TokenRefused, UnknownEnvironment
+from wisqu_pipelines.errors import (
+    BadInput,
+    LoginFailed,
+    LoginThrottled,
+    NotPermitted,
+    PasswordRefused,
+    TokenRefused,
+    UnknownEnvironment,
+)
 from wisqu_pipelines.identity import people
 from wisqu_pipelines.identity.demo_people import ADMIN, DEVELOPER, SUPERADMIN, TESTER
 from wisqu_pipelines.identity.keys import environment_purpose
@@ -54,6 +62,45 @@ def audit(services: Services) -> list[tuple[str, str, bool]]:
     with services.control.begin() as session:
         rows = session.scalars(select(EnvironmentAccess).order_by(EnvironmentAccess.sequence)).all()
     return [(each.action, each.environment, each.success) for each in rows]
+
+
+def test_ones_own_password_takes_the_present_one(moved: Services, clock: ManualClock) -> None:
+    moved.people.create("eve@example.org", None, PASSWORD, SUPERADMIN, REASON)
+    moved.people.grant("eve@example.org", "dev", "developer", SUPERADMIN, REASON)
+    eve = moved.identity.login("eve@example.org", PASSWORD)
+    moved.identity.environment_token(eve.identity, "dev", REASON)
+    new = "another phrase that is long"
+    with pytest.raises(PasswordRefused):
+        moved.own_password.change(eve.identity, "what a thief guesses", new, Origin())
+    with pytest.raises(NotPermitted, match="wisqu password"):
+        moved.people.set_password("eve@example.org", new, "eve@example.org", REASON)
+    with pytest.raises(BadInput, match="password"):
+        moved.own_password.change(eve.identity, PASSWORD, "short", Origin())
+    assert moved.identity.authenticate(eve.access_token).email == "eve@example.org", "nothing was changed"
+    clock.advance(timedelta(seconds=5))
+    assert moved.own_password.change(eve.identity, PASSWORD, new, Origin()) == 1
+    with pytest.raises(TokenRefused):
+        moved.identity.authenticate(eve.access_token)
+    assert [each.not_before for each in moved.identity.cutoffs("dev")] == [clock.now()], "as are environments' tokens"
+    with pytest.raises(LoginFailed):
+        moved.identity.login("eve@example.org", PASSWORD)
+    assert moved.identity.login("eve@example.org", new)
+    assert [success for action, _, success in audit(moved) if action == "own_password_set"] == [False, True]
+
+
+def test_guesses_of_ones_own_password_are_counted_as_at_the_login(moved: Services) -> None:
+    moved.people.create("eve@example.org", None, PASSWORD, SUPERADMIN, REASON)
+    eve = moved.identity.login("eve@example.org", PASSWORD).identity
+    for _ in range(moved.settings.identity.attempts):
+        with pytest.raises(PasswordRefused):
+            moved.own_password.change(eve, "what a thief guesses", "another phrase that is long", Origin())
+    with pytest.raises(LoginThrottled):
+        moved.own_password.change(eve, PASSWORD, "another phrase that is long", Origin())
+
+
+def test_who_has_no_password_makes_none_for_themselves(moved: Services) -> None:
+    with pytest.raises(PasswordRefused):
+        moved.own_password.change(login(moved).identity, "", "another phrase that is long", Origin())
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """When a freeze is in force, by the clocks of its time zone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,6 +95,8 @@ def test_a_leap_day() -> None:
         (OneOff(NOW - 2 * HOUR, NOW - HOUR), "over already"),
         (OneOff(NOW.replace(tzinfo=None), NOW + HOUR), "need a time zone"),
         (OneOff(NOW, NOW + HOUR, "Mars/Olympus"), "IANA has none"),
+        (OneOff(datetime.min.replace(tzinfo=UTC), NOW + HOUR), "between the years 1970 and 8999"),
+        (OneOff(NOW, datetime.max.replace(tzinfo=timezone(-HOUR))), "between the years 1970 and 8999"),
         (Recurring("0 0 * * *", HOUR, "../../etc/passwd"), "IANA has none"),
         (Recurring("0 0 * * *", HOUR, ""), "IANA has none"),
         (Recurring("0 25 * * *", HOUR, "UTC"), "Bad hour"),
@@ -119,6 +121,7 @@ def test_a_written_time_is_one_by_the_clocks_there() -> None:
         ("2026-03-29T02:30", "never"),
         ("2026-10-25T02:30", "twice"),
         ("soon", "is written like"),
+        ("0001-01-01T00:00+14:00", "between the years 1970 and 8999"),
     ):
         with pytest.raises(BadInput, match=sentence):
             moment(text, BERLIN)

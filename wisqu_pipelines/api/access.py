@@ -79,7 +79,9 @@ def identity_of(request: Request, bearer: Annotated[HTTPAuthorizationCredentials
     """
     if bearer is None:
         raise TokenMissing
-    return services_of(request).identity.authenticate(bearer.credentials)
+    who = services_of(request).identity.authenticate(bearer.credentials)
+    request.state.person = who.user_id
+    return who
 
 
 Opened = Annotated[Services, Depends(services_of)]

@@ -86,7 +86,15 @@ class EveryRequest:
             route = getattr(scope.get("route"), "path", "none")
             self._figures.requests.labels(scope["method"], route, str(status)).inc()
             self._figures.seconds.labels(scope["method"], route).observe(took)
-            LOG.info("request", method=scope["method"], route=route, status=status, ms=round(took * 1_000, 1))
+            person = scope["state"].get("person")  # whose token it was, also where it was refused then
+            LOG.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(took * 1_000, 1),
+                person=None if person is None else str(person),
+            )
 
     @staticmethod
     async def _body(scope: Scope, receive: Receive) -> bytes | str:

@@ -24,6 +24,7 @@ STATUS: Mapping[type[WisquError], int] = {
     errors.NotLoggedIn: 401,
     errors.CiRefused: 401,
     errors.NotPermitted: 403,
+    errors.PasswordRefused: 403,
     errors.UnknownEnvironment: 404,
     errors.UnknownPerson: 404,
     errors.UnknownType: 404,

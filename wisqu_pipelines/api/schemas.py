@@ -30,6 +30,7 @@ EnvironmentName = Annotated[str, Field(max_length=255, examples=["stage"]), Keep
 ItemType = Annotated[str, Field(max_length=255, examples=["rag_documents"]), Keepable]
 UserName = Annotated[str, Field(min_length=1, max_length=255, examples=["user@example.com"]), Keepable]
 """An account's id in the environment, or its address."""
+Password = Annotated[str, Field(max_length=1_024, examples=["correct horse battery staple"]), Keepable]
 Chain = Annotated[str, Field(max_length=255, examples=["developer_actions"], description="An audit table."), Keepable]
 Role = Annotated[str, Field(min_length=1, max_length=100, examples=["developer"]), Keepable]
 Id = Annotated[UUID, Field(examples=["7d0f6a3e-5b2c-4f8e-9a43-0c9a4f2b1d77"])]

@@ -9,7 +9,8 @@ from wisqu_pipelines.cli import credentials
 from wisqu_pipelines.cli.options import AsJson, doors, identity
 from wisqu_pipelines.cli.output import OUT, moment, print_done, print_json, table
 from wisqu_pipelines.cli.remote.services import RemoteServices
-from wisqu_pipelines.identity.service import Identity
+from wisqu_pipelines.figures import counted
+from wisqu_pipelines.identity.service import Identity, Origin
 
 
 def login(
@@ -64,7 +65,33 @@ def logout(
     if as_json:
         print_done("logged out", at=place, id=who.user_id, email=who.email, logins_ended=ended)
         return
-    OUT.print(f"{who.email} is logged out ({ended} {'login' if ended == 1 else 'logins'} ended).")
+    OUT.print(f"{who.email} is logged out ({counted(ended, 'login')} ended).")
+
+
+def password(
+    from_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read two lines from standard input: the present one, and the new one."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change your own password. All your logins end, this one too."""
+    if from_stdin:
+        present, new = (sys.stdin.readline().rstrip("\r\n") for _ in range(2))
+    else:
+        present = typer.prompt("Present password", hide_input=True, err=True)
+        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+    with doors() as opened:
+        who = identity(opened)
+        if isinstance(opened, RemoteServices):
+            ended, place = opened.server.change_password(present, new), opened.server.address
+        else:
+            ended, place = opened.own_password.change(who, present, new, Origin()), opened.settings.identity.issuer
+        credentials.forget(place)
+    if as_json:
+        print_done("changed", at=place, id=who.user_id, email=who.email, logins_ended=ended)
+        return
+    OUT.print(f"Your password is changed, and {counted(ended, 'login')} ended. Log in again: wisqu login {who.email}")
 
 
 def whoami(as_json: AsJson = False) -> None:

@@ -16,6 +16,7 @@ from wisqu_pipelines.cli.options import (
     Reason,
     doors,
     parse_promotion_id,
+    person_id,
     required_person,
 )
 from wisqu_pipelines.cli.output import ERR, OUT, cell, print_done, print_json, progress_bar, table
@@ -118,7 +119,9 @@ def rollback(
         raise typer.BadParameter("--preview, --rehearse and --request exclude each other")
     with doors() as opened:
         if preview or rehearse:
-            _show_foresight(opened.promotions.preview_rollback(promotion, item_ids, rehearse=rehearse), as_json)
+            by = person_id(opened, person) if rehearse else None
+            found = opened.promotions.preview_rollback(promotion, item_ids, rehearse=rehearse, person=by)
+            _show_foresight(found, as_json)
             return
         who = required_person(opened, person)
         if request:

@@ -193,21 +193,28 @@ class PeopleService:
             self._write_down(session, actor, person, "person_enabled", IDENTITY, why)
 
     def set_password(self, email: str | UUID, password: str, by: str | UUID, reason: str) -> None:
-        """Give a person another password; their logins end.
+        """Give somebody else another password; their logins end, and their tokens for environments are void.
 
         Raises:
             UnknownPerson: one of the two is unknown.
             BadInput: the password or the reason is not usable.
-            NotPermitted: it is somebody else's, and whoever does it may not give each of their roles.
+            NotPermitted: whoever does it may not give each of their roles, or it is their own, which takes the present
+                one (`identity/own_password.py`).
         """
         why = check_reason(reason)
         now = self._clock.now()
         with self._control.begin() as session:
             actor, person = self._both(session, by, email)
-            if actor.id != person.id:
-                self._require_may_give_all(actor, person, "set passwords")
+            if actor.id == person.id:
+                own = "it is their own, which 'wisqu password' changes"
+                raise NotPermitted(
+                    person=actor.email, act="set the password", environment=f"the {IDENTITY} service", reason=own
+                )
+            self._require_may_give_all(actor, person, "set passwords")
             passwords.check(password, person.email, person.full_name or "")
             person.password_hash = passwords.hash_password(password)
+            for environment in self._matrix.environments:
+                self._cut_off(session, person, environment)
             ended = end_sessions(session, person.id, now, "the password was changed")
             self._write_down(session, actor, person, "password_set", IDENTITY, why, sessions=ended)
 

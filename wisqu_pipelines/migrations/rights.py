@@ -24,7 +24,7 @@ from wisqu_pipelines.migrations.histories import HISTORIES, metadata_of
 from wisqu_pipelines.migrations.waiting import wait_for_turn
 from wisqu_pipelines.notifications.models import Notification
 from wisqu_pipelines.promotion.freeze_models import FreezeOverride, FreezeWindow, PathHold
-from wisqu_pipelines.promotion.models import PromotionApproval
+from wisqu_pipelines.promotion.models import Promotion, PromotionApproval, PromotionItem
 from wisqu_pipelines.retention.models import Sweep, SweepItem
 
 READ = "SELECT"
@@ -53,6 +53,8 @@ EXCEPTIONS = {
     CiResult.__tablename__: KEEP,
     Notice.__tablename__: APPEND,
     Notification.__tablename__: KEEP,
+    Promotion.__tablename__: KEEP,
+    PromotionItem.__tablename__: APPEND,
     PromotionApproval.__tablename__: KEEP,
     FreezeWindow.__tablename__: KEEP,
     FreezeOverride.__tablename__: KEEP,

@@ -350,7 +350,12 @@ class EnvironmentPromotionService:
             )
 
     def preview_rollback(
-        self, promotion_id: UUID, item_ids: Collection[UUID] | None = None, *, rehearse: bool = False
+        self,
+        promotion_id: UUID,
+        item_ids: Collection[UUID] | None = None,
+        *,
+        rehearse: bool = False,
+        person: UUID | None = None,
     ) -> RollbackPreview:
         """Say what taking a promotion back, or a part of it, would do; nothing is changed.
 
@@ -358,16 +363,21 @@ class EnvironmentPromotionService:
             promotion_id: The promotion.
             item_ids: As for `request_rollback`.
             rehearse: Whether its transaction is carried out in the target and then undone, which finds what only the
-                database knows: rows that refer to what would go.
+                database knows: rows that refer to what would go. It holds locks there as long.
+            person: Who asks, where a person is known; to rehearse, they must be one who could take it back.
 
         Raises:
             PromotionNotFound, PromotionRefused: it is not there, has not happened, or is too old.
+            NotPermitted: the person may not rehearse it.
             RollbackRefused: the promotion brought no such item; or the rehearsed transaction was refused.
         """
         with self._control.begin() as session:
             promotion = self._ledger.get(session, promotion_id)
             session.expunge(promotion)
         route = self._route_of(promotion)
+        if rehearse and person is not None:
+            roles, act = route.path.approver_roles, "rehearse its rollback"
+            people.permitted(self._control, person, route.path.target, roles, act, self._clock.now())
         self._check_can_go_back(promotion, route.path)
         only = None if item_ids is None else self._scoped(promotion, item_ids)
         scope = Scope(promotion, self._ledger, Staging(promotion.id, route), only)

@@ -18,6 +18,8 @@ from wisqu_pipelines.errors import BadInput
 CRON_FIELDS = 5
 LONGEST = timedelta(days=31)
 """How long one occurrence of a recurring freeze may last."""
+YEARS = range(1970, 9000)
+"""Of a freeze's times: at the calendar's edges they cannot be shown by every clock."""
 STARTS_COMPARED = 100
 """Starts that are looked at to see whether a recurring freeze ever ends."""
 CLOCK_CHANGE = timedelta(hours=24)
@@ -42,6 +44,9 @@ class OneOff:
         zone(self.time_zone)
         if self.starts_at.tzinfo is None or self.ends_at.tzinfo is None:
             raise BadInput(what="the freeze", reason="its times need a time zone")
+        if self.starts_at.year not in YEARS or self.ends_at.year not in YEARS:
+            reason = f"its times lie between the years {YEARS.start} and {YEARS.stop - 1}"
+            raise BadInput(what="the freeze", reason=reason)
         if self.ends_at <= self.starts_at:
             raise BadInput(what="the freeze", reason="it ends before it begins")
         if self.ends_at <= now:
@@ -133,6 +138,10 @@ def moment(text: str, time_zone: str) -> datetime:
         written = datetime.fromisoformat(text)
     except ValueError:
         raise BadInput(what=f"the time '{text}'", reason="it is written like 2026-03-01T18:00") from None
+    if written.year not in YEARS:
+        raise BadInput(
+            what=f"the time '{text}'", reason=f"it is not between the years {YEARS.start} and {YEARS.stop - 1}"
+        )
     if written.tzinfo is not None:
         return written.astimezone(UTC)
     first, second = (written.replace(tzinfo=zone(time_zone), fold=fold) for fold in (0, 1))

@@ -36,7 +36,9 @@ def visit_of(request: Request, services: Services) -> Visit | None:
     """
     form_token = request.cookies.get(FORM, "")
     try:
-        return Visit(services.identity.authenticate(request.cookies.get(ACCESS, "")), form_token)
+        who = services.identity.authenticate(request.cookies.get(ACCESS, ""))
+        request.state.person = who.user_id
+        return Visit(who, form_token)
     except TokenRefused:
         refresh = request.cookies.get(REFRESH)
     if not refresh:
@@ -46,6 +48,7 @@ def visit_of(request: Request, services: Services) -> Visit | None:
     except TokenRefused:
         return None
     request.state.renewed = login
+    request.state.person = login.identity.user_id
     return Visit(login.identity, form_token)
 
 

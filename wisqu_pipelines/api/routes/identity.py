@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 
 from wisqu_pipelines.api.access import LOGGED_IN, PUBLIC, From, Opened, Who, route
 from wisqu_pipelines.api.idempotency import IdempotentRoute
-from wisqu_pipelines.api.schemas import SECRET_ANSWER, EnvironmentName, ReasonText
+from wisqu_pipelines.api.schemas import SECRET_ANSWER, EnvironmentName, Password, ReasonText
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.errors import ExternalLoginFailed, NoSuchProvider
 from wisqu_pipelines.identity.keys import ACCESS, APPROVALS, CHECKPOINTS, environment_purpose
@@ -52,6 +52,15 @@ class EnvironmentTokenRequest(BaseModel):
 
     environment: EnvironmentName
     reason: ReasonText | None = None
+
+
+class PasswordChange(BaseModel):
+    """The present password, and another one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    present: Password
+    password: Password
 
 
 class LogoutRequest(BaseModel):
@@ -155,6 +164,12 @@ def logout(body: LogoutRequest, services: Opened, who: Who, origin: From) -> Log
 def me(who: Who) -> Identity:
     """Who the token says you are, and what you may enter."""
     return who
+
+
+@route(router, "PUT", "/me/password", LOGGED_IN, 429)
+def change_password(body: PasswordChange, services: Opened, who: Who, origin: From) -> LoggedOut:
+    """Give yourself another password, with the present one. All your logins end."""
+    return LoggedOut(ended=services.own_password.change(who, body.present, body.password, origin))
 
 
 @route(router, "POST", "/environment-token", LOGGED_IN, 404, openapi_more={SECRET_ANSWER: True})

@@ -15,9 +15,9 @@ from wisqu_pipelines.api.schemas import (
     Email,
     EnvironmentName,
     Id,
-    Keepable,
     LongText,
     Made,
+    Password,
     Reason,
     ReasonText,
     Role,
@@ -28,9 +28,6 @@ from wisqu_pipelines.identity.administration import PersonInfo
 from wisqu_pipelines.identity.visits import EntryNotice, Visit
 
 router = APIRouter(prefix="/v1", tags=["people"], route_class=IdempotentRoute)
-
-
-Password = Annotated[str, Field(max_length=1_024, examples=["correct horse battery staple"]), Keepable]
 
 
 class NewPerson(BaseModel):
@@ -139,9 +136,9 @@ def enable(user_id: Id, body: Reason, services: Opened, who: Who) -> Done:
     return Done()
 
 
-@route(router, "PUT", "/users/{user_id}/password", LOGGED_IN)
+@route(router, "PUT", "/users/{user_id}/password", anywhere(*ADMINS))
 def set_password(user_id: Id, body: PasswordGiven, services: Opened, who: Who) -> Done:
-    """Give a person another password: oneself, or as somebody who gives each of their roles. Their logins end."""
+    """Give somebody else another password, as somebody who gives each of their roles. Their logins end."""
     services.people.set_password(user_id, body.password, who.user_id, body.reason)
     return Done()
 

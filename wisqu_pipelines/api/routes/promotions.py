@@ -239,9 +239,11 @@ def rollback(promotion_id: Id, body: RollbackRequest, services: Opened, who: Who
 
 
 @route(router, "POST", "/promotions/{promotion_id}/rollback/preview", anywhere(*DEVELOPERS))
-def foresee(promotion_id: Id, body: RollbackPreviewRequest, services: Opened) -> RollbackPreview:
-    """What taking a promotion, or a part of it, back would do; nothing is changed."""
-    return services.promotions.preview_rollback(promotion_id, body.item_ids, rehearse=body.rehearse)
+def foresee(promotion_id: Id, body: RollbackPreviewRequest, services: Opened, who: Who) -> RollbackPreview:
+    """What taking a promotion, or a part of it, back would do; nothing is changed. To rehearse that holds locks in the
+    target, so it takes a role that could take the promotion back.
+    """
+    return services.promotions.preview_rollback(promotion_id, body.item_ids, rehearse=body.rehearse, person=who.user_id)
 
 
 @route(router, "GET", "/approvals", anywhere(*STAFF))

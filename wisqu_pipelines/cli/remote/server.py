@@ -59,6 +59,12 @@ class Server:
         answer: dict[str, int] = self.post(dict[str, int], "/logout", {"everywhere": everywhere})
         return answer["ended"]
 
+    def change_password(self, present: str, new: str) -> int:
+        """Give oneself another password; returns how many logins ended. Errors as of `get`."""
+        body = {"present": present, "password": new}
+        answer: dict[str, int] = self.put(dict[str, int], "/me/password", body)
+        return answer["ended"]
+
     def get(self, kind: type[Answer] | Any, path: str, /, *, seconds: float = SECONDS, **query: Any) -> Answer:
         """What the server answers within so many seconds to a GET, read as `kind`.
 

@@ -224,9 +224,15 @@ class RemotePromotions(Door):
         return self._ended(promotion_id, started["run_id"], progress)
 
     def preview_rollback(
-        self, promotion_id: UUID, item_ids: Collection[UUID] | None = None, *, rehearse: bool = False
+        self,
+        promotion_id: UUID,
+        item_ids: Collection[UUID] | None = None,
+        *,
+        rehearse: bool = False,
+        person: UUID | None = None,
     ) -> RollbackPreview:
         """Say what taking a promotion back would do."""
+        del person
         body = {"item_ids": texts(item_ids), "rehearse": rehearse}
         return self._server.post(RollbackPreview, f"/promotions/{promotion_id}/rollback/preview", body)
 
