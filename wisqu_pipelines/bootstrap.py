@@ -417,6 +417,25 @@ def check_stores(settings: Settings, *names: str) -> Iterator[StoreState]:
             return
         for each in wanted:
             yield from markers.check(_open_environment(each, opened), control, settings.buckets)
+        for path in settings.paths.values():
+            if path.target in {each.name for each in wanted}:
+                yield from _check_transfer(settings, path, opened)
+
+
+def _check_transfer(settings: Settings, path: PathSettings, opened: ExitStack) -> Iterator[StoreState]:
+    """Whether a path's own account, if it has one, may read the source's buckets. Whether it may write into the
+    target's is seen by the first copy alone: a check changes nothing.
+    """
+    account, source = _open_transfer(settings, path, opened), settings.environment(path.source)
+    if account is None:
+        return
+
+    def look() -> None:
+        for bucket in settings.buckets:
+            account.stat(source.get_bucket_name(bucket), markers.MARKER_OBJECT)
+
+    address = settings.environment(path.target).object_store.endpoint
+    yield markers.state_of(path.target, f"account for copies along {path.name}", address, look)
 
 
 def _open_environment(settings: EnvironmentSettings, opened: ExitStack) -> Environment:

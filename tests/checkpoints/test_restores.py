@@ -137,6 +137,22 @@ def test_what_was_noted_before_a_restore_goes_on_counting(
     assert not verified(services).holds
 
 
+def test_what_stands_there_at_the_confirmation_is_noted(
+    stack: Stack, world: World, saved: Callable[[str], Backup]
+) -> None:
+    services = world.services
+    before = saved("stage")
+    world.promote(world.document())
+    before.restore()
+    write(services, "stage")
+    services.restores.confirm(services.restores.report("stage", ADMIN, WHY).id, SUPERADMIN, TOO)
+    assert verified(services).holds
+    with superuser(stack, services, "stage") as connection:
+        connection.execute("DELETE FROM developer_actions")
+        connection.execute("DELETE FROM audit_chain_heads WHERE chain = 'developer_actions'")
+    assert not verified(services).holds
+
+
 def test_what_was_taken_back_and_stands_there_again_is_named(world: World, saved: Callable[[str], Backup]) -> None:
     services = world.services
     promotion = world.promote(world.document()).promotion_id

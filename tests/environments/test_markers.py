@@ -110,7 +110,7 @@ def test_env_check_shows_each_store(wisqu: Wisqu, services: Services, monkeypatc
     states = wisqu("env", "check", "--json").json
     assert {state["condition"] for state in states} == {"ok"}
     assert {state["environment"] for state in states} == {"control", "identity", "dev", "stage", "prod"}
-    assert len(states) == 1 + 1 + 3 * (1 + 2 + 1 + 3)
+    assert len(states) == 1 + 1 + 3 * (1 + 2 + 1 + 3) + len(services.settings.paths)
     stage = services.settings.environments["stage"].vector_index
     monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__VECTOR_INDEX__URL", stage.url)
     monkeypatch.setenv("WISQU_ENVIRONMENTS__DEV__VECTOR_INDEX__API_KEY", stage.api_key.get_secret_value())
@@ -138,6 +138,17 @@ def test_env_check_tells_of_the_control_database_and_of_the_counter_of_logins(
         ("identity", "denied"),
     ]
     assert ran.code == 2, "what no waiting mends is told by the exit code"
+
+
+def test_env_check_tells_of_the_accounts_for_copies(
+    wisqu: Wisqu, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del services
+    monkeypatch.setenv("WISQU_PATHS__DEV_TO_STAGE__TRANSFER__SECRET_KEY", "wrong")
+    found = {state.store: str(state.condition) for state in check_stores(load(), "stage") if "copies" in state.store}
+    assert found == {"account for copies along dev->stage": "denied"}
+    assert wisqu("env", "check", "stage").code == 2
+    assert wisqu("env", "check", "prod").code == 0
 
 
 @pytest.mark.parametrize("history", ["control", "environment"])

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from dagster import AssetCheckExecutionContext, AssetExecutionContext
 
+from wisqu_pipelines.settings import path_name
+
 PROMOTION = "wisqu/promotion"
 PATH = "wisqu/path"
 ENVIRONMENT = "wisqu/environment"
@@ -20,7 +22,7 @@ SENSOR = "dagster/sensor_name"
 def promotion_tags(promotion_id: UUID, source: str, target: str, person: str | None = None) -> dict[str, str]:
     """The tags of a run that works on a promotion, which `person` asked for where one is known."""
     asked = {} if person is None else {PERSON: person}
-    return {PROMOTION: str(promotion_id), PATH: f"{source}->{target}", **asked}
+    return {PROMOTION: str(promotion_id), PATH: path_name(source, target), **asked}
 
 
 def op_tags(hours: int, environment: str | None = None) -> dict[str, str]:

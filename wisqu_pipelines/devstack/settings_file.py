@@ -7,6 +7,7 @@ from wisqu_pipelines.devstack.layout import write_private
 from wisqu_pipelines.devstack.ports import HOST
 from wisqu_pipelines.devstack.seaweedfs import Account
 from wisqu_pipelines.devstack.site import Site
+from wisqu_pipelines.settings import path_name
 
 HEADER = "# Written by `wisqu up` at every start. It holds secrets: keep it to yourself.\n"
 
@@ -36,7 +37,7 @@ def _values(site: Site) -> dict[str, Any]:
             for each in declared.environments
         },
         "paths": {
-            f"{source}->{target}": {"transfer": _keys(site, seaweedfs.transfer_account(source, target))}
+            path_name(source, target): {"transfer": _keys(site, seaweedfs.transfer_account(source, target))}
             for source, target in declared.paths
         },
     }

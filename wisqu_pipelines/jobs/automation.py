@@ -26,7 +26,7 @@ from wisqu_pipelines.jobs.waiting import deliveries_that_wait
 from wisqu_pipelines.promotion.results import PromotionPreview
 from wisqu_pipelines.resources.outcomes import told_as_outcome
 from wisqu_pipelines.resources.wisqu import WisquResource
-from wisqu_pipelines.settings import Declared
+from wisqu_pipelines.settings import Declared, path_name
 
 WHY = "all that is approved, asked for by schedule"
 
@@ -44,7 +44,7 @@ def request_job(declared: Declared) -> JobDefinition:
     def request_promotion(context: OpExecutionContext, wisqu: WisquResource) -> Output[None]:
         """Preview what waits, and tell those who may approve it."""
         asked: dict[str, Any] = context.op_config
-        path = f"{asked['source_environment']}->{asked['target_environment']}"
+        path = path_name(asked["source_environment"], asked["target_environment"])
         context.instance.add_run_tags(context.run_id, {PATH: path})
         with told_as_outcome(context.instance, context.run_id):
             previews = wisqu.services.automation.request(

@@ -6,7 +6,7 @@ from dagster import AssetKey, AssetMaterialization, DagsterInstance, MetadataVal
 
 from wisqu_pipelines.assets import keys
 from wisqu_pipelines.promotion.results import PromotionResult
-from wisqu_pipelines.settings import declared
+from wisqu_pipelines.settings import declared, path_name
 
 DATA_VERSION = "dagster/data_version"
 CODE_VERSION = "dagster/code_version"
@@ -58,7 +58,7 @@ def outcome_metadata(result: PromotionResult, plan_digest: str) -> dict[str, Met
         "outcome": MetadataValue.text(result.state.value),
         "promotion": MetadataValue.text(str(result.promotion_id)),
         "plan digest": MetadataValue.text(plan_digest),
-        "path": MetadataValue.text(f"{result.source_environment}->{result.target_environment}"),
+        "path": MetadataValue.text(path_name(result.source_environment, result.target_environment)),
         "items": MetadataValue.int(result.success_count),
         "errors": MetadataValue.int(result.error_count),
         "bytes": MetadataValue.int(result.bytes),

@@ -31,7 +31,7 @@ class LapsingService:
     def over(self) -> Sequence[UUID]:
         """The promotions that `lapse` would refuse now, oldest first."""
         with self._control.snapshot() as session:
-            return [each.id for each in session.scalars(_waiting_since(self._before()))]
+            return session.scalars(_waiting_since(self._before()).with_only_columns(Promotion.id)).all()
 
     def lapse(self) -> Sequence[UUID]:
         """Refuse what has waited too long, each audited; returns their ids. One that somebody decides on right now, or

@@ -1,7 +1,7 @@
 """Which policy a promotion goes by."""
 
 from wisqu_pipelines.promotion.models import Promotion
-from wisqu_pipelines.settings import PathSettings, Settings
+from wisqu_pipelines.settings import PathSettings, Settings, path_name
 
 
 def path_of(settings: Settings, promotion: Promotion) -> PathSettings:
@@ -22,4 +22,4 @@ def path_of(settings: Settings, promotion: Promotion) -> PathSettings:
 
 def is_configured(settings: Settings, promotion: Promotion) -> bool:
     """Whether its path still is in the settings."""
-    return f"{promotion.source_environment}->{promotion.target_environment}" in settings.paths
+    return path_name(promotion.source_environment, promotion.target_environment) in settings.paths

@@ -48,7 +48,7 @@ from wisqu_pipelines.promotion.unpublishing import Scope
 from wisqu_pipelines.promotion.waiting import waits_for
 from wisqu_pipelines.promotion.work import Route, Work
 from wisqu_pipelines.promotion.writing import PlanWriter
-from wisqu_pipelines.settings import PathSettings, Settings
+from wisqu_pipelines.settings import PathSettings, Settings, path_name
 
 UNFINISHED = (PromotionState.EXECUTING, PromotionState.PUBLISHED)
 """The states of a promotion that a run is at, or was."""
@@ -491,10 +491,10 @@ class EnvironmentPromotionService:
             now, before = self._ledger.get(session, promotion_id), self._ledger.get(session, earlier_id)
             ends = [(each.source_environment, each.target_environment) for each in (now, before)]
         if ends[0] != ends[1]:
-            reason = f"{earlier_id} goes {ends[1][0]}->{ends[1][1]}, and this one {ends[0][0]}->{ends[0][1]}"
+            reason = f"{earlier_id} goes {path_name(*ends[1])}, and this one {path_name(*ends[0])}"
             raise PromotionRefused(promotion_id=str(promotion_id), act="compared", reason=reason)
         if now.policy != before.policy:
-            yield f"the policy of {'->'.join(ends[0])} changed ({policy_changes(before.policy, now.policy)})"
+            yield f"the policy of {path_name(*ends[0])} changed ({policy_changes(before.policy, now.policy)})"
         yield from differences(self._items.both(promotion_id, earlier_id), *ends[0])
 
     def lineage(self, item_id: UUID) -> Sequence[Ancestor]:
@@ -581,7 +581,9 @@ class EnvironmentPromotionService:
     def _along(self, path: PathSettings) -> Route:
         source, target, paths = path.source, path.target, self._settings.paths
         ends = self._environments[source], self._environments[target]
-        between = [name for name in self._environments if {f"{source}->{name}", f"{name}->{target}"} <= set(paths)]
+        between = [
+            name for name in self._environments if {path_name(source, name), path_name(name, target)} <= set(paths)
+        ]
         return Route(path, *ends, self._open_transfer(path), tuple(between))
 
     def _check_requester(self, user_id: UUID | None, route: Route) -> None:

@@ -9,7 +9,7 @@ from wisqu_pipelines.promotion.approvals import valid
 from wisqu_pipelines.promotion.freezes import closed_to
 from wisqu_pipelines.promotion.models import Promotion
 from wisqu_pipelines.promotion.signatures import ApprovalSignatures
-from wisqu_pipelines.settings import PathSettings
+from wisqu_pipelines.settings import PathSettings, path_name
 
 
 def waits_for(
@@ -20,7 +20,7 @@ def waits_for(
     now: datetime,
 ) -> str | None:
     """Why an approved promotion cannot begin now, as a sentence; None if it can."""
-    name = f"{promotion.source_environment}->{promotion.target_environment}"
+    name = path_name(promotion.source_environment, promotion.target_environment)
     path = paths.get(name)
     if path is None:
         return f"{name} is no configured path any more."

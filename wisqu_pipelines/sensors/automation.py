@@ -14,6 +14,7 @@ from wisqu_pipelines.assets.tags import DELIVERY, PATH
 from wisqu_pipelines.jobs.automation import promotion_after_tests
 from wisqu_pipelines.resources.wisqu import WisquResource
 from wisqu_pipelines.sensors.earlier import answer, decided
+from wisqu_pipelines.settings import path_name
 
 WHY = "all that is approved, and no more of it for a while"
 
@@ -31,7 +32,7 @@ def approved_items_sensor(job: JobDefinition) -> SensorDefinition:
     def approved_items(wisqu: WisquResource) -> SensorResult:
         requests = [
             RunRequest(
-                run_key=f"{job.name}:{wish.source}->{wish.target}:{wish.since.isoformat()}",
+                run_key=f"{job.name}:{path_name(wish.source, wish.target)}:{wish.since.isoformat()}",
                 run_config={
                     "ops": {
                         "request_promotion": {
@@ -43,7 +44,7 @@ def approved_items_sensor(job: JobDefinition) -> SensorDefinition:
                         }
                     }
                 },
-                tags={PATH: f"{wish.source}->{wish.target}"},
+                tags={PATH: path_name(wish.source, wish.target)},
             )
             for wish in wisqu.services.automation.wishes()
         ]

@@ -7,7 +7,7 @@ from dagster import DefaultScheduleStatus, ScheduleDefinition
 
 from wisqu_pipelines.assets.tags import ENVIRONMENT, PATH
 from wisqu_pipelines.jobs.housekeeping import KEPT_DAYS
-from wisqu_pipelines.settings import Declared, ScheduleSettings
+from wisqu_pipelines.settings import Declared, ScheduleSettings, path_name
 
 
 def schedules(declared: Declared) -> Iterator[ScheduleDefinition]:
@@ -31,7 +31,7 @@ def schedules(declared: Declared) -> Iterator[ScheduleDefinition]:
             at,
             f"Asks for the promotion of all that is approved in {source} to {target}; people approve it as always.",
             {"request_promotion": {"source_environment": source, "target_environment": target}},
-            {PATH: f"{source}->{target}"},
+            {PATH: path_name(source, target)},
         )
     yield _schedule(
         "run_purge",

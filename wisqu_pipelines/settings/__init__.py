@@ -7,7 +7,7 @@ an entry in that file and never a name in the code.
 
 from wisqu_pipelines.settings.environments import EnvironmentSettings, RetentionSettings, TestDataSettings
 from wisqu_pipelines.settings.names import Declared, declared
-from wisqu_pipelines.settings.paths import PathSettings, ScheduleSettings
+from wisqu_pipelines.settings.paths import PathSettings, ScheduleSettings, path_name
 from wisqu_pipelines.settings.people import ApiSettings, IdentitySettings, LimitsSettings, OidcSettings, RoleSettings
 from wisqu_pipelines.settings.running import (
     AutomationSettings,
@@ -62,4 +62,5 @@ __all__ = [
     "declaration",
     "declared",
     "load",
+    "path_name",
 ]

@@ -41,6 +41,11 @@ class ScheduleSettings(Section):
         return name
 
 
+def path_name(source: str, target: str) -> str:
+    """A path as people write it: `dev->stage`."""
+    return f"{source}->{target}"
+
+
 class PathSettings(Section):
     """The policy of one promotion path."""
 
@@ -72,8 +77,8 @@ class PathSettings(Section):
 
     @property
     def name(self) -> str:
-        """The path as people write it: `dev->stage`."""
-        return f"{self.source}->{self.target}"
+        """The path's name."""
+        return path_name(self.source, self.target)
 
     @property
     def approval_lifetime(self) -> timedelta:

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from wisqu_pipelines.errors import BadSettings, PathRefused, UnknownEnvironment
 from wisqu_pipelines.settings.environments import EnvironmentSettings
-from wisqu_pipelines.settings.paths import PathSettings
+from wisqu_pipelines.settings.paths import PathSettings, path_name
 from wisqu_pipelines.settings.people import ApiSettings, IdentitySettings, RoleSettings
 from wisqu_pipelines.settings.running import (
     AutomationSettings,
@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         self.environment(source)
         self.environment(target)
         try:
-            return self.paths[f"{source}->{target}"]
+            return self.paths[path_name(source, target)]
         except KeyError:
             raise PathRefused(source=source, target=target, allowed=sorted(self.paths)) from None
 

@@ -24,6 +24,7 @@ from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.promotion.approvals import REVOCABLE
 from wisqu_pipelines.promotion.models import MOVING, PromotionState
 from wisqu_pipelines.promotion.results import PromotionReport
+from wisqu_pipelines.settings import path_name
 
 BEGUN = {PromotionState.EXECUTING, PromotionState.PUBLISHED}
 HAPPENED = {PromotionState.SUCCEEDED, PromotionState.ROLLING_BACK, PromotionState.ROLLED_BACK}
@@ -122,7 +123,7 @@ def _buttons(visit: Visit, services: Services, report: PromotionReport, path: st
 
 def _path(report: PromotionReport) -> str:
     """Its path's name, also where that is not configured any more."""
-    return f"{report.source_environment}->{report.target_environment}"
+    return path_name(report.source_environment, report.target_environment)
 
 
 def _tense(state: PromotionState) -> Mapping[str, str]:
