@@ -16,6 +16,6 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]
 
 
 def test_many_at_once_do_not_take_all_memory() -> None:
-    """By the most that the process itself has held: `getrusage` would count what the one held that it was forked from."""
+    """By what the process itself has held at most: `getrusage` counts what the one held that it was forked from."""
     done = subprocess.run([sys.executable, "-c", MANY_AT_ONCE], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 600, "MiB: 64 for each of four, and not for each of sixteen"
