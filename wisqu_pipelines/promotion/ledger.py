@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy import (
-    Text,
+    Uuid,
     and_,
     cast,
     delete,
@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import EnvironmentAccess
@@ -235,42 +235,33 @@ class Ledger:
 
     def leave_dependents(self, claim: Claim) -> None:
         """Let what belongs to a skipped item stay behind as well."""
-        owner, skipped = aliased(PromotionItem), aliased(PromotionJournal)
         names = ["promotion_id", "item_type", "source_id", "step", "epoch", "detail"]
         for name, kind in TYPES.items():
             for column_name, owner_type in kind.belongs_to.items():
-                is_skipped = and_(
-                    skipped.promotion_id == claim.promotion_id,
-                    skipped.item_type == owner_type,
-                    skipped.step == Step.SKIPPED,
+                owner = PromotionItem.belongs_to[column_name].astext
+                skipped = select(PromotionJournal.source_id).where(
+                    PromotionJournal.promotion_id == claim.promotion_id,
+                    PromotionJournal.item_type == owner_type,
+                    PromotionJournal.step == Step.SKIPPED,
                 )
-                rows = (
-                    select(
-                        PromotionItem.promotion_id,
-                        PromotionItem.item_type,
-                        PromotionItem.source_id,
-                        literal(Step.SKIPPED.value),
-                        literal(claim.epoch),
-                        func.concat(f"the {owner_type} ", owner.source_id, " that it belongs to stays behind"),
-                    )
-                    .join(
-                        owner,
-                        and_(
-                            owner.promotion_id == PromotionItem.promotion_id,
-                            owner.item_type == owner_type,
-                            cast(owner.source_id, Text) == PromotionItem.belongs_to[column_name].astext,
-                        ),
-                    )
-                    .join(skipped, and_(is_skipped, skipped.source_id == owner.source_id))
-                    .where(
-                        PromotionItem.promotion_id == claim.promotion_id,
-                        PromotionItem.item_type == name,
-                        PromotionItem.effect.in_(MOVING),
-                    )
+                # As in `items.py`: each item's owner is looked up by the journal's key, and nothing is joined.
+                is_left = skipped.where(PromotionJournal.source_id == cast(owner, Uuid)).offset(0).exists()
+                rows = select(
+                    PromotionItem.promotion_id,
+                    PromotionItem.item_type,
+                    PromotionItem.source_id,
+                    literal(Step.SKIPPED.value),
+                    literal(claim.epoch),
+                    func.concat(f"the {owner_type} ", owner, " that it belongs to stays behind"),
+                ).where(
+                    PromotionItem.promotion_id == claim.promotion_id,
+                    PromotionItem.item_type == name,
+                    PromotionItem.effect.in_(MOVING),
+                    is_left,
                 )
                 with self.guarded(claim) as (session, _):
                     # Nearly always nothing was skipped, and then nobody has to look at every item.
-                    if session.scalar(select(skipped.source_id).where(is_skipped).limit(1)) is not None:
+                    if session.scalar(skipped.limit(1)) is not None:
                         session.execute(upsert(PromotionJournal).from_select(names, rows).on_conflict_do_nothing())
 
     @staticmethod
