@@ -110,7 +110,7 @@ def test_swapped_rows_are_found(findings_after: Findings, pair: list[int]) -> No
 def test_a_cut_off_tail_is_found(findings_after: Findings, kept: int) -> None:
     found = findings_after(lambda each: run(each, "DELETE FROM TABLE WHERE sequence > %s", kept))
     assert [(each.sequence, each.damage) for each in found] == [(kept + 1, Damage.CUT_OFF)]
-    assert "its head knows them" in found[0].detail
+    assert "by what its head says" in found[0].detail
 
 
 def test_a_row_that_nobody_appended_is_found(findings_after: Findings) -> None:

@@ -23,7 +23,7 @@ def test_a_restore_from_the_finding_to_the_list(wisqu: Wisqu, stack: Stack, serv
         before.forget()
     found = wisqu("audit", "verify", "stage")
     assert found.code == 1
-    assert "cut off: the checkpoint of" in found.out
+    assert "environment_promotions 1: row 1 is cut off, by what the checkpoint of" in found.out
     assert "wisqu audit restored stage --as PERSON --reason WHY" in found.out
     assert "wisqu audit restored" not in wisqu("audit", "verify", "prod").out
 
@@ -41,7 +41,7 @@ def test_a_restore_from_the_finding_to_the_list(wisqu: Wisqu, stack: Stack, serv
     assert verified.code == 0
     assert "stage lost rows by 1 restore that two people have acknowledged: wisqu audit restores stage" in verified.out
     assert wisqu("audit", "verify", "stage", "--json").json["reports"][0]["restores"] == [made["id"]]
-    assert "environment_promotions 1 to 1" in " ".join(wisqu("audit", "restores").out.split())
+    assert "environment_promotions 1 │" in " ".join(wisqu("audit", "restores").out.split())
 
 
 def test_a_database_that_is_away_is_named_beside_those_that_hold(

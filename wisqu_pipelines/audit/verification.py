@@ -223,7 +223,7 @@ class _Walk:
                 known, witness = self._anchor.length, f"the checkpoint of {self._anchor.taken_at.isoformat()}"
             self._anchor = next(self._anchors, None)
         if self._position < known:
-            detail = f"{_rows(self._position + 1, known)} cut off: {witness} knows them"
+            detail = f"{_rows(self._position + 1, known)} cut off, by what {witness} says"
             yield self._found(self._position + 1, Damage.CUT_OFF, detail)
         elif self._position > length:
             detail = f"{_rows(length + 1, self._position)} not in the chain: its head ends before"

@@ -8,7 +8,7 @@ import typer
 
 from wisqu_pipelines.audit.anchors import CONTROL
 from wisqu_pipelines.audit.verification import AuditReport, Damage
-from wisqu_pipelines.checkpoints.restores import RestoreReport
+from wisqu_pipelines.checkpoints.restores import LostRows, RestoreReport
 from wisqu_pipelines.cli.options import AsJson, Person, doors, parse_id, required_person
 from wisqu_pipelines.cli.output import OUT, cell, moment, print_done, print_json, table
 from wisqu_pipelines.figures import counted
@@ -116,6 +116,11 @@ def _print_findings(report: AuditReport) -> None:
         OUT.print(f"{name} lost rows by {lost} that two people have acknowledged: wisqu audit restores {name}")
 
 
+def _lost(rows: LostRows) -> str:
+    first = rows.after + 1
+    return f"{rows.chain} {first}" if first == rows.until else f"{rows.chain} {first} to {rows.until}"
+
+
 def _print_restores(found: Sequence[RestoreReport]) -> None:
     columns = ("!restore", "database", "reported (UTC)", "by", "reason", "confirmed by", "lost")
     rows = [
@@ -126,7 +131,7 @@ def _print_restores(found: Sequence[RestoreReport]) -> None:
             each.reported_by,
             each.reason,
             each.confirmed_by or "nobody yet",
-            ", ".join(f"{rows.chain} {rows.after + 1} to {rows.until}" for rows in each.rows),
+            ", ".join(map(_lost, each.rows)),
         ]
         for each in found
     ]
