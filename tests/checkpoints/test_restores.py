@@ -88,6 +88,19 @@ def write(services: Services, environment: str, action: str = "looked") -> None:
         )
 
 
+def lose(world: World, saved: Callable[[str], Backup]) -> UUID:
+    """Promote a document to stage, and restore that to what it was before; returns the promotion that is lost."""
+    before = saved("stage")
+    promotion = world.promote(world.document("lost.md")).promotion_id
+    before.restore()
+    return promotion
+
+
+def acknowledge(services: Services) -> None:
+    told = services.restores.report("stage", ADMIN, WHY)
+    services.restores.confirm(told.id, SUPERADMIN, TOO)
+
+
 def take_back(services: Services, promotion: UUID) -> None:
     services.promotions.request_rollback(promotion, ADMIN, "it was too early")
     services.promotions.rollback(promotion, run_id="test")
@@ -98,9 +111,7 @@ def test_two_people_acknowledge_a_restore_and_the_audit_goes_on(
 ) -> None:
     services, restores = world.services, world.services.restores
     world.promote(world.document("before.md"))
-    before = saved("stage")
-    lost = world.promote(world.document("lost.md")).promotion_id
-    before.restore()
+    lost = lose(world, saved)
     assert not verified(services).holds
 
     told = restores.report("stage", ADMIN, WHY)
@@ -135,10 +146,8 @@ def test_what_was_noted_before_a_restore_goes_on_counting(
 ) -> None:
     services = world.services
     world.promote(world.document("before.md"))
-    before = saved("stage")
-    world.promote(world.document("lost.md"))
-    before.restore()
-    services.restores.confirm(services.restores.report("stage", ADMIN, WHY).id, SUPERADMIN, TOO)
+    lose(world, saved)
+    acknowledge(services)
     assert verified(services).holds
     with superuser(stack, services, "stage") as connection:
         connection.execute("DELETE FROM environment_promotions")
@@ -150,11 +159,9 @@ def test_what_stands_there_at_the_confirmation_is_noted(
     stack: Stack, world: World, saved: Callable[[str], Backup]
 ) -> None:
     services = world.services
-    before = saved("stage")
-    world.promote(world.document())
-    before.restore()
+    lose(world, saved)
     write(services, "stage")
-    services.restores.confirm(services.restores.report("stage", ADMIN, WHY).id, SUPERADMIN, TOO)
+    acknowledge(services)
     assert verified(services).holds
     with superuser(stack, services, "stage") as connection:
         connection.execute("DELETE FROM developer_actions")
@@ -210,9 +217,7 @@ def test_the_control_database_is_restored(world: World, saved: Callable[[str], B
 def test_no_restore_explains_what_somebody_edited(stack: Stack, world: World, saved: Callable[[str], Backup]) -> None:
     services = world.services
     world.promote(world.document("before.md"))
-    before = saved("stage")
-    world.promote(world.document("lost.md"))
-    before.restore()
+    lose(world, saved)
     with superuser(stack, services, "stage") as connection:
         connection.execute("UPDATE environment_promotions SET reason = 'another' WHERE sequence = 1")
     with pytest.raises(RestoreRefused, match="no restore explains that of environment_promotions 1: it is not what"):
@@ -232,7 +237,7 @@ def test_what_is_cut_off_after_the_report_is_not_confirmed_with_it(
     first.restore()
     with pytest.raises(RestoreRefused, match="other rows are lost now"):
         services.restores.confirm(told.id, SUPERADMIN, TOO)
-    services.restores.confirm(services.restores.report("stage", ADMIN, WHY).id, SUPERADMIN, TOO)
+    acknowledge(services)
     assert verified(services).holds
 
 
@@ -246,9 +251,7 @@ def test_what_needs_no_restore_or_no_such_person_is_refused(world: World, saved:
         restores.report("stage", ADMIN, "oops")
     with pytest.raises(RestoreNotFound, match="wisqu audit restores"):
         restores.confirm(UUID(int=1), ADMIN, TOO)
-    before = saved("stage")
-    world.promote(world.document())
-    before.restore()
+    lose(world, saved)
     with pytest.raises(NotPermitted):
         restores.report("stage", DEVELOPER, WHY)
     told = restores.report("stage", ADMIN, WHY)
@@ -260,9 +263,7 @@ def test_a_confirmation_that_nobody_signed_counts_for_nothing(
     stack: Stack, world: World, saved: Callable[[str], Backup]
 ) -> None:
     services = world.services
-    before = saved("stage")
-    world.promote(world.document())
-    before.restore()
+    lose(world, saved)
     services.restores.report("stage", ADMIN, WHY)
     with superuser(stack, services, CONTROL) as connection:
         connection.execute(
@@ -274,10 +275,8 @@ def test_a_confirmation_that_nobody_signed_counts_for_nothing(
 
 def test_a_signature_is_on_what_was_lost_then(stack: Stack, world: World, saved: Callable[[str], Backup]) -> None:
     services = world.services
-    before = saved("stage")
-    world.promote(world.document())
-    before.restore()
-    services.restores.confirm(services.restores.report("stage", ADMIN, WHY).id, SUPERADMIN, TOO)
+    lose(world, saved)
+    acknowledge(services)
     with superuser(stack, services, CONTROL) as connection:
         connection.execute("""UPDATE restores SET lost = lost || '[["developer_actions", 7, "00"]]'""")
     assert not verified(services).holds
@@ -285,10 +284,8 @@ def test_a_signature_is_on_what_was_lost_then(stack: Stack, world: World, saved:
 
 def test_the_database_lets_nobody_change_what_was_said(world: World, saved: Callable[[str], Backup]) -> None:
     services = world.services
-    before = saved("stage")
-    world.promote(world.document())
-    before.restore()
-    services.restores.confirm(services.restores.report("stage", ADMIN, WHY).id, SUPERADMIN, TOO)
+    lose(world, saved)
+    acknowledge(services)
     for change in CHANGES:
         with pytest.raises(DBAPIError) as refused, services.control.begin() as session:
             session.connection().exec_driver_sql(change)

@@ -10,11 +10,11 @@ from sqlalchemy import delete, event, func, select, update
 
 from tests.erasure.conftest import CASE, EVERY, Person
 from tests.promotion.world import World
+from wisqu_pipelines.audit.canonical import digest
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.audit.verification import verify_environment
 from wisqu_pipelines.catalog.models import PromotionBeforeImage, RagDocument, StoredFile, TestDataMark, User
 from wisqu_pipelines.erasure import involved
-from wisqu_pipelines.erasure.certificates import digest
 from wisqu_pipelines.erasure.models import Erasure
 from wisqu_pipelines.errors import ErasureRefused, ItemRefused, NotPermitted
 from wisqu_pipelines.holds.service import Held

@@ -14,9 +14,9 @@ from tests.faults.pictures import Picture, pictures
 from tests.faults.worlds import FaultWorld
 from tests.retention.conftest import OLD, Rows
 from wisqu_pipelines.accounts.removal import Belongings
+from wisqu_pipelines.audit.canonical import digest
 from wisqu_pipelines.bootstrap import Services
 from wisqu_pipelines.catalog.models import Message, PromotionBeforeImage, RagDocument, TestDataMark
-from wisqu_pipelines.erasure.certificates import digest
 from wisqu_pipelines.erasure.report import ErasurePreview
 from wisqu_pipelines.holds.service import Held
 from wisqu_pipelines.identity.demo_people import ADMIN, SUPERADMIN

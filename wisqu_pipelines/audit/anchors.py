@@ -1,9 +1,11 @@
 """What was noted of audit chains in other places: how long they were, and with which row they ended."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
 from itertools import islice
+from operator import attrgetter
 from typing import TypeAlias
 
 from sqlalchemy import select
@@ -31,6 +33,11 @@ class Anchor:
     taken_at: datetime
 
 
+Anchors: TypeAlias = Mapping[str, Sequence[Anchor]]
+"""What was noted somewhere else; by chain."""
+_LENGTH = attrgetter("length")
+
+
 def heads(session: Session, environment: str) -> Mapping[str, tuple[int, str]]:
     """How long the chains of a database are now, and with which hash they end; by chain."""
     model = ControlChainHead if environment == CONTROL else EnvironmentChainHead
@@ -47,25 +54,24 @@ def checkpoint(control: Session, session: Session, environment: str) -> int:
         environment: Whose chains; `CONTROL` for the control database's.
 
     Returns:
-        How many chains have changed since they were last noted.
+        How many chains end in a way that had not been noted yet.
     """
-    noted = 0
+    count = 0
     for chain, (length, last_hash) in heads(session, environment).items():
-        last = control.scalars(
-            select(AuditCheckpoint)
-            .where(AuditCheckpoint.environment == environment, AuditCheckpoint.chain == chain)
-            .order_by(AuditCheckpoint.taken_at.desc(), AuditCheckpoint.length.desc())
-            .limit(1)
-        ).one_or_none()
-        if last is None or (last.length, last.last_hash) != (length, last_hash):
-            control.add(AuditCheckpoint(environment=environment, chain=chain, length=length, last_hash=last_hash))
-            noted += 1
+        ending = {"environment": environment, "chain": chain, "length": length, "last_hash": last_hash}
+        if control.scalar(select(AuditCheckpoint.id).filter_by(**ending).limit(1)) is None:
+            control.add(AuditCheckpoint(**ending))
+            count += 1
     control.flush()
-    return noted
+    return count
 
 
-def checkpoints(control: Session, environment: str, chain: str) -> Iterator[Anchor]:
-    """What the control database has noted of a chain, the shortest first."""
+def noted(control: Session, environment: str, chain: str, elsewhere: Anchors) -> Iterator[Anchor]:
+    """All that was noted of a chain, in the control database and in other places, the shortest first."""
+    return merge(_checkpoints(control, environment, chain), sorted(elsewhere.get(chain, ()), key=_LENGTH), key=_LENGTH)
+
+
+def _checkpoints(control: Session, environment: str, chain: str) -> Iterator[Anchor]:
     result = control.execute(
         select(AuditCheckpoint.length, AuditCheckpoint.last_hash, AuditCheckpoint.taken_at)
         .where(AuditCheckpoint.environment == environment, AuditCheckpoint.chain == chain)

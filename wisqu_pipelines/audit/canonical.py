@@ -38,7 +38,7 @@ def hash_before(table: Table, values: Mapping[str, Any]) -> str:
         if column.name != ROW_HASH and values.get(column.name) is not None:
             plain[column.name] = _checked(column, values[column.name])
     try:
-        return _digest(plain)
+        return digest(plain)
     except rfc8785.CanonicalizationError as error:
         raise BadInput(what=f"the {table.name} row", reason=str(error)) from error
 
@@ -47,12 +47,13 @@ def hash_after(values: Mapping[str, Any]) -> str | None:
     """The hash of a row as it was read, by column name; None if nothing that `append` wrote could read like this."""
     plain = {name: _read(value) for name, value in values.items() if name != ROW_HASH and value is not None}
     try:
-        return _digest(plain)
+        return digest(plain)
     except (rfc8785.CanonicalizationError, OverflowError):
         return None
 
 
-def _digest(plain: Mapping[str, Any]) -> str:
+def digest(plain: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of an object's canonical JSON (RFC 8785)."""
     return hashlib.sha256(rfc8785.dumps(dict(plain))).hexdigest()
 
 

@@ -4,10 +4,9 @@ A chain proves itself up to its head, the head proves where it ends, and the che
 the head: whoever rewrites an environment's whole chain cannot rewrite those with the environment's credentials.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from heapq import merge
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.audit.anchors import CONTROL, Anchor, Ending, checkpoints
+from wisqu_pipelines.audit.anchors import CONTROL, Anchor, Anchors, Ending, noted
 from wisqu_pipelines.audit.canonical import hash_after
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS, GENESIS, head_of, table_of
 from wisqu_pipelines.audit.models import ChainedMixin
@@ -91,7 +90,7 @@ def verify_environment(
     control: Database,
     database: Database,
     environment: str,
-    anchors: Mapping[str, Sequence[Anchor]] | None = None,
+    anchors: Anchors | None = None,
     lost: Collection[Ending] = (),
 ) -> AuditReport:
     """Verify an environment's audit chains against themselves, their heads and the checkpoints in the control database.
@@ -108,9 +107,7 @@ def verify_environment(
     return _verify(control, database, environment, ENVIRONMENT_CHAINS, anchors or {}, lost)
 
 
-def verify_control(
-    control: Database, anchors: Mapping[str, Sequence[Anchor]] | None = None, lost: Collection[Ending] = ()
-) -> AuditReport:
+def verify_control(control: Database, anchors: Anchors | None = None, lost: Collection[Ending] = ()) -> AuditReport:
     """Verify the control database's own audit chain."""
     return _verify(control, control, CONTROL, CONTROL_CHAINS, anchors or {}, lost)
 
@@ -131,34 +128,22 @@ def _verify(
     database: Database,
     environment: str,
     models: tuple[type[ChainedMixin], ...],
-    anchors: Mapping[str, Sequence[Anchor]],
+    anchors: Anchors,
     lost: Collection[Ending],
 ) -> AuditReport:
     chains = []
-    with control.snapshot() as noted, database.snapshot() as session:
+    with control.snapshot() as known, database.snapshot() as session:
         for model in models:
             # The checkpoints are asked for before the chain is: one taken meanwhile would know rows that the chain's
             # snapshot does not have.
             chain = table_of(model).name
-            elsewhere = sorted(anchors.get(chain, ()), key=_length)
-            walk = _Walk(
-                session,
-                model,
-                (
-                    each
-                    for each in merge(checkpoints(noted, environment, chain), elsewhere, key=_length)
-                    if (chain, each.length, each.last_hash) not in lost
-                ),
-            )
+            every = noted(known, environment, chain, anchors)
+            walk = _Walk(session, model, (each for each in every if (chain, each.length, each.last_hash) not in lost))
             found = walk.findings()
             shown = tuple(islice(found, SHOWN_FINDINGS))
             count = len(shown) + sum(1 for _ in found)
             chains.append(ChainReport(walk.table.name, walk.rows, shown, count))
     return AuditReport(environment, tuple(chains))
-
-
-def _length(anchor: Anchor) -> int:
-    return anchor.length
 
 
 class _Walk:

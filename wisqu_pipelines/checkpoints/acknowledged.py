@@ -1,16 +1,15 @@
 """Which noted rows are known to be lost: those of restores that two people have acknowledged, with a signature."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import rfc8785
 from sqlalchemy import select
 
 from wisqu_pipelines.audit.anchors import Ending
+from wisqu_pipelines.audit.canonical import digest
 from wisqu_pipelines.audit.models import Restore
 from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.identity.signatures import SignedApprovals
@@ -78,4 +77,4 @@ def _claims(restore: Restore) -> Mapping[str, str]:
         "reported_at": restore.reported_at.isoformat(),
         "confirm_reason": restore.confirm_reason,
     }
-    return {"restore_id": str(restore.id), "digest": hashlib.sha256(rfc8785.dumps(told)).hexdigest()}
+    return {"restore_id": str(restore.id), "digest": digest(told)}

@@ -1,13 +1,13 @@
 """The audit chains of one database, with all that was noted of them in other places."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from uuid import NAMESPACE_URL, uuid5
 
-from wisqu_pipelines.audit.anchors import CONTROL, Anchor, Ending
+from wisqu_pipelines.audit.anchors import CONTROL, Anchor, Anchors, Ending
 from wisqu_pipelines.audit.chain import CONTROL_CHAINS, ENVIRONMENT_CHAINS
 from wisqu_pipelines.audit.models import ChainedMixin
 from wisqu_pipelines.audit.verification import AuditReport, verify_control, verify_environment
@@ -26,9 +26,6 @@ TYPE = "wisqu-audit-checkpoint+jwt"
 AUDIENCE = "wisqu:audit"
 KEPT = timedelta(days=10 * 365)
 """For so long nobody can delete a checkpoint."""
-
-Anchors = Mapping[str, Sequence[Anchor]]
-"""By chain."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ and each says that it was so; what was noted of the rows that are there goes on 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import merge
 from typing import NoReturn
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wisqu_pipelines.audit.anchors import Anchor, Ending, checkpoint, checkpoints, compared
+from wisqu_pipelines.audit.anchors import Ending, checkpoint, compared, noted
 from wisqu_pipelines.audit.chain import append, table_of
 from wisqu_pipelines.audit.models import EnvironmentAccess, Restore
 from wisqu_pipelines.checkpoints.acknowledged import lost, signature
@@ -177,12 +176,10 @@ class RestoreService:
         known = audited.acknowledged().lost
         missing: set[Ending] = set()
         kept: dict[str, int] = {}
-        with self._control.snapshot() as noted, audited.database.snapshot() as there:
+        with self._control.snapshot() as control, audited.database.snapshot() as there:
             for model in audited.models:
                 chain, agreed = table_of(model).name, 0
-                elsewhere = sorted(sealed.get(chain, ()), key=_length)
-                everywhere = merge(checkpoints(noted, audited.name, chain), elsewhere, key=_length)
-                for anchor, agrees in compared(there, model, everywhere):
+                for anchor, agrees in compared(there, model, noted(control, audited.name, chain, sealed)):
                     ending = (chain, anchor.length, anchor.last_hash)
                     if agrees and chain not in kept:
                         agreed = anchor.length
@@ -241,10 +238,6 @@ class RestoreService:
 
 def _refuse(database: str, act: str, reason: str) -> NoReturn:
     raise RestoreRefused(database=database, act=act, reason=reason)
-
-
-def _length(anchor: Anchor) -> int:
-    return anchor.length
 
 
 def _texts(ids: Sequence[UUID]) -> list[str]:

@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import rfc8785
-
 from wisqu_pipelines.accounts.removal import Gone, Removed
 from wisqu_pipelines.erasure.models import Erasure
 
@@ -38,11 +36,6 @@ def certificate(erasure: Erasure, removed: Removed, at: datetime) -> dict[str, A
         "also": dict(removed.traces),
         "rows": [_row(each) for each in sorted(removed.gone, key=lambda each: (each.type, str(each.id)))],
     }
-
-
-def digest(told: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of a certificate's canonical JSON (RFC 8785)."""
-    return hashlib.sha256(rfc8785.dumps(dict(told))).hexdigest()
 
 
 def certified(told: Mapping[str, Any]) -> Mapping[str, Collection[UUID]]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from wisqu_pipelines.accounts import traces
 from wisqu_pipelines.accounts.removal import Belongings, Removed, close, is_held, remove
 from wisqu_pipelines.accounts.traces import Lying
+from wisqu_pipelines.audit.canonical import digest
 from wisqu_pipelines.audit.chain import append
 from wisqu_pipelines.audit.models import DeveloperAction
 from wisqu_pipelines.catalog.models import EnvironmentRow, RagDocument, StoredFile, User
@@ -20,7 +21,7 @@ from wisqu_pipelines.database.session import Database
 from wisqu_pipelines.environments.stores import Environment
 from wisqu_pipelines.environments.turns import one_at_a_time
 from wisqu_pipelines.erasure import involved
-from wisqu_pipelines.erasure.certificates import certificate, certified, digest, email_hash, places
+from wisqu_pipelines.erasure.certificates import certificate, certified, email_hash, places
 from wisqu_pipelines.erasure.models import APPROVAL_LASTS, OPEN, Erasure, ErasureState
 from wisqu_pipelines.erasure.report import ErasedAgain, ErasurePreview, ErasureReport
 from wisqu_pipelines.errors import ErasureNotFound, ErasureRefused, ItemRefused, NotPermitted, UnknownEnvironment
